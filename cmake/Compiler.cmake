@@ -1,0 +1,24 @@
+# The compiler's settings for every target of the project.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+# ccache reuses objects across clean builds; the two exceptions let it cache files that use a precompiled header.
+find_program(FUSEKIT_CCACHE ccache)
+if(FUSEKIT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${FUSEKIT_CCACHE})
+endif()
+
+add_library(fusekit_warnings INTERFACE)
+target_compile_options(
+  fusekit_warnings INTERFACE -Wall -Wextra -Wpedantic $<$<BOOL:${FUSEKIT_WERROR}>:-Werror>
+                             $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+
+if(FUSEKIT_ASAN)
+  add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fusekit/inputs.h"
+#include "fusekit/program.h"
+
+namespace fusekit {
+
+/// What a rule is called and does; the source of `--list-rules`, `--disable` and the README's table.
+struct RuleInfo {
+  std::string_view name;     ///< e.g. "conv+bn"
+  std::string_view summary;  ///< one line
+};
+
+/// All rules in the order in which they run.
+std::vector<RuleInfo> rules();
+
+struct FuseOptions {
+  /// As fuse_modules takes them: {{"conv1","bn1","relu"}}. Empty: everything that is provably right.
+  std::vector<std::vector<std::string>> modules;
+  bool strict = false;                  ///< an unsupported list is Error{usage} instead of a warning
+  std::vector<std::string> disabled;    ///< rule names; an unknown one is Error{usage}
+  std::vector<std::string> print_after;  ///< rule names: the graph is kept in Ledger::prints after the rule has run
+  /// Where dims or a file are given, their ranks count as known facts (a check in the written file holds them).
+  InputOptions inputs;
+};
+
+/// One place where a rule's pattern stands.
+struct LedgerEntry {
+  std::string rule;                 ///< e.g. "conv+bn+relu"
+  std::string method;               ///< "forward" or another exported method
+  std::vector<std::string> modules;  ///< the module paths involved, e.g. {"layer1.0.conv1", "layer1.0.bn1"}
+  bool fused = false;
+  std::string reason;  ///< why not, where not fused; what was done, where that needs saying; else empty
+};
+
+struct RuleTime {
+  std::string rule;
+  double seconds = 0;
+};
+
+/// What happened at every site.
+struct Ledger {
+  std::vector<LedgerEntry> entries;
+  std::vector<std::string> warnings;
+  std::vector<RuleTime> times;
+  /// (rule, the graphs' text after it), as asked for by FuseOptions::print_after.
+  std::vector<std::pair<std::string, std::string>> prints;
+
+  [[nodiscard]] std::size_t fused() const;
+  [[nodiscard]] std::size_t declined() const;
+};
+
+/// Applies the rules. Error{usage}: an unknown rule name, or with `strict` an unsupported module list.
+Ledger fuse(Program& program, const FuseOptions& options = {});
+
+}  // namespace fusekit

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace torch::jit {
+struct Module;
+}
+
+namespace fusekit {
+
+namespace model {
+struct Program;
+}
+
+/// A network as FuseKit works on it: one flat graph a method, in which every weight knows its path in the module tree.
+class Program {
+ public:
+  explicit Program(std::unique_ptr<model::Program> impl);
+  Program(Program&&) noexcept;
+  Program& operator=(Program&&) noexcept;
+  ~Program();
+
+  [[nodiscard]] model::Program& impl() { return *impl_; }
+  [[nodiscard]] const model::Program& impl() const { return *impl_; }
+
+  /// A fresh module tree of what the graphs still use, under the original paths and class names.
+  [[nodiscard]] torch::jit::Module to_module() const;
+  /// The class name of the root module, e.g. "ResNet".
+  [[nodiscard]] std::string name() const;
+  /// Nodes of all graphs, nested blocks included.
+  [[nodiscard]] std::size_t node_count() const;
+
+ private:
+  std::unique_ptr<model::Program> impl_;
+};
+
+/// Reads a TorchScript file. Runs nothing of the model. Error{file}: it can't be opened or is no TorchScript file (the
+/// message says what it is instead); Error{model}: it uses what FuseKit can't follow.
+Program read(const std::filesystem::path& path);
+
+}  // namespace fusekit

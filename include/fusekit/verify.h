@@ -1,0 +1,48 @@
+#pragma once
+
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fusekit/inputs.h"
+
+namespace fusekit {
+
+struct VerifyOptions {
+  InputOptions inputs;
+  /// Largest allowed max_rel. Not given: 1e-5 for float and double networks, 2e-2 for half, 1e-1 for bfloat16.
+  std::optional<double> tolerance;
+  int samples = 3;  ///< different inputs
+  int runs = 3;     ///< of the same loaded module on each input (the executor specializes)
+  /// The method that is compared, with its inputs.
+  std::string method = "forward";
+};
+
+/// How far output b is from output a; every tensor in the output counts, at its place in the nesting.
+struct OutputError {
+  double max_abs = 0;   ///< max |a-b|
+  double max_rel = 0;   ///< max |a-b| / max |a|, over each output tensor by itself; the worst of them
+  double sqnr_db = std::numeric_limits<double>::infinity();  ///< 10 log10(sum a^2 / sum (a-b)^2)
+  double cosine = 1;    ///< <a,b> / (|a| |b|)
+  std::optional<double> top1;  ///< share of rows (last dimension) with equal argmax, where the output is 2-D float
+};
+
+struct VerifyReport {
+  bool passed = false;
+  std::string failure;  ///< why not, e.g. "run 2 of sample 1: output[0] has 3 more NaNs"; empty where passed
+  OutputError worst;    ///< the worst of all runs and samples, figure by figure
+  double tolerance = 0;
+  int samples = 0;
+  int runs = 0;
+  std::string inputs;  ///< InputSummary::text
+};
+
+/// Loads both files afresh and compares them run by run on the same inputs, seeds set alike before each run, so that a
+/// network with state has to agree at every step. Infinities and NaNs must stand where they stood; structure, shapes
+/// and dtypes must be equal. Error{input} where the inputs don't fit; Error{model} where a (the original) can't be run.
+/// Where only b throws, that is a failed report, not an Error.
+VerifyReport verify(const std::filesystem::path& a, const std::filesystem::path& b, const VerifyOptions& options = {});
+
+}  // namespace fusekit

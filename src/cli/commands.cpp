@@ -1,0 +1,12 @@
+#include "cli/commands.h"
+
+#include "cli/command.h"
+
+namespace fusekit::cli {
+
+std::vector<std::unique_ptr<Command>> all_commands() {
+  std::vector<std::unique_ptr<Command>> commands;
+  return commands;
+}
+
+}  // namespace fusekit::cli

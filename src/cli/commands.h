@@ -1,0 +1,11 @@
+#pragma once
+
+#include <memory>
+
+#include "cli/command.h"
+
+namespace fusekit::cli {
+
+// One maker a command; each command's class lives in the file of its name.
+
+}  // namespace fusekit::cli

@@ -1,0 +1,57 @@
+#include "cli/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "fusekit/error.h"
+
+namespace fusekit::cli {
+
+std::string both(const std::string& name) {
+  std::string dashed = name;
+  std::replace(dashed.begin(), dashed.end(), '_', '-');
+  return dashed == name ? "--" + name : "--" + name + ",--" + dashed;
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  if (text.empty()) return parts;
+  for (std::string& part : CLI::detail::split(text, separator)) parts.push_back(CLI::detail::trim(part));
+  return parts;
+}
+
+void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model) {
+  app.add_flag("--json", options.json, "Print the same facts as JSON");
+  app.add_flag("-q,--quiet", options.quiet, "Only results, warnings and errors");
+  app.add_flag("-v,--verbose", options.verbose, "Say more on stderr");
+  if (!runs_a_model) return;
+  app.add_option("--threads", options.runtime.threads, "Intra-op threads (default: LibTorch's)");
+  app.add_option("--engine", options.runtime.engine, "Quantized engine: auto, onednn, x86, fbgemm, qnnpack")
+      ->default_str("auto");
+}
+
+void add_input_options(CLI::App& app, InputFlags& flags) {
+  const char* group = "Inputs";
+  app.add_option(both("input_dims"), flags.dims, "Shapes, e.g. \"1,3,224,224;1,10\"")->group(group);
+  app.add_option(both("input_type"), flags.types, "Types, e.g. \"float;int64\"")->group(group);
+  app.add_option(both("input_memory_format"), flags.memory_formats, "contiguous_format or channels_last")
+      ->group(group);
+  app.add_option("--inputs", flags.file, "A .pt that torch.save wrote, .npy or .npz")->group(group);
+  app.add_option("--seed", flags.seed, "Seed of random inputs")->group(group);
+  app.add_option(both("int_high"), flags.int_high, "Random integers are drawn below this")->group(group);
+}
+
+InputOptions InputFlags::finish() const {
+  if (!dims.empty() && !file.empty())
+    throw Error(ErrorKind::usage, "--input_dims and --inputs exclude each other", "give the shapes or the file");
+  InputOptions options;
+  if (!dims.empty()) options.dims = parse_dims(dims);
+  options.types = split(types, ';');
+  options.memory_formats = split(memory_formats, ';');
+  options.file = file;
+  options.seed = seed;
+  options.int_high = int_high;
+  return options;
+}
+
+}  // namespace fusekit::cli

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <string>
+
+#include "fusekit/inputs.h"
+#include "fusekit/runtime.h"
+
+namespace CLI {
+class App;
+}
+
+namespace fusekit::cli {
+
+/// Both spellings of a flag: both("input_dims") -> "--input_dims,--input-dims".
+std::string both(const std::string& name);
+
+/// --json, -q/--quiet, -v/--verbose and, where the command runs a model, --threads and --engine.
+struct CommonOptions {
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+  RuntimeOptions runtime;
+
+  [[nodiscard]] int verbosity() const { return quiet ? -1 : verbose ? 1 : 0; }
+};
+
+void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model);
+
+/// --input_dims, --input_type, --input_memory_format, --inputs, --seed, --int-high; call `finish` after parsing.
+struct InputFlags {
+  std::string dims;
+  std::string types;
+  std::string memory_formats;
+  std::string file;
+  std::uint64_t seed = 0;
+  std::int64_t int_high = 0;
+
+  /// Error{usage} for text that is no list of shapes or types, or for --inputs together with --input_dims.
+  [[nodiscard]] InputOptions finish() const;
+};
+
+void add_input_options(CLI::App& app, InputFlags& flags);
+
+/// "a;b;c" -> {"a","b","c"}, blanks around each removed.
+std::vector<std::string> split(const std::string& text, char separator);
+
+}  // namespace fusekit::cli

@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "cli/command.h"
+#include "fusekit/error.h"
+
+namespace fusekit::cli {
+namespace {
+
+/// A command line that CLI11 refuses becomes our kind of message; --help and --version are answers, not errors.
+int answer_or_refuse(const CLI::App& app, const CLI::ParseError& error, const Console& console) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+  std::string command = "fusekit";
+  for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
+  console.error(error.what(), fmt::format("see `{} --help`", command));
+  return kWrong;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  CLI::App app{"Fuses, verifies and times TorchScript files.", "fusekit"};
+  app.set_version_flag("--version", FUSEKIT_VERSION);
+  app.require_subcommand(1);
+  const auto commands = all_commands();
+  Command* chosen = nullptr;
+  for (const auto& command : commands) {
+    CLI::App* sub = app.add_subcommand(command->name(), command->summary());
+    sub->footer("Example:\n  " + command->example());
+    if (command->hidden()) sub->group("");
+    command->add_options(*sub);
+    sub->callback([&chosen, raw = command.get()] { chosen = raw; });
+  }
+
+  Console console;
+  try {
+    app.parse(argc, argv);
+    return chosen->run(console);
+  } catch (const CLI::ParseError& error) {
+    return answer_or_refuse(app, error, console);
+  } catch (const Error& error) {
+    console.end_progress();
+    console.error(error.message(), error.hint());
+  } catch (const std::exception& error) {
+    console.end_progress();
+    console.error(error.what(), "this is a fault of FuseKit or LibTorch: please report it with the file");
+  }
+  return kWrong;
+}
+
+}  // namespace fusekit::cli
