@@ -15,4 +15,7 @@ struct RuntimeOptions {
 /// lacks (the hint names those it has).
 void apply(const RuntimeOptions& options);
 
+/// The quantized engines that this LibTorch has, e.g. {"qnnpack", "onednn", "x86", "fbgemm"}.
+std::vector<std::string> quantized_engines();
+
 }  // namespace fusekit

@@ -1,0 +1,90 @@
+#include "fusekit/runtime.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "fusekit/error.h"
+
+namespace fusekit {
+namespace {
+
+/// The switches are the process's: every test puts them back.
+class Runtime : public ::testing::Test {
+ protected:
+  ~Runtime() override {
+    at::set_num_threads(threads_);
+    at::globalContext().setQEngine(engine_);
+  }
+
+ private:
+  int threads_ = at::get_num_threads();
+  at::QEngine engine_ = at::globalContext().qEngine();
+};
+
+Error error_of(const RuntimeOptions& options) {
+  try {
+    apply(options);
+  } catch (const Error& error) {
+    return error;
+  }
+  return {ErrorKind::usage, "nothing was thrown"};
+}
+
+TEST_F(Runtime, SetsThreads) {
+  apply({.threads = 3});
+  EXPECT_EQ(at::get_num_threads(), 3);
+  apply({.threads = 1});
+  EXPECT_EQ(at::get_num_threads(), 1);
+}
+
+TEST_F(Runtime, DefaultsChangeNothing) {
+  at::set_num_threads(3);
+  at::globalContext().setQEngine(at::QEngine::ONEDNN);
+  apply({});
+  EXPECT_EQ(at::get_num_threads(), 3);
+  EXPECT_EQ(at::globalContext().qEngine(), at::QEngine::ONEDNN);
+}
+
+TEST_F(Runtime, SetsEachEngineThatLibTorchHas) {
+  const auto engines = quantized_engines();
+  EXPECT_NE(std::find(engines.begin(), engines.end(), "qnnpack"), engines.end());
+  apply({.engine = "qnnpack"});
+  EXPECT_EQ(at::globalContext().qEngine(), at::QEngine::QNNPACK);
+  apply({.engine = "onednn"});
+  EXPECT_EQ(at::globalContext().qEngine(), at::QEngine::ONEDNN);
+}
+
+TEST_F(Runtime, RefusesNegativeThreads) {
+  const Error error = error_of({.threads = -2});
+  EXPECT_EQ(error.kind(), ErrorKind::usage);
+  EXPECT_EQ(error.message(), "--threads -2: must not be negative");
+}
+
+TEST_F(Runtime, RefusesAnUnknownEngineAndNamesTheKnown) {
+  const int threads = at::get_num_threads();
+  const Error error = error_of({.threads = threads + 1, .engine = "tensorrt"});
+  EXPECT_EQ(error.kind(), ErrorKind::usage);
+  EXPECT_EQ(error.message(), "--engine tensorrt: no such engine");
+  EXPECT_EQ(error.hint(), "use one of auto, onednn, x86, fbgemm, qnnpack");
+  EXPECT_EQ(at::get_num_threads(), threads) << "a refused call changed something";
+}
+
+TEST_F(Runtime, RefusesAnEngineThatThisLibTorchLacks) {
+  const auto engines = quantized_engines();
+  for (const std::string engine : {"onednn", "x86", "fbgemm", "qnnpack"}) {
+    const bool has = std::find(engines.begin(), engines.end(), engine) != engines.end();
+    if (has) {
+      EXPECT_NO_THROW(apply({.engine = engine}));
+      continue;
+    }
+    const Error error = error_of({.engine = engine});
+    EXPECT_EQ(error.kind(), ErrorKind::unsupported) << engine;
+    EXPECT_NE(error.hint().find("qnnpack"), std::string::npos) << error.hint();
+  }
+}
+
+}  // namespace
+}  // namespace fusekit
