@@ -19,7 +19,7 @@ target_compile_options(
   fusekit_warnings INTERFACE -Wall -Wextra -Wpedantic $<$<BOOL:${FUSEKIT_WERROR}>:-Werror>
                              # GCC 12 warns of std::string's own code (GCC bugs 105329, 105651)
                              $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess -Wno-array-bounds -Wno-restrict
-                             -Wno-stringop-overflow>)
+                             -Wno-stringop-overflow -Wno-stringop-overread>)
 
 if(FUSEKIT_ASAN)
   add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer)

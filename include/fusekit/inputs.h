@@ -11,8 +11,10 @@ namespace fusekit {
 struct InputOptions {
   /// One shape for each of forward's tensor arguments, e.g. {{1,3,224,224},{1,10}}.
   std::vector<std::vector<std::int64_t>> dims;
-  /// One of "float", "double", "half", "bfloat16", "int64", "int32", "uint8_t", "bool" for each shape;
-  /// fewer than shapes: the last one (or "float") goes on.
+  /// One of "float", "double", "half", "bfloat16", "int64", "int32", "int16", "int8", "uint8_t", "bool" for each shape;
+  /// fewer than shapes: the last one (or "float") goes on. With "[]" behind it, the argument is a list that holds one
+  /// such tensor. An argument that is no tensor is written with an equals sign and has no shape: "=3", "=0.5", "=true",
+  /// "=None", "=text"; more types than shapes are only allowed for these.
   std::vector<std::string> types;
   /// A `.pt` that torch.save wrote (a tensor; a list or tuple of forward's arguments; a list of such tuples for several
   /// samples), a `.npy` or a `.npz`. Excludes `dims`.
@@ -22,7 +24,8 @@ struct InputOptions {
   /// Random inputs of the k-th sample are drawn from generator seed `seed + k`: floats from N(0,1), integers from
   /// [0, int_high).
   std::uint64_t seed = 0;
-  /// Exclusive upper bound of random integers; 0: worked out of the graph (an embedding's rows), else 2.
+  /// Exclusive upper bound of random integers; 0: worked out of the graph (an embedding's rows), else 2 (int8: 128,
+  /// uint8_t: 256, as in pictures).
   std::int64_t int_high = 0;
 
   [[nodiscard]] bool given() const { return !dims.empty() || !file.empty(); }

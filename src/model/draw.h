@@ -1,0 +1,28 @@
+#pragma once
+
+#include <torch/script.h>
+
+#include <string>
+#include <vector>
+
+#include "fusekit/inputs.h"
+
+namespace fusekit::model {
+
+/// What one argument is made of: options.dims, types and memory_formats, each brought to one entry an argument.
+struct ArgumentForm {
+  std::vector<std::int64_t> dims;
+  std::string type;
+  std::string memory_format;
+};
+
+/// Error{usage}: an unknown type or memory format, or more of them than shapes.
+std::vector<ArgumentForm> argument_forms(const InputOptions& options);
+
+/// "1x3x224x224 float", "2x5 int64[]", "=3".
+std::string describe(const ArgumentForm& form);
+
+/// One sample, drawn from its own generator; the global one is left alone.
+std::vector<c10::IValue> draw(const std::vector<ArgumentForm>& forms, std::int64_t int_high, std::uint64_t seed);
+
+}  // namespace fusekit::model
