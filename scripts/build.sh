@@ -1,7 +1,13 @@
 #!/usr/bin/env bash
-# Configures and builds: scripts/build.sh [preset], default release. The program is build/<preset>/fusekit.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+# Sets up, configures and builds: scripts/build.sh [preset] [target...], default release. The presets are release, dev,
+# asan and debian (CMakePresets.json). The program is build/<preset>/fusekit.
+source "$(dirname "$0")/lib.sh"
 preset=${1:-release}
-[ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"
-cmake --build --preset "$preset"
+scripts/setup.sh "$preset"
+build=build/$preset
+if [ ! -f "$build/build.ninja" ] || [ CMakePresets.json -nt "$build/build.ninja" ]; then
+  say "configuring $build"
+  cmake --preset "$preset"
+fi
+say "building $build"
+cmake --build "$build" --parallel "$(nproc)" ${2:+--target "${@:2}"}

@@ -1,0 +1,60 @@
+# Shared by the scripts in this folder, which source it. It moves to the repository's root.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+libtorch_version=2.13.0
+libtorch_folder=.deps/libtorch-$libtorch_version
+
+say() { printf '%s\n' "== $*" >&2; }
+
+# stop MESSAGE [HINT...]: ends the script with exit code 2.
+stop() {
+  printf 'error: %s\n' "$1" >&2
+  shift
+  [ $# -eq 0 ] || printf 'hint: %s\n' "$@" >&2
+  exit 2
+}
+
+# Runs a command as root: itself where the user is root, otherwise through sudo, which asks only on a terminal.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif ! command -v sudo >/dev/null; then
+    stop "'$*' needs root, and there is no sudo" "run it as root, then run this script again"
+  elif [ -t 0 ]; then
+    sudo "$@"
+  else
+    sudo -n "$@"
+  fi
+}
+
+# need_packages NAME...: installs what is missing of Debian's or Ubuntu's packages. Takes no time when all are there.
+need_packages() {
+  if ! command -v dpkg-query >/dev/null; then
+    say "this is no Debian or Ubuntu: taking it that these packages' contents are installed: $*"
+    return
+  fi
+  local package installed missing=()
+  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null) || true
+  for package in "$@"; do
+    [[ $'\n'$installed$'\n' == *$'\n'"$package installed"$'\n'* ]] || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "installing ${missing[*]}"
+  as_root apt-get update -qq || say "apt-get update failed; trying with the package lists that are here"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
+    stop "apt-get could not install ${missing[*]}" "see apt-get's message above"
+}
+
+# find_pip: sets the array `pip` to a command that runs pip.
+find_pip() {
+  local python
+  for python in python3 /usr/bin/python3; do
+    if "$python" -m pip --version >/dev/null 2>&1; then
+      pip=("$python" -m pip)
+      return
+    fi
+  done
+  need_packages python3-pip
+  pip=(/usr/bin/python3 -m pip)
+}

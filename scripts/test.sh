@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs all tests: scripts/test.sh [preset] [ctest's options], default release.
+source "$(dirname "$0")/lib.sh"
+preset=${1:-release}
+scripts/build.sh "$preset"
+say "testing build/$preset"
+exec ctest --preset "$preset" --parallel "$(nproc)" "${@:2}"
