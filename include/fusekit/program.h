@@ -37,7 +37,7 @@ class Program {
   std::unique_ptr<model::Program> impl_;
 };
 
-/// Reads a TorchScript file. Runs nothing of the model. Error{file}: it can't be opened or is no TorchScript file (the
+/// Reads a TorchScript file; no method of it is run. Error{file}: it can't be opened or is no TorchScript file (the
 /// message says what it is instead); Error{model}: it uses what FuseKit can't follow.
 Program read(const std::filesystem::path& path);
 

@@ -19,10 +19,11 @@ struct WriteOptions {
 /// Throws what `write` would throw because of the output's path alone: call it before any long work.
 void check_output(const std::filesystem::path& output, const WriteOptions& options);
 
-/// Writes the program: a temporary file beside `output`, fsync, `accept`, rename, fsync of the folder. Returns false
-/// where `accept` did, with nothing left behind. The bytes depend on the program alone, not on the output's name.
+/// Writes the program: an unnamed temporary file in the output's folder, fsync, `accept`, the name, fsync of the
+/// folder. Returns false where `accept` did, with nothing left behind. The bytes depend on the program alone, not on
+/// the output's name. The program is taken by value so that its weights are free while `accept` runs.
 /// Error{file}: the folder is missing or read-only, the disk is full, the output exists, is the input, or is no
 /// regular file.
-bool write(const Program& program, const std::filesystem::path& output, const WriteOptions& options = {});
+bool write(Program program, const std::filesystem::path& output, const WriteOptions& options = {});
 
 }  // namespace fusekit

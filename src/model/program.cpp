@@ -1,0 +1,104 @@
+#include "model/program.h"
+
+#include <torch/csrc/jit/ir/constants.h>
+
+#include "fusekit/program.h"
+#include "model/rebuild.h"
+
+namespace fusekit::model {
+namespace {
+
+const c10::Symbol kKey = c10::Symbol::attr("fusekit_weight");
+
+void collect(const Block* block, std::vector<Node*>& nodes) {
+  for (const Node* node : block->nodes()) {
+    nodes.push_back(const_cast<Node*>(node));
+    for (const Block* inner : node->blocks()) collect(inner, nodes);
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> weight_key(const Value* value) {
+  const Node* node = value->node();
+  if (node->kind() != c10::prim::Constant || !node->hasAttribute(kKey)) return std::nullopt;
+  return node->s(kKey);
+}
+
+const Weight* weight_of(const Program& program, const Value* value) {
+  const auto key = weight_key(value);
+  return key ? &program.weights.at(*key) : nullptr;
+}
+
+std::optional<at::Tensor> constant_tensor(const Program& program, const Value* value) {
+  if (const Weight* weight = weight_of(program, value)) return weight->tensor.detach();
+  const auto constant = torch::jit::toIValue(value);
+  if (constant && constant->isTensor() && constant->toTensor().defined()) return constant->toTensor();
+  return std::nullopt;
+}
+
+bool is_none(const Value* value) { return value->mustBeNone(); }
+
+Value* insert_weight(Program& program, Node* before, const std::string& key) {
+  const torch::jit::WithInsertPoint guard(before);
+  Value* value = before->owningGraph()->insertConstant(program.weights.at(key).tensor.detach());
+  value->node()->s_(kKey, key);
+  value->node()->copyMetadata(before);
+  value->setType(c10::TensorType::get());
+  return value;
+}
+
+Value* add_weight(Program& program, Node* before, const std::string& path, const at::Tensor& tensor,
+                  const Weight* like) {
+  if (path.empty()) {
+    const torch::jit::WithInsertPoint guard(before);
+    return before->owningGraph()->insertConstant(tensor.detach());
+  }
+  std::string key = path;
+  for (int copy = 1; program.weights.count(key) > 0; ++copy) key = fmt::format("{}#{}", path, copy);
+  Weight weight{tensor, path, /*is_parameter=*/true, /*is_buffer=*/false, /*is_new=*/true};
+  if (like != nullptr) {
+    weight.is_parameter = like->is_parameter;
+    weight.is_buffer = like->is_buffer;
+    if (like->tensor.requires_grad()) weight.tensor = tensor.detach().requires_grad_(true);
+  }
+  program.weights.emplace(key, std::move(weight));
+  return insert_weight(program, before, key);
+}
+
+std::string scope_of(const Node* node) {
+  const auto scope = const_cast<Node*>(node)->scope();
+  return !scope || scope->isRoot() ? "" : scope->name().toUnqualString();
+}
+
+void set_scope(Node* node, const std::string& path) {
+  const auto root = c10::make_intrusive<torch::jit::Scope>();
+  node->setScope(path.empty() ? root : root->push(c10::Symbol::scope(path)));
+}
+
+std::vector<Node*> all_nodes(const Graph& graph) {
+  std::vector<Node*> nodes;
+  collect(graph.block(), nodes);
+  return nodes;
+}
+
+}  // namespace fusekit::model
+
+namespace fusekit {
+
+Program::Program(std::unique_ptr<model::Program> impl) : impl_(std::move(impl)) {}
+Program::Program(Program&&) noexcept = default;
+Program& Program::operator=(Program&&) noexcept = default;
+Program::~Program() = default;
+
+torch::jit::Module Program::to_module() const { return model::rebuild(*impl_); }
+
+std::string Program::name() const { return impl_->original.type()->name()->name(); }
+
+std::size_t Program::node_count() const {
+  std::size_t count = 0;
+  for (const model::Method& method : impl_->methods) count += model::all_nodes(*method.graph).size();
+  return count;
+}
+
+}  // namespace fusekit

@@ -1,0 +1,127 @@
+#include <torch/csrc/jit/api/function_impl.h>
+#include <torch/csrc/jit/ir/constants.h>
+
+#include "fusekit/error.h"
+#include "fusekit/program.h"
+#include "model/cleanup.h"
+#include "model/flatten.h"
+#include "model/program.h"
+#include "model/rebuild.h"
+#include "model/state.h"
+
+namespace fusekit {
+namespace model {
+namespace {
+
+/// Names of the root's methods that another of its methods calls.
+std::set<std::string> called_methods(const torch::jit::Module& root) {
+  std::set<std::string> called;
+  for (const auto& method : root.get_methods()) {
+    const auto graph = torch::jit::toGraphFunction(method.function()).graph();
+    for (const Node* node : all_nodes(*graph))
+      if (node->kind() == c10::prim::CallMethod && node->input(0) == graph->inputs().at(0))
+        called.insert(node->s(c10::attr::name));
+  }
+  return called;
+}
+
+/// forward and what a user may call: everything but a private helper ("_forward_impl") that another method calls.
+std::vector<std::string> kept_methods(const torch::jit::Module& root) {
+  const std::set<std::string> called = called_methods(root);
+  std::vector<std::string> names;
+  for (const auto& method : root.get_methods()) {
+    const bool is_helper = method.name().starts_with("_") && called.count(method.name()) > 0;
+    if (!is_helper && method.name() != "forward") names.push_back(method.name());
+  }
+  names.insert(names.begin(), "forward");
+  return names;
+}
+
+void refuse_what_a_rebuild_would_lose(const std::filesystem::path& path, const torch::jit::Module& root) {
+  if (!root.find_method("forward"))
+    throw Error(ErrorKind::model, fmt::format("{}: the module has no forward method", path.string()),
+                "save a module whose forward is compiled (torch.jit.script or torch.jit.trace)");
+  if (is_opaque(root))
+    throw Error(ErrorKind::model,
+                fmt::format("{}: the root module packs its state with __getstate__, which can't be rebuilt",
+                            path.string()),
+                "fuse the file from before the state was packed");
+  if (!root.type()->getForwardHooks().empty() || !root.type()->getForwardPreHooks().empty())
+    throw Error(ErrorKind::model, fmt::format("{}: the root module has forward hooks", path.string()),
+                "call the hooks' code from forward instead");
+}
+
+bool is_immutable(const c10::IValue& value) {
+  return value.isNone() || value.isBool() || value.isInt() || value.isDouble() || value.isString() ||
+         value.isDevice();
+}
+
+/// Replaces reads of numbers, flags, strings and None by constants.
+void resolve_settings(FlatGraph& flat, const std::set<std::string>& assigned) {
+  for (Node* node : all_nodes(*flat.graph)) {
+    if (node->kind() != c10::prim::GetAttr || !is_module_attribute(flat, node)) continue;
+    const ModuleAt& owner = flat.modules.at(node->input());
+    const c10::IValue value = owner.module.attr(node->s(c10::attr::name));
+    if (assigned.count(attribute_path(flat, node)) > 0 || !is_immutable(value) || is_opaque(owner.module)) continue;
+    const torch::jit::WithInsertPoint guard(node);
+    node->output()->replaceAllUsesWith(flat.graph->insertConstant(value));
+    node->destroy();
+  }
+  propagate_constants(flat.graph);
+  remove_dead_code(*flat.graph);
+  forget_removed_modules(flat);
+}
+
+/// Replaces reads of tensors that nothing writes by constants that know their path.
+void resolve_weights(Program& program, FlatGraph& flat, const std::set<std::string>& written) {
+  for (Node* node : all_nodes(*flat.graph)) {
+    if (node->kind() != c10::prim::GetAttr || !is_module_attribute(flat, node)) continue;
+    const ModuleAt& owner = flat.modules.at(node->input());
+    const std::string& name = node->s(c10::attr::name);
+    const c10::IValue value = owner.module.attr(name);
+    const std::string path = attribute_path(flat, node);
+    program.read_paths.insert(path);
+    if (!value.isTensor() || written.count(path) > 0 || is_opaque(owner.module)) continue;
+    const std::size_t slot = owner.module.type()->getAttributeSlot(name);
+    program.weights.emplace(path, Weight{value.toTensor(), path, owner.module.type()->is_parameter(slot),
+                                         owner.module.type()->is_buffer(slot), /*is_new=*/false});
+    node->output()->replaceAllUsesWith(insert_weight(program, node, path));
+    node->destroy();
+  }
+  propagate_constants(flat.graph);
+  remove_dead_code(*flat.graph);
+}
+
+std::unique_ptr<Program> make_program(Loaded loaded) {
+  auto program = std::make_unique<Program>();
+  program->original = std::move(loaded.module);
+  program->extra = std::move(loaded.extra);
+  const std::vector<std::string> names = kept_methods(program->original);
+  std::vector<FlatGraph> flats;
+  for (const std::string& name : names) flats.push_back(flatten(program->original, name));
+
+  const std::set<std::string> assigned = assigned_paths(flats);
+  for (FlatGraph& flat : flats) resolve_settings(flat, assigned);
+  const std::set<std::string> written = written_paths(program->original, flats);
+  for (std::size_t i = 0; i < flats.size(); ++i) {
+    resolve_weights(*program, flats[i], written);
+    program->methods.push_back(
+        {names[i], flats[i].graph, program->original.get_method(names[i]).function().getSchema()});
+  }
+  return program;
+}
+
+}  // namespace
+}  // namespace model
+
+Program read(const std::filesystem::path& path) {
+  model::Loaded loaded = model::load(path);
+  model::refuse_what_a_rebuild_would_lose(path, loaded.module);
+  try {
+    return Program(model::make_program(std::move(loaded)));
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{}: {}", path.string(), error.message()), error.hint());
+  }
+}
+
+}  // namespace fusekit

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/flatten.h"
+
+namespace fusekit::model {
+
+/// Paths of the module attributes that some method assigns (prim::SetAttr).
+std::set<std::string> assigned_paths(const std::vector<FlatGraph>& methods);
+
+/// Paths of the tensor attributes that some method writes in place, also through a view, another name of the same
+/// storage, or a BatchNorm that updates its running statistics. Assigned ones are included.
+std::set<std::string> written_paths(const torch::jit::Module& root, const std::vector<FlatGraph>& methods);
+
+/// "layer1.0.conv1.weight" for a prim::GetAttr or prim::SetAttr on a module of the tree.
+std::string attribute_path(const FlatGraph& flat, const torch::jit::Node* node);
+
+/// Does this node read or assign an attribute of a module of the tree?
+bool is_module_attribute(const FlatGraph& flat, const torch::jit::Node* node);
+
+}  // namespace fusekit::model
