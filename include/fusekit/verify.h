@@ -14,7 +14,7 @@ struct VerifyOptions {
   InputOptions inputs;
   /// Largest allowed max_rel. Not given: 1e-5 for float and double networks, 2e-2 for half, 1e-1 for bfloat16.
   std::optional<double> tolerance;
-  int samples = 3;  ///< different inputs
+  int samples = 0;  ///< different inputs; 0: 3, or all samples of the inputs' file where that has more
   int runs = 3;     ///< of the same loaded module on each input (the executor specializes)
   /// The method that is compared, with its inputs.
   std::string method = "forward";
@@ -22,17 +22,18 @@ struct VerifyOptions {
 
 /// How far output b is from output a; every tensor in the output counts, at its place in the nesting.
 struct OutputError {
-  double max_abs = 0;   ///< max |a-b|
-  double max_rel = 0;   ///< max |a-b| / max |a|, over each output tensor by itself; the worst of them
+  double max_abs = 0;  ///< max |a-b|
+  double max_rel = 0;  ///< max |a-b| / max |a|, over each output tensor by itself; the worst of them
   double sqnr_db = std::numeric_limits<double>::infinity();  ///< 10 log10(sum a^2 / sum (a-b)^2)
-  double cosine = 1;    ///< <a,b> / (|a| |b|)
+  double cosine = 1;                                         ///< <a,b> / (|a| |b|)
   std::optional<double> top1;  ///< share of rows (last dimension) with equal argmax, where the output is 2-D float
 };
 
 struct VerifyReport {
   bool passed = false;
-  std::string failure;  ///< why not, e.g. "run 2 of sample 1: output[0] has 3 more NaNs"; empty where passed
-  OutputError worst;    ///< the worst of all runs and samples, figure by figure
+  std::string failure;   ///< why not, e.g. "run 2 of sample 1: output[0] has 3 more NaNs"; empty where passed
+  std::string worst_at;  ///< where max_rel is largest, e.g. "output[0]"; empty where there is nothing to measure
+  OutputError worst;     ///< the worst of all runs and samples, figure by figure
   double tolerance = 0;
   int samples = 0;
   int runs = 0;
@@ -40,9 +41,10 @@ struct VerifyReport {
 };
 
 /// Loads both files afresh and compares them run by run on the same inputs, seeds set alike before each run, so that a
-/// network with state has to agree at every step. Infinities and NaNs must stand where they stood; structure, shapes
-/// and dtypes must be equal. Error{input} where the inputs don't fit; Error{model} where a (the original) can't be run.
-/// Where only b throws, that is a failed report, not an Error.
+/// network with state has to agree at every step: in its outputs, in what it writes into its inputs and attributes, and
+/// in what it prints. Infinities and NaNs must stand where they stood; structure, shapes and dtypes must be equal.
+/// Error{input} where the inputs don't fit; Error{model} where a (the original) can't be run; Error{usage} for a
+/// tolerance or count that is no such thing. Where only b throws, that is a failed report, not an Error.
 VerifyReport verify(const std::filesystem::path& a, const std::filesystem::path& b, const VerifyOptions& options = {});
 
 }  // namespace fusekit

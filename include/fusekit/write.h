@@ -9,8 +9,8 @@
 namespace fusekit {
 
 struct WriteOptions {
-  bool force = false;     ///< an existing output may be replaced
-  bool in_place = false;  ///< the output may be the input
+  bool force = false;           ///< an existing output may be replaced
+  bool in_place = false;        ///< the output may be the input
   std::filesystem::path input;  ///< the file that the program was read from, to be kept from being overwritten
   /// Asked with the path of the finished temporary file before it takes the output's name; false: nothing is written.
   std::function<bool(const std::filesystem::path&)> accept;

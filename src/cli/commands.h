@@ -7,5 +7,6 @@
 namespace fusekit::cli {
 
 // One maker a command; each command's class lives in the file of its name.
+std::unique_ptr<Command> make_verify_command();
 
 }  // namespace fusekit::cli

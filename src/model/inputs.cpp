@@ -10,6 +10,8 @@ Sample draw_sample(const InputOptions& options, std::uint64_t k) {
   return draw(argument_forms(options), options.int_high, options.seed + k);
 }
 
+int sample_count(const InputOptions&) { return 0; }
+
 InputSummary resolve_inputs(torch::jit::Module&, const InputOptions& options, const std::string&) {
   if (!options.given())
     throw Error(ErrorKind::input, "no inputs are given", "give --input_dims, e.g. --input_dims \"1,3,224,224\"");

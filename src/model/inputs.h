@@ -16,7 +16,11 @@ using Sample = std::vector<c10::IValue>;
 /// random tensors drawn from seed `options.seed + k`. The same k gives the same bits.
 Sample draw_sample(const InputOptions& options, std::uint64_t k);
 
+/// The number of samples in the file of explicit `options`; 0 where they are drawn.
+int sample_count(const InputOptions& options);
+
 /// As fusekit::resolve_inputs, for a module that is already loaded. `method` names the method that is to be run.
+/// Candidates run on `module` itself, which changes a network with state: give it a load of its own.
 InputSummary resolve_inputs(torch::jit::Module& module, const InputOptions& options,
                             const std::string& method = "forward");
 

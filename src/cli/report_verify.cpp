@@ -1,0 +1,61 @@
+#include "cli/report_verify.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace fusekit::cli {
+namespace {
+
+std::string runs_text(const VerifyReport& report) {
+  return fmt::format("{} sample{} x {} run{}", report.samples, report.samples == 1 ? "" : "s", report.runs,
+                     report.runs == 1 ? "" : "s");
+}
+
+/// JSON has no infinity.
+nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(); }
+
+}  // namespace
+
+std::string verify_table(const VerifyReport& report) {
+  const OutputError& worst = report.worst;
+  std::string table;
+  const auto line = [&table](const char* name, const std::string& value) {
+    table += fmt::format("{}{:<10}{}", table.empty() ? "" : "\n", name, value);
+  };
+  line("result", report.passed ? "equal within the tolerance" : "NOT equal: " + report.failure);
+  line("inputs", report.inputs);
+  line("runs", runs_text(report));
+  line("max abs", fmt::format("{:.3g}", worst.max_abs));
+  const std::string place = worst.max_rel > 0 && !report.worst_at.empty() ? ", at " + report.worst_at : "";
+  line("max rel", fmt::format("{:.3g} (tolerance {:.3g}){}", worst.max_rel, report.tolerance, place));
+  line("SQNR", std::isinf(worst.sqnr_db) && worst.sqnr_db > 0 ? "infinite (no difference)"
+                                                              : fmt::format("{:.1f} dB", worst.sqnr_db));
+  line("cosine", fmt::format("{:.9f}", worst.cosine));
+  if (worst.top1) line("top-1", fmt::format("{:.4g} % agree", 100 * *worst.top1));
+  return table;
+}
+
+std::string verify_line(const VerifyReport& report) {
+  if (!report.passed) return fmt::format("verification failed on {}: {}", report.inputs, report.failure);
+  return fmt::format("verified on {}: max rel error {:.2g} (tolerance {:.2g}), {}", report.inputs, report.worst.max_rel,
+                     report.tolerance, runs_text(report));
+}
+
+nlohmann::json verify_json(const VerifyReport& report) {
+  return {{"passed", report.passed},
+          {"failure", report.failure},
+          {"tolerance", report.tolerance},
+          {"inputs", report.inputs},
+          {"samples", report.samples},
+          {"runs", report.runs},
+          {"max_abs", number(report.worst.max_abs)},
+          {"max_rel", number(report.worst.max_rel)},
+          {"worst_at", report.worst_at},
+          {"sqnr_db", number(report.worst.sqnr_db)},
+          {"cosine", report.worst.cosine},
+          {"top1", report.worst.top1 ? nlohmann::json(*report.worst.top1) : nlohmann::json()}};
+}
+
+}  // namespace fusekit::cli

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "fusekit/verify.h"
+
+namespace fusekit::cli {
+
+/// The report as a small table, one figure a line, without a line end at its end.
+std::string verify_table(const VerifyReport& report);
+
+/// One line: "verified on 1x3x224x224 float, inferred: max rel error 3.1e-07 (tolerance 1e-05), 3 samples x 3 runs".
+std::string verify_line(const VerifyReport& report);
+
+/// The same facts for a program. An infinite figure (the SQNR of equal outputs) is null.
+nlohmann::json verify_json(const VerifyReport& report);
+
+}  // namespace fusekit::cli

@@ -1,0 +1,83 @@
+#include "verify/state.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "verify/metrics.h"
+
+namespace fusekit::gate {
+namespace {
+
+/// True for values that can be copied and compared; false for objects of custom classes, e.g. packed weights.
+bool is_plain(const c10::IValue& value) {
+  if (value.isList()) return std::ranges::all_of(value.toListRef(), is_plain);
+  if (value.isTuple()) return std::ranges::all_of(value.toTupleRef().elements().vec(), is_plain);
+  if (value.isGenericDict()) {
+    for (const auto& entry : value.toGenericDict())
+      if (!is_plain(entry.value())) return false;
+    return true;
+  }
+  return value.isTensor() || value.isInt() || value.isDouble() || value.isBool() || value.isString() || value.isNone();
+}
+
+using Visit = std::function<void(const std::string& path, const c10::IValue& value)>;
+
+void for_each_attribute(const torch::jit::Module& module, const std::string& prefix, const Visit& visit) {
+  for (const auto& attribute : module.named_attributes(/*recurse=*/false)) {
+    const std::string path = prefix + attribute.name;
+    if (attribute.value.isModule()) {
+      for_each_attribute(attribute.value.toModule(), path + ".", visit);
+    } else if (is_plain(attribute.value)) {
+      visit(path, attribute.value);
+    }
+  }
+}
+
+std::uint32_t version_of(const at::Tensor& tensor) {
+  return tensor.defined() && !tensor.is_inference() ? static_cast<std::uint32_t>(tensor._version()) : 0;
+}
+
+std::map<std::string, c10::IValue> attributes_of(const torch::jit::Module& module) {
+  std::map<std::string, c10::IValue> attributes;
+  for_each_attribute(module, "", [&](const std::string& path, const c10::IValue& value) { attributes[path] = value; });
+  return attributes;
+}
+
+bool same_value(const c10::IValue& a, const c10::IValue& b) {
+  const Comparison comparison = compare(a, b);
+  return comparison.failure.empty() && comparison.error.max_abs == 0;
+}
+
+}  // namespace
+
+State::State(const torch::jit::Module& module) : module_(module) {
+  for_each_attribute(module, "", [this](const std::string& path, const c10::IValue& value) {
+    entries_[path] = value.isTensor() ? Entry{value, version_of(value.toTensor())} : Entry{value.deepcopy(), 0};
+  });
+}
+
+Comparison State::compare_written(const torch::jit::Module& other) const {
+  Comparison all;
+  const auto theirs = attributes_of(other);
+  for_each_attribute(module_, "", [&](const std::string& path, const c10::IValue& now) {
+    const auto before = entries_.find(path);
+    const bool untouched =
+        before != entries_.end() && (now.isTensor() && before->second.before.isTensor()
+                                         ? now.toTensor().is_same(before->second.before.toTensor()) &&
+                                               version_of(now.toTensor()) == before->second.version
+                                         : same_value(before->second.before, now));
+    if (untouched || !all.failure.empty()) return;
+    const auto their = theirs.find(path);
+    if (their == theirs.end()) {
+      all.failure = "the network writes to " + path + ", which the second lacks";
+      return;
+    }
+    const Comparison comparison = compare(now, their->second, path);
+    if (comparison.error.max_rel > all.error.max_rel) all.worst_at = comparison.worst_at;
+    all.error = worse(all.error, comparison.error);
+    all.failure = comparison.failure;
+  });
+  return all;
+}
+
+}  // namespace fusekit::gate

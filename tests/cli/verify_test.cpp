@@ -1,0 +1,86 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/module.h"
+#include "support/run_program.h"
+#include "support/temporary_folder.h"
+
+namespace fusekit {
+namespace {
+
+class VerifyCli : public testing::Test {
+ protected:
+  VerifyCli() {
+    make("a.pt", "    return x * 2\n");
+    make("same.pt", "    return x + x\n");
+    make("other.pt", "    return x * 2.5\n");
+  }
+
+  void make(const std::string& name, const std::string& body) {
+    test::save_module(test::make_module("Net", {}, "def forward(self, x):\n" + body), folder_ / name);
+  }
+
+  test::ProgramResult verify(const std::string& b, std::vector<std::string> more = {"--input_dims", "2,3"}) {
+    std::vector<std::string> words{"verify", (folder_ / "a.pt").string(), (folder_ / b).string()};
+    words.insert(words.end(), more.begin(), more.end());
+    return test::run_fusekit(words);
+  }
+
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(VerifyCli, EqualFilesEndWithZero) {
+  const auto result = verify("same.pt");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(result.out,
+            "result    equal within the tolerance\n"
+            "inputs    2x3 float\n"
+            "runs      3 samples x 3 runs\n"
+            "max abs   0\n"
+            "max rel   0 (tolerance 1e-05)\n"
+            "SQNR      infinite (no difference)\n"
+            "cosine    1.000000000\n"
+            "top-1     100 % agree\n");
+}
+
+TEST_F(VerifyCli, DifferentFilesEndWithOne) {
+  const auto result = verify("other.pt", {"--input-dims", "2,3", "--samples", "1", "--runs", "1"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(result.out.substr(0, result.out.find("max abs")),
+            "result    NOT equal: run 1 of sample 1: output is off by 0.25 of its largest value, more than 1e-05\n"
+            "inputs    2x3 float\n"
+            "runs      1 sample x 1 run\n");
+  EXPECT_EQ(verify("other.pt", {"--input_dims", "2,3", "--tolerance", "0.3"}).exit_code, 0);
+}
+
+TEST_F(VerifyCli, JsonHasTheSameFacts) {
+  const auto equal = nlohmann::json::parse(verify("same.pt", {"--input_dims", "2,3", "--json"}).out);
+  EXPECT_EQ(equal.at("passed"), true);
+  EXPECT_EQ(equal.at("failure"), "");
+  EXPECT_EQ(equal.at("max_rel"), 0);
+  EXPECT_TRUE(equal.at("sqnr_db").is_null());
+  EXPECT_EQ(equal.at("top1"), 1);
+  const auto other = nlohmann::json::parse(verify("other.pt", {"--input_dims", "2,3", "--json"}).out);
+  EXPECT_EQ(other.at("passed"), false);
+  EXPECT_DOUBLE_EQ(other.at("max_rel"), 0.25);
+  EXPECT_EQ(other.at("worst_at"), "output");
+}
+
+TEST_F(VerifyCli, WhatIsWrongWithTheCallEndsWithTwo) {
+  auto result = verify("same.pt", {"--input_dims", "2,y"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.err.substr(0, result.err.find('\n')), "error: \"y\" in the shape \"2,y\" is not a size");
+  result = verify("same.pt", {"--input_dims", "2,3", "--input_type", "flaot"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.err.substr(0, result.err.find('\n')), "error: unknown input type \"flaot\"");
+  result = verify("same.pt", {"--input_dims", "2,3", "--tolerance", "-1"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.err, "error: a tolerance of -1 is not a number from 0 on\n");
+}
+
+}  // namespace
+}  // namespace fusekit

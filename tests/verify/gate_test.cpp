@@ -1,0 +1,132 @@
+#include <gtest/gtest.h>
+
+#include "fusekit/error.h"
+#include "fusekit/verify.h"
+#include "support/module.h"
+#include "support/temporary_folder.h"
+
+namespace fusekit {
+namespace {
+
+/// Two one-file networks with an input of 2x3.
+class Gate : public testing::Test {
+ protected:
+  std::filesystem::path file(const std::string& name, const std::string& body,
+                             const std::map<std::string, at::Tensor>& tensors = {}) {
+    const auto module = test::make_module("Net", tensors, "def forward(self, x):\n" + body);
+    test::save_module(module, folder_ / name);
+    return folder_ / name;
+  }
+
+  VerifyReport check(const std::string& a, const std::string& b,
+                     const std::map<std::string, at::Tensor>& tensors = {}) {
+    return verify(file("a.pt", a, tensors), file("b.pt", b, tensors), options_);
+  }
+
+  test::TemporaryFolder folder_;
+  VerifyOptions options_ = [] {
+    VerifyOptions options;
+    options.inputs.dims = {{2, 3}};
+    return options;
+  }();
+};
+
+TEST_F(Gate, PassesForEqualNetworks) {
+  const VerifyReport report = check("    return x * 2\n", "    return x + x\n");
+  EXPECT_TRUE(report.passed) << report.failure;
+  EXPECT_EQ(report.worst.max_abs, 0);
+  EXPECT_EQ(report.samples, 3);
+  EXPECT_EQ(report.runs, 3);
+  EXPECT_EQ(report.tolerance, 1e-5);
+  EXPECT_EQ(report.inputs, "2x3 float");
+}
+
+TEST_F(Gate, FailsBeyondTheTolerance) {
+  const VerifyReport report = check("    return x\n", "    return x * 1.001\n");
+  EXPECT_FALSE(report.passed);
+  EXPECT_EQ(report.failure, "run 1 of sample 1: output is off by 0.001 of its largest value, more than 1e-05");
+  EXPECT_NEAR(report.worst.max_rel, 0.001, 1e-6);
+  options_.tolerance = 0.01;
+  EXPECT_TRUE(check("    return x\n", "    return x * 1.001\n").passed);
+}
+
+TEST_F(Gate, ToleranceFollowsTheCoarsestWeight) {
+  const std::map<std::string, at::Tensor> half{{"weight", at::ones({1}, at::kHalf)}};
+  EXPECT_EQ(check("    return x\n", "    return x\n", half).tolerance, 2e-2);
+  const std::map<std::string, at::Tensor> brain{{"weight", at::ones({1}, at::kHalf)},
+                                                {"running_mean", at::ones({1}, at::kBFloat16)}};
+  EXPECT_EQ(check("    return x\n", "    return x\n", brain).tolerance, 1e-1);
+}
+
+TEST_F(Gate, DropoutAgreesBecauseTheSeedsAre) {
+  const std::string body = "    return torch.dropout(x, 0.5, True)\n";
+  EXPECT_TRUE(check(body, body).passed);
+  EXPECT_FALSE(check(body, "    x = x + 0 * torch.rand([1])\n" + body).passed);
+}
+
+TEST_F(Gate, AStateHasToAgreeAtEveryStep) {
+  const std::map<std::string, at::Tensor> count{{"buffer", at::zeros({1})}};
+  const std::string counts = "    self.buffer += 1\n    return x + self.buffer\n";
+  EXPECT_TRUE(check(counts, counts, count).passed);
+  const VerifyReport report = check(counts, "    return x + 1\n", count);
+  EXPECT_FALSE(report.passed);
+  EXPECT_EQ(report.failure, "run 1 of sample 1: buffer is off by 1 of its largest value, more than 1e-05");
+  EXPECT_FALSE(check("    return x + 1\n", counts, count).passed);
+}
+
+TEST_F(Gate, WritesIntoTheInputHaveToAgree) {
+  EXPECT_TRUE(check("    x.add_(1)\n    return x * 2\n", "    x.add_(1)\n    return x + x\n").passed);
+  const VerifyReport report = check("    x.add_(1)\n    return x * 2\n", "    return (x + 1) * 2\n");
+  EXPECT_FALSE(report.passed);
+  EXPECT_NE(report.failure.find("input[0] is off by"), std::string::npos) << report.failure;
+}
+
+TEST_F(Gate, WhatIsPrintedHasToAgree) {
+  testing::internal::CaptureStdout();
+  EXPECT_TRUE(check("    print(\"a\")\n    return x\n", "    print(\"a\")\n    return x\n").passed);
+  EXPECT_EQ(check("    print(\"a\")\n    return x\n", "    return x\n").failure,
+            "run 1 of sample 1: the networks print different text");
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+}
+
+TEST_F(Gate, OneThatOnlyFailsInTheSecondIsAFailedReport) {
+  const VerifyReport report = check("    return x\n", "    return torch.mm(x, x)\n");
+  EXPECT_FALSE(report.passed);
+  EXPECT_EQ(report.failure, "run 1 of sample 1: " + (folder_ / "b.pt").string() +
+                                " fails: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)");
+}
+
+TEST_F(Gate, OneThatFailsInTheFirstIsAnErrorOfTheInput) {
+  try {
+    check("    return torch.mm(x, x)\n", "    return x\n");
+    FAIL() << "no Error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::input);
+    EXPECT_EQ(error.message(),
+              (folder_ / "a.pt").string() +
+                  " can't be run on 2x3 float: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)");
+    EXPECT_EQ(error.hint(), "give the --input_dims and --input_type that the network takes");
+  }
+}
+
+TEST_F(Gate, NonsenseIsRefused) {
+  options_.tolerance = -1;
+  EXPECT_THROW(check("    return x\n", "    return x\n"), Error);
+  options_.tolerance = {};
+  options_.runs = 0;
+  EXPECT_THROW(check("    return x\n", "    return x\n"), Error);
+  options_.runs = 1;
+  options_.method = "backward";
+  EXPECT_THROW(check("    return x\n", "    return x\n"), Error);
+}
+
+TEST_F(Gate, LeavesTheCallersGeneratorAlone) {
+  torch::manual_seed(5);
+  const at::Tensor next = at::randn({3});
+  torch::manual_seed(5);
+  check("    return torch.rand([2])\n", "    return torch.rand([2])\n");
+  EXPECT_TRUE(at::equal(at::randn({3}), next));
+}
+
+}  // namespace
+}  // namespace fusekit
