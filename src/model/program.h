@@ -50,6 +50,8 @@ struct Program {
   std::map<std::string, Weight> weights;  ///< by key; the key of an original is its path
   std::set<std::string> read_paths;       ///< every attribute that a method read when the file was read
   std::vector<FusedGroup> groups;
+  /// What was folded, to the keys of the weight and bias that came of it: the same fold at two places is one pair.
+  std::map<std::string, std::pair<std::string, std::string>> folds;
 };
 
 /// The weight that `value` stands for, nullptr where it is computed, written, None or an anonymous constant.

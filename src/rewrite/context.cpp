@@ -1,0 +1,25 @@
+#include "rewrite/rule.h"
+
+namespace fusekit::rewrite {
+
+std::optional<std::int64_t> Context::rank(const Value* value, const Node* at) {
+  if (!proven_) proven_.emplace(graph);
+  return proven_->rank(value, at);
+}
+
+std::optional<std::int64_t> Context::promised_rank(const Value* value, const Node* at) {
+  if (!promised_) {
+    promised_.emplace(graph);
+    for (std::size_t i = 0; i < promised_inputs_.size() && i < graph.inputs().size(); ++i)
+      if (promised_inputs_[i]) promised_->learn(graph.inputs()[i], *promised_inputs_[i], nullptr);
+  }
+  return promised_->rank(value, at);
+}
+
+void Context::learn_rank(const Value* value, std::int64_t rank, const Node* since) {
+  this->rank(value, since);
+  proven_->learn(value, rank, since);
+  if (promised_) promised_->learn(value, rank, since);
+}
+
+}  // namespace fusekit::rewrite

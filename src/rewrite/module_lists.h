@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fusekit/fuse.h"
+#include "rewrite/rule.h"
+
+namespace fusekit::rewrite {
+
+/// The user's lists of modules, as fuse_modules takes them. Without any, every site is wanted.
+class ModuleLists {
+ public:
+  explicit ModuleLists(std::vector<std::vector<std::string>> lists) : lists_(std::move(lists)) {}
+
+  /// Do the nodes of this site come from just the modules of one of the lists?
+  [[nodiscard]] bool wants(const Site& site) const;
+
+  /// One sentence for each list that nothing in the ledger was fused for: an unknown module, a sequence that no rule
+  /// has, modules that don't follow one another, or the reason why the rule declined.
+  [[nodiscard]] std::vector<std::string> complaints(const Ledger& ledger, const model::Program& program,
+                                                    const std::vector<Rule>& rules) const;
+
+ private:
+  std::vector<std::vector<std::string>> lists_;
+};
+
+}  // namespace fusekit::rewrite

@@ -1,0 +1,16 @@
+#include "rewrite/fold.h"
+#include "rewrite/match.h"
+
+// y = convolution(x, W, b)
+// z = batch_norm(y, gamma, beta, mean, var, training=False)
+// ->
+// z = convolution(x, W', b')
+
+namespace fusekit::rewrite {
+template <>
+Rule rule<"conv+bn">() {
+  return {"conv+bn", "Conv{1,2,3}d + BatchNorm: the BatchNorm is folded into the convolution's weight and bias",
+          {convolution, batch_norm}, convolution_cannot_take_batch_norm, fold_batch_norm, 1e-5};
+}
+
+}  // namespace fusekit::rewrite

@@ -1,0 +1,32 @@
+#include "rewrite/fold.h"
+#include "rewrite/match.h"
+
+// y = convolution(x, W, b)
+// z = batch_norm(y, gamma, beta, mean, var, training=False)
+// r = relu(z)
+// ->
+// y = convolution(x, W', b')
+// r = relu_(y)                 one group
+
+namespace fusekit::rewrite {
+namespace {
+
+WhyNot why_not(const Site& site, Context& context) {
+  if (const WhyNot reason = relu_cannot_work_in_place(site, context)) return reason;
+  return convolution_cannot_take_batch_norm(site, context);
+}
+
+void rewrite(const Site& site, Context& context) {
+  fold_batch_norm(site, context);
+  group_with_relu({{site.nodes[0], site.nodes[2]}}, "conv+bn+relu", context);
+}
+
+}  // namespace
+
+template <>
+Rule rule<"conv+bn+relu">() {
+  return {"conv+bn+relu", "Conv{1,2,3}d + BatchNorm + ReLU: folded as conv+bn, the ReLU in place, one group for a target",
+          {convolution, batch_norm, relu}, why_not, rewrite, 1e-5};
+}
+
+}  // namespace fusekit::rewrite

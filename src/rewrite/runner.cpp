@@ -1,0 +1,185 @@
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <set>
+
+#include "fusekit/error.h"
+#include "fusekit/fuse.h"
+#include "model/cleanup.h"
+#include "model/inputs.h"
+#include "rewrite/match.h"
+#include "rewrite/module_lists.h"
+#include "rewrite/normalize.h"
+#include "rewrite/pipelines.h"
+
+namespace fusekit {
+namespace rewrite {
+namespace {
+
+using Ranks = std::vector<std::optional<std::int64_t>>;
+
+void check_names(const std::vector<std::string>& names, const std::vector<Rule>& rules, const char* flag) {
+  for (const std::string& name : names) {
+    if (std::any_of(rules.begin(), rules.end(), [&](const Rule& rule) { return rule.name == name; })) continue;
+    std::vector<std::string_view> known;
+    for (const Rule& rule : rules) known.push_back(rule.name);
+    throw Error(ErrorKind::usage, fmt::format("{} {}: there is no such rule", flag, name),
+                fmt::format("the rules are {}", fmt::join(known, ", ")));
+  }
+}
+
+/// Ranks of forward's inputs (self first) by what the user gave.
+Ranks promised_ranks(const InputOptions& inputs) {
+  Ranks ranks{std::nullopt};
+  for (const auto& dims : inputs.dims) ranks.emplace_back(static_cast<std::int64_t>(dims.size()));
+  if (!inputs.file.empty())
+    for (const c10::IValue& value : model::draw_sample(inputs, 0))
+      ranks.push_back(value.isTensor() ? std::optional(value.toTensor().dim()) : std::nullopt);
+  return ranks;
+}
+
+/// The module path of each node, or, for a function call inside a module's own code, path and operator.
+std::vector<std::string> names_of(const Site& site) {
+  std::vector<std::string> names;
+  std::set<std::string> seen;
+  for (const Node* node : site.nodes) {
+    const std::string scope = model::scope_of(node);
+    if (!scope.empty() && seen.insert(scope).second) {
+      names.push_back(scope);
+    } else {
+      names.push_back(fmt::format("{}{}{}", scope, scope.empty() ? "" : ":", node->kind().toUnqualString()));
+    }
+  }
+  return names;
+}
+
+class Runner {
+ public:
+  Runner(model::Program& program, const FuseOptions& options)
+      : program_(program), options_(options), rules_(pipeline()), lists_(options.modules) {
+    check_names(options.disabled, rules_, "--disable");
+    check_names(options.print_after, rules_, "--print-after");
+    std::erase_if(rules_, [&](const Rule& rule) {
+      return std::find(options.disabled.begin(), options.disabled.end(), rule.name) != options.disabled.end();
+    });
+    promised_ = promised_ranks(options.inputs);
+    for (const Rule& rule : rules_) ledger_.times.push_back({std::string(rule.name), 0});
+  }
+
+  Ledger run() {
+    for (model::Method& method : program_.methods) normalize(method.graph);
+    bool first = true;
+    do {
+      fired_ = false;
+      declined_.clear();
+      for (std::size_t i = 0; i < rules_.size(); ++i) run_rule(i, first);
+      first = false;
+    } while (fired_);
+    ledger_.entries.insert(ledger_.entries.end(), declined_.begin(), declined_.end());
+    complain();
+    return std::move(ledger_);
+  }
+
+ private:
+  void run_rule(std::size_t index, bool first) {
+    const Rule& rule = rules_[index];
+    const auto start = std::chrono::steady_clock::now();
+    for (model::Method& method : program_.methods) {
+      try {
+        apply(rule, method);
+        model::remove_dead_code(*method.graph);
+        method.graph->lint();
+      } catch (const std::exception& error) {
+        throw Error(ErrorKind::model, fmt::format("rule {} broke {}: {}", rule.name, method.name, error.what()),
+                    fmt::format("leave it out with --disable {} and report this", rule.name));
+      }
+    }
+    ledger_.times[index].seconds +=
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (first) keep_print(rule);
+  }
+
+  void apply(const Rule& rule, model::Method& method) {
+    static const Ranks nothing;
+    Context context(program_, *method.graph, method.name == "forward" ? promised_ : nothing);
+    // A rewrite removes only the last node of its site and nodes before it, which the loop has passed.
+    for (Node* node : model::all_nodes(*method.graph)) {
+      const auto site = match(rule.pattern, node);
+      if (!site || is_grouped(*site) || !lists_.wants(*site)) continue;
+      LedgerEntry entry{std::string(rule.name), method.name, names_of(*site), true, ""};
+      if (const WhyNot reason = rule.why_not(*site, context)) {
+        decline(std::move(entry), *reason);
+        continue;
+      }
+      context.note.clear();
+      rule.rewrite(*site, context);
+      entry.reason = context.note;
+      ledger_.entries.push_back(std::move(entry));
+      fired_ = true;
+      if (!program_.groups.empty()) grouped_.insert(program_.groups.back().nodes.back());
+    }
+  }
+
+  /// A ReLU that is in a group stays there.
+  [[nodiscard]] bool is_grouped(const Site& site) const { return grouped_.count(site.back()) > 0; }
+
+  /// A part of a longer site that was declined for the same reason is not told twice.
+  void decline(LedgerEntry entry, const std::string& reason) {
+    entry.fused = false;
+    entry.reason = reason;
+    for (const LedgerEntry& told : declined_)
+      if (told.method == entry.method && told.reason == reason && told.modules.size() > entry.modules.size() &&
+          std::equal(entry.modules.begin(), entry.modules.end(), told.modules.begin()))
+        return;
+    declined_.push_back(std::move(entry));
+  }
+
+  void keep_print(const Rule& rule) {
+    const auto& wanted = options_.print_after;
+    if (std::find(wanted.begin(), wanted.end(), rule.name) == wanted.end()) return;
+    std::string text;
+    for (const model::Method& method : program_.methods)
+      text += fmt::format("{}:\n{}", method.name, method.graph->toString(/*print_source_locations=*/false));
+    ledger_.prints.emplace_back(rule.name, std::move(text));
+  }
+
+  void complain() {
+    for (std::string& complaint : lists_.complaints(ledger_, program_, pipeline())) {
+      if (options_.strict)
+        throw Error(ErrorKind::usage, complaint, "leave this list out, or leave --strict out to go on without it");
+      ledger_.warnings.push_back(std::move(complaint));
+    }
+  }
+
+  model::Program& program_;
+  const FuseOptions& options_;
+  std::vector<Rule> rules_;
+  ModuleLists lists_;
+  Ranks promised_;
+  Ledger ledger_;
+  std::vector<LedgerEntry> declined_;
+  std::set<const Node*> grouped_;
+  bool fired_ = false;
+};
+
+}  // namespace
+}  // namespace rewrite
+
+std::vector<RuleInfo> rules() {
+  std::vector<RuleInfo> infos;
+  for (const rewrite::Rule& rule : rewrite::pipeline()) infos.push_back({rule.name, rule.summary});
+  return infos;
+}
+
+std::size_t Ledger::fused() const {
+  return static_cast<std::size_t>(
+      std::count_if(entries.begin(), entries.end(), [](const LedgerEntry& entry) { return entry.fused; }));
+}
+
+std::size_t Ledger::declined() const { return entries.size() - fused(); }
+
+Ledger fuse(Program& program, const FuseOptions& options) {
+  return rewrite::Runner(program.impl(), options).run();
+}
+
+}  // namespace fusekit
