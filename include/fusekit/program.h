@@ -30,6 +30,8 @@ class Program {
   [[nodiscard]] torch::jit::Module to_module() const;
   /// The class name of the root module, e.g. "ResNet".
   [[nodiscard]] std::string name() const;
+  /// The methods that are kept: "forward" first, then other exported ones.
+  [[nodiscard]] std::vector<std::string> methods() const;
   /// Nodes of all graphs, nested blocks included.
   [[nodiscard]] std::size_t node_count() const;
 

@@ -6,6 +6,7 @@ namespace fusekit::cli {
 
 std::vector<std::unique_ptr<Command>> all_commands() {
   std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(make_fuse_command());
   commands.push_back(make_verify_command());
   return commands;
 }

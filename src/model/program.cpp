@@ -95,6 +95,12 @@ torch::jit::Module Program::to_module() const { return model::rebuild(*impl_); }
 
 std::string Program::name() const { return impl_->original.type()->name()->name(); }
 
+std::vector<std::string> Program::methods() const {
+  std::vector<std::string> names;
+  for (const model::Method& method : impl_->methods) names.push_back(method.name);
+  return names;
+}
+
 std::size_t Program::node_count() const {
   std::size_t count = 0;
   for (const model::Method& method : impl_->methods) count += model::all_nodes(*method.graph).size();

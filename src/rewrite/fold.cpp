@@ -2,6 +2,7 @@
 
 #include <torch/csrc/jit/ir/constants.h>
 
+#include <cmath>
 #include <utility>
 
 #include "model/flatten.h"
@@ -206,7 +207,11 @@ WhyNot weight_cannot_take(Node* node, Node* batch_norm, Context& context) {
   if (reason) return reason;
   if (const WhyNot sizes = other_sizes(affine, bn, context)) return sizes;
   Folded folded = fold(affine, bn, context.program);
-  const auto finite = [](const at::Tensor& tensor) { return at::isfinite(tensor).all().item<bool>(); };
+  // A NaN or an infinity anywhere shows in the extremes, in one pass.
+  const auto finite = [](const at::Tensor& tensor) {
+    const auto [low, high] = at::aminmax(tensor);
+    return std::isfinite(low.item<double>()) && std::isfinite(high.item<double>());
+  };
   if (!finite(folded.weight) || !finite(folded.bias))
     return fmt::format("the folded weights leave the finite range of {}", c10::toString(folded.weight.scalar_type()));
   context.folded = std::move(folded);

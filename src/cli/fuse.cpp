@@ -1,0 +1,177 @@
+#include "fusekit/fuse.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/report_ledger.h"
+#include "cli/report_verify.h"
+#include "fusekit/error.h"
+#include "fusekit/write.h"
+
+namespace fusekit::cli {
+namespace {
+
+class FuseCommand : public Command {
+ public:
+  [[nodiscard]] std::string name() const override { return "fuse"; }
+  [[nodiscard]] std::string summary() const override { return "Fuse what is provably right, verify, and write"; }
+  [[nodiscard]] std::string example() const override {
+    return "fusekit fuse model.pt -o model_fused.pt\n"
+           "  fusekit fuse model.pt -o model_fused.pt --modules conv1,bn1,relu --explain";
+  }
+
+  void add_options(CLI::App& app) override {
+    app.add_option("IN", input_, "TorchScript file");
+    app.add_option("-o,--output", output_, "File to write");
+    app.add_option("--modules", module_lists_, "Fuse just these, e.g. conv1,bn1,relu (repeatable)")
+        ->take_all()
+        ->expected(1);
+    app.add_flag("--strict", options_.strict, "A list that can't be fused is an error");
+    app.add_option("--for", target_, "Target: portable")->capture_default_str();
+    app.add_option("--dtype", dtype_, "Data type of the written file: float")->capture_default_str();
+    app.add_option("--disable", options_.disabled, "Leave this rule out (repeatable)")->expected(1)->take_all();
+    app.add_flag("--dry-run", dry_run_, "Say what would be fused, write nothing");
+    app.add_flag("--explain", explain_, "Say for each place what was done or why not");
+    app.add_flag("--list-rules", list_rules_, "Print all rules in their order");
+    app.add_option("--print-after", options_.print_after, "Print the graph after this rule (repeatable)")
+        ->expected(1)
+        ->take_all();
+    app.add_option("--tolerance", verify_.tolerance, "Largest error, relative to the largest output");
+    app.add_flag("--no-verify", no_verify_, "Do not compare the written file with the original");
+    app.add_flag("--force", write_.force, "Replace an existing output");
+    app.add_flag("--in-place", write_.in_place, "The output may be the input");
+    add_input_options(app, inputs_);
+    add_common_options(app, common_, /*runs_a_model=*/true);
+  }
+
+  int run(Console& console) override {
+    console.set_verbosity(common_.verbosity());
+    if (list_rules_) return print_rules(console);
+    check_call();
+    apply(common_.runtime);
+    verify_.inputs = options_.inputs = inputs_.finish();
+    write_.input = input_;
+    if (!dry_run_) check_output(output_, write_);
+
+    const auto start = std::chrono::steady_clock::now();
+    Program program = read(input_);
+    methods_ = program.methods();
+    const std::size_t nodes_before = program.node_count();
+    const Ledger ledger = fuse(program, options_);
+    report_ = {{"input", input_}, {"nodes_before", nodes_before}, {"nodes_after", program.node_count()}};
+    report_["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report_.update(ledger_json(ledger));
+    tell(ledger, console);
+
+    const bool done = dry_run_ || write_verified(std::move(program), console);
+    report_["output"] = dry_run_ || !done ? nlohmann::json() : nlohmann::json(output_);
+    if (common_.json) console.print(report_.dump(2));
+    return done ? kDone : kNo;
+  }
+
+ private:
+  int print_rules(const Console& console) const {
+    if (common_.json) {
+      nlohmann::json list = nlohmann::json::array();
+      for (const RuleInfo& rule : rules()) list.push_back({{"name", rule.name}, {"summary", rule.summary}});
+      console.print(list.dump(2));
+    } else {
+      for (const RuleInfo& rule : rules()) console.print(fmt::format("{:<18} {}", rule.name, rule.summary));
+    }
+    return kDone;
+  }
+
+  void check_call() {
+    if (input_.empty()) throw Error(ErrorKind::usage, "IN is missing", "give the TorchScript file to fuse");
+    if (output_.empty() && write_.in_place) output_ = input_;
+    if (output_.empty() && !dry_run_)
+      throw Error(ErrorKind::usage, "-o is missing", "give the file to write with -o OUT, or --dry-run");
+    if (target_ != "portable")
+      throw Error(ErrorKind::unsupported, fmt::format("--for {}: there is no such target", target_),
+                  "the targets of this version: portable");
+    if (dtype_ != "float")
+      throw Error(ErrorKind::unsupported, fmt::format("--dtype {}: there is no such conversion", dtype_),
+                  "the dtypes of this version: float (what the file has is kept)");
+    for (const std::string& list : module_lists_) options_.modules.push_back(split(list, ','));
+  }
+
+  void tell(const Ledger& ledger, const Console& console) const {
+    for (const std::string& warning : ledger.warnings) console.warn(warning);
+    for (const RuleTime& rule : ledger.times)
+      console.detail(fmt::format("rule {:<18} {:8.1f} ms", rule.rule, rule.seconds * 1e3));
+    if (common_.json) return;
+    for (const auto& [rule, text] : ledger.prints) console.print(fmt::format("after {}:\n{}", rule, text));
+    console.print(fmt::format("{}: {}", input_, ledger_summary(ledger)));
+    if (explain_ && !ledger.entries.empty()) console.print(ledger_explanation(ledger));
+  }
+
+  bool write_verified(Program program, Console& console) {
+    if (!no_verify_)
+      write_.accept = [&](const std::filesystem::path& written) { return accept(written, console); };
+    if (!write(std::move(program), output_, write_)) return false;
+    if (!common_.json) console.print(fmt::format("wrote {}", output_));
+    return true;
+  }
+
+  /// Compares every method that was kept; one whose inputs can't be worked out is said to be unverified.
+  bool accept(const std::filesystem::path& written, const Console& console) {
+    report_["verification"] = nlohmann::json::object();
+    for (const std::string& method : methods_) {
+      const auto report = compare(method, written, console);
+      if (!report) continue;
+      report_["verification"][method] = verify_json(*report);
+      const std::string prefix = method == "forward" ? "" : method + "(): ";
+      if (!report->passed) {
+        console.error(fmt::format("{}{} was not written: {}", prefix, output_, verify_line(*report)),
+                      "--explain lists what was fused; --disable leaves a rule out; --tolerance allows more");
+        return false;
+      }
+      if (!common_.json) console.print(prefix + verify_line(*report));
+    }
+    return true;
+  }
+
+  std::optional<VerifyReport> compare(const std::string& method, const std::filesystem::path& written,
+                                      const Console& console) const {
+    VerifyOptions options = verify_;
+    options.method = method;
+    if (method == "forward") return verify(input_, written, options);
+    options.inputs.dims.clear();  // what was given is forward's
+    options.inputs.file.clear();
+    try {
+      return verify(input_, written, options);
+    } catch (const Error& error) {
+      console.warn(fmt::format("{}() is not verified: {}", method, error.message()));
+      return std::nullopt;
+    }
+  }
+
+  std::string input_;
+  std::string output_;
+  std::vector<std::string> module_lists_;
+  std::string target_ = "portable";
+  std::string dtype_ = "float";
+  bool dry_run_ = false;
+  bool explain_ = false;
+  bool list_rules_ = false;
+  bool no_verify_ = false;
+  FuseOptions options_;
+  VerifyOptions verify_;
+  WriteOptions write_;
+  InputFlags inputs_;
+  CommonOptions common_;
+  std::vector<std::string> methods_;
+  nlohmann::json report_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_fuse_command() { return std::make_unique<FuseCommand>(); }
+
+}  // namespace fusekit::cli
