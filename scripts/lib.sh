@@ -58,3 +58,9 @@ find_pip() {
   need_packages python3-pip
   pip=(/usr/bin/python3 -m pip)
 }
+
+# find_python_with_torch: sets `python` to FUSEKIT_PYTHON, or to Debian's with its torch and torchvision.
+find_python_with_torch() {
+  python=${FUSEKIT_PYTHON:-/usr/bin/python3}
+  [ -n "${FUSEKIT_PYTHON:-}" ] || need_packages python3-torch python3-torchvision
+}
