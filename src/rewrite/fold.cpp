@@ -108,30 +108,21 @@ WhyNot other_sizes(const Affine& affine, const BatchNorm& bn, const Context& con
   return std::nullopt;
 }
 
-/// A rank check as scripted BatchNorms have it, in front of `before`.
-void insert_rank_check(Value* value, std::int64_t rank, Node* before, Context& context) {
-  torch::jit::Graph& graph = context.graph;
-  const torch::jit::WithInsertPoint guard(before);
-  Value* dim = graph.insert(c10::aten::dim, {value});
-  Value* differs = graph.insert(c10::aten::ne, {dim, rank});
-  Node* branch = graph.insertNode(graph.create(c10::prim::If, {differs}, 0));
-  torch::jit::Block* raises = branch->addBlock();
-  branch->addBlock();
-  const torch::jit::WithInsertPoint inside(raises);
-  graph.insert(c10::prim::RaiseException,
-               {graph.insertConstant(fmt::format("expected {}-D data at {} (its BatchNorm was folded)", rank,
-                                                 where(before)))});
-  context.learn_rank(value, rank, branch);
-  context.note = fmt::format("a check that the data has {} dimensions was added", rank);
-}
-
 std::int64_t expected_rank(Node* node, const Context& context) {
   if (is_linear(node)) return 2;
   return model::constant_tensor(context.program, affine_of(node).weight)->dim();
 }
 
+/// Does this operator itself raise on data of another rank?
+bool insists_on_rank(Node* node) {
+  if (const auto linear = as_linear(node)) return linear->is_addmm;
+  return node->kind() == c10::aten::_convolution || node->kind() == c10::aten::convolution ||
+         node->kind() == c10::Symbol::aten("_convolution_mode");
+}
+
+/// The rank of what goes into the BatchNorm, where it is certain.
 std::optional<std::int64_t> rank_at(Node* node, Node* batch_norm, Context& context) {
-  if (const auto linear = as_linear(node); linear && linear->is_addmm) return 2;
+  if (insists_on_rank(node)) return expected_rank(node, context);
   return context.rank(data_input(batch_norm), batch_norm);
 }
 
@@ -177,6 +168,49 @@ NewWeights add_folded(Node* node, const Affine& affine, const BatchNorm& bn, Con
   if (!key.empty())
     program.folds[key] = {*model::weight_key(added.weight), *model::weight_key(added.bias)};
   return added;
+}
+
+/// The same operator on other weights.
+Node* with_weights(Node* node, const NewWeights& weights, Context& context) {
+  const auto linear = as_linear(node);
+  const bool is_addmm = linear && linear->is_addmm;
+  const torch::jit::WithInsertPoint guard(node);
+  Value* weight = is_addmm ? context.graph.insert(c10::aten::t, {weights.weight}) : weights.weight;
+  node->replaceInput(argument_index(node, is_addmm ? "mat2" : "weight"), weight);
+  node->replaceInput(argument_index(node, is_addmm ? "self" : "bias"), weights.bias);
+  return node;
+}
+
+/// The operator that computes the same on batched data and raises on any other: aten::_convolution (with string padding
+/// aten::_convolution_mode) for a convolution, aten::addmm for a linear.
+Node* strict_with_weights(Node* node, const NewWeights& weights, Context& context) {
+  torch::jit::Graph& graph = context.graph;
+  const torch::jit::WithInsertPoint guard(node);
+  Value* output = nullptr;
+  if (const auto linear = as_linear(node)) {
+    output = graph.insert(c10::aten::addmm, {weights.bias, linear->input, graph.insert(c10::aten::t, {weights.weight})});
+  } else {
+    const auto argument = [&](const char* name) { return torch::jit::NamedValue(node->namedInput(name)); };
+    const Convolution convolution = *as_convolution(node);
+    const bool named_padding = node->namedInput("padding")->type()->isSubtypeOf(*c10::StringType::get());
+    if (named_padding) {
+      output = graph.insert(c10::Symbol::aten("_convolution_mode"),
+                            {convolution.input, weights.weight, weights.bias, argument("stride"), argument("padding"),
+                             argument("dilation"), convolution.groups});
+    } else {
+      const std::vector<std::int64_t> no_padding(static_cast<std::size_t>(expected_rank(node, context) - 2), 0);
+      const torch::jit::NamedValue output_padding =
+          convolution.transposed ? argument("output_padding") : torch::jit::NamedValue(no_padding);
+      output = graph.insert(
+          c10::aten::_convolution,
+          {convolution.input, weights.weight, weights.bias, argument("stride"), argument("padding"),
+           argument("dilation"), convolution.transposed, output_padding, convolution.groups, /*benchmark=*/false,
+           /*deterministic=*/false, /*cudnn_enabled=*/true, /*allow_tf32=*/true});
+    }
+  }
+  output->node()->copyMetadata(node);
+  output->node()->setScope(node->scope());
+  return output->node();
 }
 
 }  // namespace
@@ -249,22 +283,21 @@ WhyNot relu_cannot_work_in_place(const Site& site, Context&) {
   return something_else_reads(site, site.nodes.size() - 2);
 }
 
-void fold_batch_norm(const Site& site, Context& context) {
+Node* fold_batch_norm(const Site& site, Context& context) {
   Node* node = site.nodes.at(0);
   Node* batch_norm = site.nodes.at(1);
-  if (!rank_at(node, batch_norm, context))
-    insert_rank_check(node->output(), expected_rank(node, context), batch_norm, context);
-
-  const Affine affine = affine_of(node);
-  const NewWeights added = add_folded(node, affine, *as_batch_norm(batch_norm), context);
-  const auto linear = as_linear(node);
-  const bool is_addmm = linear && linear->is_addmm;
-  const torch::jit::WithInsertPoint guard(node);
-  Value* weight = is_addmm ? context.graph.insert(c10::aten::t, {added.weight}) : added.weight;
-  node->replaceInput(argument_index(node, is_addmm ? "mat2" : "weight"), weight);
-  node->replaceInput(argument_index(node, is_addmm ? "self" : "bias"), added.bias);
-  batch_norm->output()->replaceAllUsesWith(node->output());
+  const bool proven = rank_at(node, batch_norm, context).has_value();
+  const NewWeights added = add_folded(node, affine_of(node), *as_batch_norm(batch_norm), context);
+  Node* folded = proven ? with_weights(node, added, context) : strict_with_weights(node, added, context);
+  if (!proven) context.learn_rank(node->output(), expected_rank(folded, context), folded);
+  batch_norm->output()->replaceAllUsesWith(folded->output());
   batch_norm->destroy();
+  if (folded != node) {
+    node->output()->replaceAllUsesWith(folded->output());
+    node->destroy();
+    context.note = fmt::format("it now insists on {}-D data", expected_rank(folded, context));
+  }
+  return folded;
 }
 
 void group_with_relu(const Site& site, std::string_view rule, Context& context) {

@@ -17,7 +17,8 @@ WhyNot batch_norm_is_not_constant(Node* node, const Context& context);
 WhyNot weight_cannot_take(Node* node, Node* batch_norm, Context& context);
 
 /// Why the output channels of the convolution `node` are not known to be the dimension that the BatchNorm normalizes:
-/// its input certainly has no batch dimension. Where the rank is not known, `fold_batch_norm` adds a check.
+/// its input certainly has no batch dimension. Where the rank is not known, `fold_batch_norm` makes the operator
+/// insist on it.
 WhyNot convolution_is_not_batched(Node* node, Node* batch_norm, Context& context);
 
 /// The same for a linear: its input has to have two dimensions for certain, or by what the user said.
@@ -26,9 +27,10 @@ WhyNot linear_is_not_two_dimensional(Node* node, Node* batch_norm, Context& cont
 /// The whole case against folding the BatchNorm at [1] into the convolution at [0] of a site.
 WhyNot convolution_cannot_take_batch_norm(const Site& site, Context& context);
 
-/// Folds the second node of the site into the first: a new weight and bias, and the BatchNorm is gone. A check that
-/// raises is added in front of it where the rank was not proven.
-void fold_batch_norm(const Site& site, Context& context);
+/// Folds the second node of the site into the first: a new weight and bias, and the BatchNorm is gone. Returns the node
+/// that stands for the first: where the rank of the data was not proven, it is aten::_convolution or aten::addmm, which
+/// raise on data of another rank, as the BatchNorm did.
+Node* fold_batch_norm(const Site& site, Context& context);
 
 /// Why the ReLU at the end of a site can't work in place on what the node before it computes.
 WhyNot relu_cannot_work_in_place(const Site& site, Context& context);

@@ -55,15 +55,6 @@ std::optional<std::int64_t> list_length(const Value* value) {
   return constant && constant->isList() ? std::optional<std::int64_t>(constant->toListRef().size()) : std::nullopt;
 }
 
-bool only_raises(const torch::jit::Block* block) {
-  bool raises = false;
-  for (const Node* node : block->nodes()) {
-    if (node->kind() == c10::prim::RaiseException) raises = true;
-    if (!raises && node->hasSideEffects()) return false;
-  }
-  return raises;
-}
-
 }  // namespace
 
 const Value* rank_source(const Node* node) {
@@ -72,23 +63,6 @@ const Value* rank_source(const Node* node) {
   if (name != "aten::len" || node->input(0)->node()->kind() != c10::aten::size) return nullptr;
   const Node* size = node->input(0)->node();
   return size->inputs().size() == 1 ? size->input(0) : nullptr;
-}
-
-std::optional<RankTest> as_rank_check(const Node* node) {
-  if (node->kind() != c10::prim::If) return std::nullopt;
-  const Node* test = node->input(0)->node();
-  bool raises_when_true = true;
-  if (test->kind() == c10::aten::__not__) {
-    raises_when_true = false;
-    test = test->input(0)->node();
-  }
-  if (test->kind() != c10::aten::ne && test->kind() != c10::aten::eq) return std::nullopt;
-  if (test->kind() == c10::aten::eq) raises_when_true = !raises_when_true;
-  if (test->inputs().size() != 2 || !only_raises(node->blocks().at(raises_when_true ? 0 : 1))) return std::nullopt;
-  const Value* value = rank_source(test->input(0)->node());
-  const auto rank = constant_int(test->input(1));
-  if (value == nullptr || !rank) return std::nullopt;
-  return RankTest{value, *rank};
 }
 
 RankFacts::RankFacts(const torch::jit::Graph& graph) {
@@ -136,15 +110,24 @@ void RankFacts::join(const Value* a, const Value* b) {
 }
 
 void RankFacts::visit(const Node* node) {
-  if (const auto check = as_rank_check(node)) learn(check->value, check->rank, node);
   if (rank_keepers().count(node->kind().toQualString()) > 0) join(node->output(), node->input(0));
+  visit_strict_convolution(node);
   visit_shape_changes(node);
   visit_addition(node);
   visit_branches(node);
 }
 
+void RankFacts::visit_strict_convolution(const Node* node) {
+  // Unlike conv1d, conv2d, ... these raise where data and weight have different ranks.
+  static const std::unordered_set<std::string> names = {"aten::_convolution", "aten::convolution",
+                                                        "aten::_convolution_mode"};
+  if (names.count(node->kind().toQualString()) == 0 || node->maybeSchema() == nullptr) return;
+  const auto weight = torch::jit::toIValue(node->namedInput("weight"));
+  if (weight && weight->isTensor()) learn(node->output(), weight->toTensor().dim(), node);
+}
+
 void RankFacts::visit_branches(const Node* node) {
-  // Both branches of an If must agree for certain; one that raises never arrives.
+  // Both branches of an If must agree for certain.
   if (node->kind() != c10::prim::If) return;
   for (std::size_t i = 0; i < node->outputs().size(); ++i) {
     const Value* a = node->blocks().at(0)->outputs().at(i);

@@ -33,21 +33,13 @@ class RankFacts {
   void visit(const torch::jit::Node* node);
   void visit_branches(const torch::jit::Node* node);
   void visit_shape_changes(const torch::jit::Node* node);
+  void visit_strict_convolution(const torch::jit::Node* node);
   void visit_addition(const torch::jit::Node* node);
 
   std::unordered_map<const torch::jit::Value*, int> classes_;
   mutable std::vector<int> parent_;
   std::vector<std::vector<Fact>> facts_;  ///< by root of a class
 };
-
-/// `value` where `condition` holds iff its number of dimensions is not `rank`: from `aten::dim`, `len(x.size())`, `!=`.
-struct RankTest {
-  const torch::jit::Value* value = nullptr;
-  std::int64_t rank = 0;
-};
-
-/// Does this node only raise unless a value has a certain rank?
-std::optional<RankTest> as_rank_check(const torch::jit::Node* node);
 
 /// The value whose rank this node computes: aten::dim(v) or aten::len(aten::size(v)); nullptr for others.
 const torch::jit::Value* rank_source(const torch::jit::Node* node);

@@ -75,6 +75,8 @@ class Runner {
       for (std::size_t i = 0; i < rules_.size(); ++i) run_rule(i, first);
       first = false;
     } while (fired_);
+    // What the rules proved of ranks lets further checks fall.
+    for (model::Method& method : program_.methods) normalize(method.graph);
     ledger_.entries.insert(ledger_.entries.end(), declined_.begin(), declined_.end());
     complain();
     return std::move(ledger_);
@@ -102,7 +104,7 @@ class Runner {
   void apply(const Rule& rule, model::Method& method) {
     static const Ranks nothing;
     Context context(program_, *method.graph, method.name == "forward" ? promised_ : nothing);
-    // A rewrite removes only the last node of its site and nodes before it, which the loop has passed.
+    // A rewrite removes only nodes of its site, which the loop has passed, and adds none that could match here.
     for (Node* node : model::all_nodes(*method.graph)) {
       const auto site = match(rule.pattern, node);
       if (!site || is_grouped(*site) || !lists_.wants(*site)) continue;

@@ -7,10 +7,16 @@
 // z = convolution(x, W', b')
 
 namespace fusekit::rewrite {
+namespace {
+
+void rewrite(const Site& site, Context& context) { fold_batch_norm(site, context); }
+
+}  // namespace
+
 template <>
 Rule rule<"conv+bn">() {
   return {"conv+bn", "Conv{1,2,3}d + BatchNorm: the BatchNorm is folded into the convolution's weight and bias",
-          {convolution, batch_norm}, convolution_cannot_take_batch_norm, fold_batch_norm, 1e-5};
+          {convolution, batch_norm}, convolution_cannot_take_batch_norm, rewrite, 1e-5};
 }
 
 }  // namespace fusekit::rewrite

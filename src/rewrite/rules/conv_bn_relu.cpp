@@ -17,8 +17,8 @@ WhyNot why_not(const Site& site, Context& context) {
 }
 
 void rewrite(const Site& site, Context& context) {
-  fold_batch_norm(site, context);
-  group_with_relu({{site.nodes[0], site.nodes[2]}}, "conv+bn+relu", context);
+  Node* convolution = fold_batch_norm(site, context);
+  group_with_relu({{convolution, site.nodes[2]}}, "conv+bn+relu", context);
 }
 
 }  // namespace

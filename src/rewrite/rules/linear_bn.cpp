@@ -19,12 +19,14 @@ WhyNot why_not(const Site& site, Context& context) {
   return weight_cannot_take(linear, batch_norm, context);
 }
 
+void rewrite(const Site& site, Context& context) { fold_batch_norm(site, context); }
+
 }  // namespace
 
 template <>
 Rule rule<"linear+bn">() {
   return {"linear+bn", "Linear + BatchNorm1d on 2-D data: the BatchNorm is folded into the linear's weight and bias",
-          {linear, batch_norm}, why_not, fold_batch_norm, 1e-5};
+          {linear, batch_norm}, why_not, rewrite, 1e-5};
 }
 
 }  // namespace fusekit::rewrite

@@ -1,0 +1,349 @@
+#include "rewrite/fixture.h"
+#include "support/module.h"
+
+namespace fusekit {
+namespace {
+
+using test::batch_norm;
+using test::batch_norm_call;
+using test::Fused;
+using test::layer;
+using test::Tensors;
+using test::operator+;
+
+/// Conv, BatchNorm, and a sigmoid, so that nothing but conv+bn fits.
+std::string conv_bn(const std::string& conv_call) {
+  return "  y = " + conv_call + "\n  return torch.sigmoid(" + batch_norm_call("y", "bn") + ")\n";
+}
+
+const char* const kConv2d = "torch.conv2d(x, self.conv.weight, self.conv.bias, [1, 1], [1, 1], [1, 1], 1)";
+
+struct Spelling {
+  const char* name;
+  std::vector<std::int64_t> weight;
+  std::vector<std::int64_t> input;
+  const char* call;
+};
+
+void PrintTo(const Spelling& given, std::ostream* out) { *out << given.name; }
+
+class ConvBnSpelling : public testing::TestWithParam<Spelling> {};
+
+TEST_P(ConvBnSpelling, FoldsAndComputesTheSame) {
+  const Spelling& spelling = GetParam();
+  Fused fused(layer("conv", spelling.weight) + batch_norm("bn", spelling.weight[0]), conv_bn(spelling.call));
+  EXPECT_EQ(fused.fired("conv+bn"), 1);
+  EXPECT_EQ(fused.fired(), 1);
+  test::FileCheck().check_not("batch_norm")->check("aten::sigmoid")->run(fused.graph());
+  EXPECT_EQ(fused.state_dict_names(), (std::vector<std::string>{"conv.bias", "conv.weight"}));
+  EXPECT_LT(fused.error(spelling.input), 1e-5);
+}
+
+const char* const kFlags = "False, False, True, True";
+
+INSTANTIATE_TEST_SUITE_P(
+    AllSpellings, ConvBnSpelling,
+    testing::Values(
+        Spelling{"conv1d", {4, 3, 3}, {2, 3, 9}, "torch.conv1d(x, self.conv.weight, self.conv.bias, [1], [1], [1], 1)"},
+        Spelling{"conv2d", {4, 3, 3, 3}, {2, 3, 9, 9}, kConv2d},
+        Spelling{"conv3d",
+                 {4, 3, 3, 3, 3},
+                 {2, 3, 5, 5, 5},
+                 "torch.conv3d(x, self.conv.weight, self.conv.bias, [1, 1, 1], [1, 1, 1], [1, 1, 1], 1)"},
+        Spelling{"grouped",
+                 {4, 2, 3, 3},
+                 {2, 4, 9, 9},
+                 "torch.conv2d(x, self.conv.weight, self.conv.bias, [2, 2], [0, 0], [1, 1], 2)"},
+        Spelling{"without_bias",
+                 {4, 3, 3, 3},
+                 {2, 3, 9, 9},
+                 "torch.conv2d(x, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)"},
+        Spelling{"string_padding",
+                 {4, 3, 3, 3},
+                 {2, 3, 9, 9},
+                 "torch.conv2d(x, self.conv.weight, self.conv.bias, [1, 1], 'same', [1, 1], 1)"},
+        Spelling{"traced_string_padding",
+                 {4, 3, 3, 3},
+                 {2, 3, 9, 9},
+                 "torch._convolution_mode(x, self.conv.weight, self.conv.bias, [1, 1], 'same', [1, 1], 1)"},
+        Spelling{"traced",
+                 {4, 3, 3, 3},
+                 {2, 3, 9, 9},
+                 "torch._convolution(x, self.conv.weight, self.conv.bias, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, "
+                 "False, False, True, True)"},
+        Spelling{"traced_by_1_6",
+                 {4, 3, 3, 3},
+                 {2, 3, 9, 9},
+                 "torch._convolution(x, self.conv.weight, self.conv.bias, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, "
+                 "False, False, True)"},
+        Spelling{"convolution",
+                 {4, 3, 3, 3},
+                 {2, 3, 9, 9},
+                 "torch.convolution(x, self.conv.weight, self.conv.bias, [1, 1], [1, 1], [1, 1], False, [0, 0], 1)"}),
+    [](const auto& info) { return info.param.name; });
+
+class ConvBnDtype : public testing::TestWithParam<std::pair<at::ScalarType, double>> {};
+
+TEST_P(ConvBnDtype, KeepsTheDtype) {
+  const auto [dtype, tolerance] = GetParam();
+  Tensors tensors = layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4);
+  for (auto& [path, tensor] : tensors) tensor = tensor.to(dtype);
+  Fused fused(tensors, conv_bn(kConv2d));
+  EXPECT_EQ(fused.fired("conv+bn"), 1);
+  for (const auto& parameter : fused.module.parameters()) EXPECT_EQ(parameter.scalar_type(), dtype);
+  // LibTorch 1.13 has no half convolution on the CPU.
+  if (dtype != at::kHalf) {
+    EXPECT_LT(fused.error({2, 3, 9, 9}, dtype), tolerance);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Dtypes, ConvBnDtype,
+                         testing::Values(std::pair{at::kDouble, 1e-13}, std::pair{at::kFloat, 1e-5},
+                                         std::pair{at::kBFloat16, 3e-2}, std::pair{at::kHalf, 0.0}),
+                         [](const auto& info) { return c10::toString(info.param.first); });
+
+TEST(ConvBn, FoldsABatchNormWithoutAffineParameters) {
+  Fused fused(layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4),
+              std::string("  y = ") + kConv2d +
+                  "\n  return torch.batch_norm(y, None, None, self.bn.running_mean, self.bn.running_var, False, 0.1, "
+                  "1e-5, True)\n");
+  EXPECT_EQ(fused.fired("conv+bn"), 1);
+  EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
+}
+
+TEST(ConvBn, FoldsInsideABranch) {
+  Fused fused(layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4),
+              "  if bool(x.sum() > 0):\n    y = " + std::string(kConv2d) + "\n    z = " + batch_norm_call("y", "bn") +
+                  "\n  else:\n    z = x\n  return z\n");
+  EXPECT_EQ(fused.fired("conv+bn"), 1);
+  test::FileCheck().check("prim::If")->check("aten::_convolution")->check_not("batch_norm")->run(fused.graph());
+  const at::Tensor positive = torch::rand({2, 3, 9, 9});
+  for (const at::Tensor& input : {positive, at::Tensor(-positive)})
+    EXPECT_TRUE(at::allclose(fused.original.forward({input}).toTensor(), fused.module.forward({input}).toTensor(),
+                             1e-4, 1e-4));
+}
+
+TEST(ConvBn, FoldsThroughInactiveDropout) {
+  Fused fused(layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4),
+              std::string("  y = torch.dropout(") + kConv2d + ", 0.5, False)\n  return " + batch_norm_call("y", "bn") +
+                  "\n");
+  EXPECT_EQ(fused.fired("conv+bn"), 1);
+  EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
+}
+
+TEST(ConvBn, GoesOnThroughASecondBatchNorm) {
+  Fused fused(layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4) + batch_norm("bn2", 4),
+              std::string("  y = ") + kConv2d + "\n  z = " + batch_norm_call("y", "bn") + "\n  return " +
+                  batch_norm_call("z", "bn2") + "\n");
+  EXPECT_EQ(fused.fired("conv+bn"), 2);
+  EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
+}
+
+// One weight, two places.
+
+TEST(ConvBn, AConvolutionCalledTwiceWithOneBatchNormIsFoldedOnce) {
+  const std::string call = batch_norm_call("torch.conv2d(x, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)", "bn");
+  const std::string again =
+      batch_norm_call("torch.conv2d(y, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)", "bn");
+  Fused fused(layer("conv", {3, 3, 3, 3}, false) + batch_norm("bn", 3),
+              "  y = torch.sigmoid(" + call + ")\n  return " + again + "\n");
+  EXPECT_EQ(fused.fired("conv+bn"), 2);
+  EXPECT_EQ(fused.state_dict_names(), (std::vector<std::string>{"conv.bias", "conv.weight"}));
+  EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
+}
+
+TEST(ConvBn, AConvolutionWithTwoBatchNormsIsFoldedIntoCopies) {
+  const std::string call = batch_norm_call("torch.conv2d(x, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)", "bn");
+  const std::string again =
+      batch_norm_call("torch.conv2d(y, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)", "bn2");
+  Fused fused(layer("conv", {3, 3, 3, 3}, false) + batch_norm("bn", 3) + batch_norm("bn2", 3),
+              "  y = torch.sigmoid(" + call + ")\n  return " + again + "\n");
+  EXPECT_EQ(fused.fired("conv+bn"), 2);
+  EXPECT_EQ(fused.state_dict_names().size(), 4U);
+  EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
+}
+
+TEST(ConvBn, AWeightThatIsReadElsewhereKeepsItsNameAndValue) {
+  const Tensors tensors = layer("conv", {3, 3, 3, 3}, false) + batch_norm("bn", 3);
+  Fused fused(tensors, "  y = torch.conv2d(x, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)\n  return " +
+                           batch_norm_call("y", "bn") + " + self.conv.weight.sum()\n");
+  EXPECT_EQ(fused.fired("conv+bn"), 1);
+  EXPECT_TRUE(fused.module.attr("conv").toModule().attr("weight").toTensor().equal(tensors.at("conv.weight")));
+  EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
+}
+
+TEST(ConvBn, AnotherMethodOnTheSameWeightComputesTheSame) {
+  auto module = test::make_module("Net", layer("conv", {3, 3, 3, 3}, false) + batch_norm("bn", 3),
+                                  "def forward(self, x):\n  y = torch.conv2d(x, self.conv.weight)\n  return " +
+                                      batch_norm_call("y", "bn") +
+                                      "\ndef features(self, x):\n  return torch.conv2d(x, self.conv.weight)\n");
+  Fused fused(module);
+  EXPECT_EQ(fused.fired("conv+bn"), 1);
+  EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
+  const at::Tensor input = torch::randn({1, 3, 9, 9});
+  EXPECT_TRUE(fused.original.get_method("features")({input}).toTensor().equal(
+      fused.module.get_method("features")({input}).toTensor()));
+}
+
+// Checks of the rank, as scripted BatchNorms have them.
+
+const std::string kCheck = "  assert y.dim() == 4, 'expected 4D input'\n";
+
+TEST(ConvBn, ARankCheckDoesNotKeepThePairApartAndDataOfAnotherRankGoesOnRaising) {
+  Fused fused(layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4),
+              std::string("  y = ") + kConv2d + "\n" + kCheck + "  return " + batch_norm_call("y", "bn") + "\n");
+  EXPECT_EQ(fused.fired("conv+bn"), 1);
+  EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
+  EXPECT_ANY_THROW(fused.original.forward({torch::randn({3, 9, 9})}));
+  EXPECT_ANY_THROW(fused.module.forward({torch::randn({3, 9, 9})}));
+}
+
+TEST(ConvBn, ChecksOfARankThatAnOperatorInsistsOnAreDropped) {
+  Fused fused(layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3) + layer("conv2", {3, 3, 3, 3}) + batch_norm("bn2", 3),
+              std::string("  y = ") + kConv2d + "\n" + kCheck + "  y = torch.sigmoid(" + batch_norm_call("y", "bn") +
+                  ")\n  y = torch.conv2d(y, self.conv2.weight, self.conv2.bias)\n" + kCheck + "  return " +
+                  batch_norm_call("y", "bn2") + "\n");
+  EXPECT_EQ(fused.fired("conv+bn"), 2);
+  test::FileCheck()
+      .check("aten::_convolution")
+      ->check_not("RaiseException")
+      ->check("aten::conv2d")
+      ->check_not("RaiseException")
+      ->run(fused.graph());
+  EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
+  EXPECT_ANY_THROW(fused.module.forward({torch::randn({3, 9, 9})}));
+}
+
+TEST(ConvBn, ACheckOfARankThatIsNotProvenStays) {
+  Fused fused(layer("conv", {3, 3, 3, 3}), std::string("  y = ") + kConv2d + "\n" + kCheck + "  return y\n");
+  EXPECT_TRUE(fused.is_unchanged());
+  test::FileCheck().check_count("prim::RaiseException", 1, true)->run(fused.graph());
+}
+
+TEST(ConvBn, UnbatchedDataIsNeverFoldedWrongly) {
+  // A (C, H, W) input with H == C has its rows normalized as channels: not what the fold computes.
+  Fused fused(layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3), conv_bn(kConv2d));
+  EXPECT_EQ(fused.fired("conv+bn"), 1);
+  EXPECT_NO_THROW(fused.original.forward({torch::randn({3, 3, 5})}));
+  EXPECT_ANY_THROW(fused.module.forward({torch::randn({3, 3, 5})}));
+}
+
+TEST(ConvBn, AnUnbatchedConvolutionIsLeft) {
+  Fused fused(layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3),
+              "  x = x.view([3, 3, 5])\n" + conv_bn(kConv2d));
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_EQ(fused.reasons(), "its data has 3 dimensions, no batch among them\n");
+  EXPECT_TRUE(fused.is_unchanged());
+  EXPECT_EQ(fused.error({1, 3, 3, 5}), 0);
+}
+
+// Refusals: each leaves the graph as it was and says why.
+
+struct Refusal {
+  const char* name;
+  std::string body;
+  const char* reason;
+};
+
+void PrintTo(const Refusal& given, std::ostream* out) { *out << given.name; }
+
+class ConvBnRefusal : public testing::TestWithParam<Refusal> {};
+
+TEST_P(ConvBnRefusal, LeavesTheGraphAsItWas) {
+  Fused fused(layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3) + batch_norm("bn2", 3), GetParam().body);
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_TRUE(fused.is_unchanged());
+  EXPECT_NE(fused.reasons().find(GetParam().reason), std::string::npos) << fused.reasons();
+  EXPECT_EQ(fused.error({2, 3, 9, 9}), 0);
+}
+
+const std::string kY = std::string("  y = ") + kConv2d + "\n";
+
+INSTANTIATE_TEST_SUITE_P(
+    Reasons, ConvBnRefusal,
+    testing::Values(
+        Refusal{"batch_statistics", kY + "  return " + batch_norm_call("y", "bn", "True") + "\n",
+                "uses batch statistics (it was saved in training mode)"},
+        Refusal{"decided_at_run_time", kY + "  return " + batch_norm_call("y", "bn", "x.size(0) > 100") + "\n",
+                "is decided at run time"},
+        Refusal{"no_running_statistics",
+                kY + "  return torch.batch_norm(y, self.bn.weight, self.bn.bias, None, None, True, 0.1, 1e-5, True)\n",
+                "no running statistics"},
+        Refusal{"another_reader", kY + "  return " + batch_norm_call("y", "bn") + " + y\n", "aten::add reads what"},
+        Refusal{"two_batch_norms",
+                kY + "  return " + batch_norm_call("y", "bn") + " * " + batch_norm_call("y", "bn2") + "\n",
+                "two BatchNorms read"},
+        Refusal{"a_write_between", kY + "  y.mul_(2)\n  return " + batch_norm_call("y", "bn") + "\n",
+                "aten::mul_ writes what it computes in place"},
+        Refusal{"computed_weight",
+                "  y = torch.conv2d(x, self.conv.weight * 2)\n  return " + batch_norm_call("y", "bn") + "\n",
+                "its weight is computed by aten::mul"},
+        Refusal{"returned_too", kY + "  z = " + batch_norm_call("y", "bn") + "\n  return torch.stack([z, y])\n",
+                "reads what it computes"},
+        Refusal{"written_running_mean",
+                "  self.bn.running_mean.add_(1)\n" + kY + "  return " + batch_norm_call("y", "bn") + "\n",
+                "running_mean is written by a method"},
+        Refusal{"written_weight", "  self.conv.weight.mul_(2)\n" + kY + "  return " + batch_norm_call("y", "bn") + "\n",
+                "its weight weight is written by a method"},
+        Refusal{"written_through_a_view",
+                "  self.conv.weight[0].mul_(2)\n" + kY + "  return " + batch_norm_call("y", "bn") + "\n",
+                "is written by a method"},
+        Refusal{"in_a_loop", kY + "  for i in range(2):\n    z = " + batch_norm_call("y", "bn") +
+                                 "\n    z.mul_(2)\n    x = x + z\n  return x\n",
+                "different branches or loops"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(ConvBn, VarianceThatIsNotPositiveIsLeft) {
+  for (const double var : {-1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    Tensors tensors = layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3);
+    tensors["bn.running_var"][1] = var;
+    Fused fused(tensors, conv_bn(kConv2d));
+    EXPECT_EQ(fused.fired(), 0);
+    EXPECT_EQ(fused.reasons(), "the BatchNorm's var + eps is not positive and finite\n");
+    EXPECT_TRUE(fused.is_unchanged());
+  }
+}
+
+TEST(ConvBn, AFoldThatLeavesTheFiniteRangeIsLeft) {
+  Tensors tensors = layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3);
+  tensors["conv.weight"].fill_(1e30);
+  tensors["bn.weight"].fill_(1e30);
+  Fused fused(tensors, conv_bn(kConv2d));
+  EXPECT_EQ(fused.reasons(), "the folded weights leave the finite range of Float\n");
+  EXPECT_TRUE(fused.is_unchanged());
+}
+
+TEST(ConvBn, AWriteByAnotherMethodCounts) {
+  auto module = test::make_module("Net", layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3),
+                                  "def forward(self, x):\n" + conv_bn(kConv2d) +
+                                      "def update(self, x):\n  self.bn.running_mean.add_(x)\n  return x\n");
+  Fused fused(module);
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_NE(fused.reasons().find("running_mean is written by a method"), std::string::npos);
+}
+
+TEST(ConvBn, AWriteThroughAnotherNameOfTheStorageCounts) {
+  Tensors tensors = layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3);
+  tensors["other.buffer"] = tensors["conv.weight"].view({-1}).detach();
+  Fused fused(tensors, "  self.other.buffer.mul_(2)\n" + conv_bn(kConv2d));
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_EQ(fused.error({2, 3, 9, 9}), 0);
+}
+
+TEST(ConvBn, ADeeperNetworkFusesEveryPair) {
+  Tensors tensors;
+  std::string body;
+  for (int i = 0; i < 20; ++i) {
+    const std::string conv = "conv" + std::to_string(i);
+    const std::string bn = "bn" + std::to_string(i);
+    tensors = tensors + layer(conv, {3, 3, 3, 3}) + batch_norm(bn, 3);
+    body += fmt::format("  x = torch.conv2d(x, self.{0}.weight, self.{0}.bias, [1, 1], [1, 1])\n", conv);
+    body += "  x = torch.sigmoid(" + batch_norm_call("x", bn) + ")\n";
+  }
+  Fused fused(tensors, body + "  return x\n");
+  EXPECT_EQ(fused.fired("conv+bn"), 20);
+  EXPECT_LT(fused.error({1, 3, 9, 9}), 1e-5);
+}
+
+}  // namespace
+}  // namespace fusekit
