@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# The main job, on a fresh machine: sets up, builds, makes the recipe's example, ResNet-18 and MobileNetV2, fuses them,
+# verifies the written files, and times each against its original, interleaved.
+#   scripts/demo.sh [preset] [seconds a comparison], default release and 20. The files stay in build/demo/.
+source "$(dirname "$0")/lib.sh"
+preset=${1:-release}
+seconds=${2:-20}
+scripts/build.sh "$preset" fusekit >&2
+fusekit=build/$preset/fusekit
+folder=build/demo
+mkdir -p "$folder"
+
+# Prints a command as a user would type it, then runs it.
+show() {
+  printf '\n$ %s\n' "$*"
+  "$@"
+}
+
+show "$fusekit" doctor || true # it reports; a warning there must not end the demonstration
+for model in conv_bn_relu resnet18 mobilenet_v2; do
+  rm -rf "${folder:?}/$model"
+  show "$fusekit" example --model "$model" -o "$folder/$model"
+  original=$folder/$model/model_float.pt
+  fused=$folder/$model/fused.pt
+  show "$fusekit" fuse "$original" -o "$fused" --input-dims 1,3,224,224
+  show "$fusekit" verify "$original" "$fused" --input-dims 1,3,224,224
+  show "$fusekit" bench "$original" "$fused" --input-dims 1,3,224,224 --max-time "$seconds"
+done
+printf '\nThe files are in %s.\n' "$folder"
