@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuses every file of the zoo and has plain Python judge the result (tests/python/check_fused.py).
 #   scripts/check_zoo.sh [-o DIR] [NAME...], default everything in .zoo/, which scripts/make_zoo.sh makes.
-#   FUSEKIT_PYTHON is the Python that judges (default Debian's, with torch 1.13); PRESET the build (default release).
+#   FUSEKIT_PYTHON is the Python that judges (default Debian's, with torch 1.13); FUSEKIT is the program
+#   (default: build/release/fusekit, which is built first).
 # Prints a line for each file; exit 1 where one fails.
 source "$(dirname "$0")/lib.sh"
 zoo=.zoo
@@ -18,8 +19,8 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-preset=${PRESET:-release}
-scripts/build.sh "$preset" fusekit >&2
+[ -n "${FUSEKIT:-}" ] || scripts/build.sh release fusekit >&2
+fusekit=${FUSEKIT:-build/release/fusekit}
 scripts/make_zoo.sh "${arguments[@]}" >&2
 find_python_with_torch
 
@@ -27,17 +28,20 @@ wanted() { [ ${#names[@]} -eq 0 ] || [[ " ${names[*]} " == *" ${1%%.*} "* ]]; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failed=0 passed=0
+failed=0 total=0
 while IFS=$'\t' read -r file dims; do
   wanted "$file" || continue
-  if found=$("build/$preset/fusekit" fuse "$zoo/$file" -o "$work/$file" --input-dims "$dims" --quiet 2>&1) &&
-    found=$("$python" -W ignore tests/python/check_fused.py "$zoo/$file" "$work/$file" --dims "$dims" 2>&1); then
-    passed=$((passed + 1))
+  if fused=$("$fusekit" fuse "$zoo/$file" -o "$work/$file" --input-dims "$dims" 2>&1); then
+    found=$("$python" -W ignore tests/python/check_fused.py "$zoo/$file" "$work/$file" --dims "$dims" 2>&1) ||
+      failed=$((failed + 1))
+    fused=$(head -n 1 <<<"$fused")
+    printf '%-31s %s; %s\n' "$file" "$found" "${fused#*: }"
   else
     failed=$((failed + 1))
+    printf '%-31s failed: %s\n' "$file" "$fused"
   fi
-  printf '%-32s %s\n' "$file" "$found"
+  total=$((total + 1))
   rm -f "$work/$file"
 done <"$zoo/zoo.tsv"
-echo "$passed files passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+echo "$((total - failed)) of $total files passed"
+[ "$failed" -eq 0 ] && [ "$total" -gt 0 ]
