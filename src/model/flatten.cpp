@@ -17,10 +17,10 @@ bool is_module_type(const c10::TypePtr& type) {
   return false;
 }
 
-void visit(const torch::jit::Module& module, const std::string& path,
+void visit_modules(const torch::jit::Module& module, const std::string& path,
            std::unordered_map<c10::ivalue::Object*, std::string>& paths) {
   if (!paths.emplace(module._ivalue().get(), path).second) return;
-  for (const auto& child : module.named_children()) visit(child.value, join_path(path, child.name), paths);
+  for (const auto& child : module.named_children()) visit_modules(child.value, join_path(path, child.name), paths);
 }
 
 class Flattener {
@@ -139,7 +139,7 @@ std::string join_path(const std::string& parent, const std::string& name) {
 
 std::unordered_map<c10::ivalue::Object*, std::string> first_paths(const torch::jit::Module& root) {
   std::unordered_map<c10::ivalue::Object*, std::string> paths;
-  visit(root, "", paths);
+  visit_modules(root, "", paths);
   return paths;
 }
 
