@@ -9,13 +9,14 @@ declare -A may_use=(
   [cli]=""
   [tune]="bench target quantize verify rewrite model"
   [bench]="model"
+  [doctor]=""
   [target]="rewrite model"
   [quantize]="verify rewrite model"
   [verify]="model"
   [rewrite]="model"
   [model]=""
 )
-behind="tune bench target quantize verify rewrite model"
+behind="tune bench doctor target quantize verify rewrite model"
 # Third-party headers that only some rooms may know.
 declare -A only_for=(["CLI/"]="cli" ["torch/"]="$behind" ["ATen/"]="$behind" ["c10/"]="$behind")
 

@@ -1,0 +1,204 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "fusekit/doctor.h"
+
+namespace fusekit {
+namespace {
+
+bool has(const std::vector<std::string>& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// Floating point operations a cycle that a good BLAS nearly reaches: two fused multiply-adds on full registers; for
+/// AVX-512 one, since many processors have no second unit of that width.
+double flops_per_cycle(const CpuFacts& cpu) {
+  if (has(cpu.features, "avx512") || has(cpu.features, "avx2")) return 32;
+  if (has(cpu.features, "avx") || cpu.architecture == "aarch64") return 16;
+  return 8;
+}
+
+double quantile(const std::vector<double>& sorted, double share) {
+  const double place = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (place - std::floor(place)) * (sorted[above] - sorted[below]);
+}
+
+Finding judge_version(const LibTorchFacts& libtorch) {
+  int major = 0;
+  int minor = 0;
+  std::sscanf(libtorch.version.c_str(), "%d.%d", &major, &minor);
+  Finding finding{"LibTorch", Verdict::ok, libtorch.version, ""};
+  if (std::pair(major, minor) < std::pair(1, 13)) {
+    finding.verdict = Verdict::warn;
+    finding.advice = "FuseKit is tested with 1.13.1 and 2.13.0";
+  }
+  return finding;
+}
+
+/// Debian's libtorch links libblas.so.3, which may be anything; the reference BLAS lives in a folder blas/.
+std::string blas_name(const LibTorchFacts& libtorch) {
+  const auto& libraries = libtorch.blas_libraries;
+  const auto any = [&](const char* part) {
+    return std::any_of(libraries.begin(), libraries.end(),
+                       [&](const std::string& path) { return path.find(part) != std::string::npos; });
+  };
+  if (any("openblas")) return "OpenBLAS";
+  if (libtorch.has_mkl || any("libmkl")) return "MKL";
+  if (any("blis")) return "BLIS";
+  if (any("atlas")) return "ATLAS";
+  return libraries.empty() ? "none that is visible" : "reference BLAS";
+}
+
+Finding judge_blas(const MachineFacts& facts) {
+  constexpr double slow = 0.15;  // the reference BLAS gets 1-3 % of the peak, any optimized one more than half
+  const std::string name = blas_name(facts.libtorch);
+  const double peak = facts.cpu.megahertz / 1e3 * flops_per_cycle(facts.cpu);
+  Finding finding{"BLAS", Verdict::ok, fmt::format("{}, {:.0f} GFLOP/s in one thread", name, facts.noise.gigaflops),
+                  ""};
+  if (name == "reference BLAS" || (peak > 0 && facts.noise.gigaflops < slow * peak)) {
+    finding.verdict = Verdict::bad;
+    if (peak > 0) finding.value += fmt::format(" where {:.0f} is about the least of a good one", peak / 2);
+    finding.advice =
+        name == "reference BLAS" || facts.libtorch.blas_libraries.empty()
+            ? "install an optimized one: apt-get install libopenblas0-pthread (resnet50 runs 9 times as fast)"
+            : "far below this processor's peak: is the machine busy, or was the BLAS built for another one?";
+  }
+  return finding;
+}
+
+Finding judge_onednn(const LibTorchFacts& libtorch) {
+  if (libtorch.has_onednn) return {"oneDNN", Verdict::ok, libtorch.onednn_version, ""};
+  return {"oneDNN", Verdict::bad, "missing",
+          "convolutions run several times slower without: use another build of LibTorch"};
+}
+
+Finding judge_engines(const LibTorchFacts& libtorch) {
+  Finding finding{"Quantized engines", Verdict::ok,
+                  fmt::format("{} (default {})", fmt::join(libtorch.quantized_engines, ", "), libtorch.default_engine),
+                  ""};
+  if (libtorch.quantized_engines.empty()) {
+    finding = {finding.subject, Verdict::bad, "none", "int8 networks can't run: use another build of LibTorch"};
+  } else if (!has(libtorch.quantized_engines, "onednn") && !has(libtorch.quantized_engines, "x86") &&
+             !has(libtorch.quantized_engines, "fbgemm")) {
+    finding.verdict = Verdict::warn;
+    finding.advice = "only qnnpack: int8 is slow on a server's processor; a build with onednn or x86 is faster";
+  }
+  return finding;
+}
+
+/// qnnpack and XNNPACK bring a thread pool of their own, which fights with OpenMP's: 15 to 20 times slower at 2 threads.
+Finding judge_thread_pools(const LibTorchFacts& libtorch) {
+  const bool several = libtorch.threads > 1;
+  if (libtorch.default_engine == "qnnpack" && several)
+    return {"Thread pools", Verdict::bad, fmt::format("default engine qnnpack with {} threads", libtorch.threads),
+            "its thread pool fights with OpenMP's (20 times slower was seen): give --engine onednn, or --threads 1"};
+  if (libtorch.has_xnnpack && several)
+    return {"Thread pools", Verdict::warn, fmt::format("XNNPACK with {} threads", libtorch.threads),
+            "files made by optimize_for_mobile fall apart beyond one thread (20 times slower was seen): --threads 1"};
+  if (several && has(libtorch.quantized_engines, "qnnpack"))
+    return {"Thread pools", Verdict::ok, fmt::format("OpenMP, {} threads", libtorch.threads),
+            "keep away from --engine qnnpack with more than one thread"};
+  return {"Thread pools", Verdict::ok, fmt::format("{} thread{}", libtorch.threads, several ? "s" : ""), ""};
+}
+
+Finding judge_xnnpack(const LibTorchFacts& libtorch) {
+  if (libtorch.has_xnnpack) return {"XNNPACK", Verdict::ok, "available", ""};
+  return {"XNNPACK", Verdict::ok, "missing", "LibTorch's optimize_for_mobile throws here; FuseKit does without it"};
+}
+
+Finding judge_cpu(const CpuFacts& cpu) {
+  Finding finding{"Processor", Verdict::ok,
+                  fmt::format("{} ({})", cpu.model.empty() ? cpu.architecture : cpu.model,
+                              cpu.features.empty() ? "no vector extension is visible"
+                                                   : fmt::format("{}", fmt::join(cpu.features, ", "))),
+                  ""};
+  const bool is_x86 = cpu.architecture == "x86_64";
+  if (is_x86 && !has(cpu.features, "avx2")) {
+    finding.verdict = Verdict::warn;
+    finding.advice = "no AVX2: kernels fall back to slow code, and timings say little about other machines";
+  } else if (is_x86 && !has(cpu.features, "vnni") && !has(cpu.features, "amx")) {
+    finding.advice = "no VNNI: int8 gains less than the usual factor of 2 to 4";
+  } else if (is_x86 && !has(cpu.features, "bf16")) {
+    finding.advice = "no bfloat16 arithmetic: bf16 will not be faster than float";
+  }
+  return finding;
+}
+
+Finding judge_threads(const MachineFacts& facts) {
+  const CpuFacts& cpu = facts.cpu;
+  const int threads = facts.libtorch.threads;
+  std::string value = fmt::format("{} by default, {} CPUs", threads, cpu.logical);
+  if (cpu.physical > 0 && cpu.physical != cpu.logical) value += fmt::format(" on {} cores", cpu.physical);
+  if (cpu.allowed > 0 && cpu.allowed != cpu.logical) value += fmt::format(", {} allowed", cpu.allowed);
+  if (cpu.quota) value += fmt::format(", quota {:.3g}", *cpu.quota);
+  double granted = cpu.allowed > 0 ? cpu.allowed : cpu.logical;
+  if (cpu.quota) granted = std::min(granted, *cpu.quota);
+  if (granted > 0 && threads > granted)
+    return {"Threads", Verdict::bad, value,
+            fmt::format("more threads than this process may use at once: give --threads {} or set OMP_NUM_THREADS={}",
+                        std::max(1, static_cast<int>(granted)), std::max(1, static_cast<int>(granted)))};
+  if (cpu.physical > 0 && threads > cpu.physical)
+    return {"Threads", Verdict::warn, value,
+            fmt::format("two threads share a core: --threads {} is often faster", cpu.physical)};
+  return {"Threads", Verdict::ok, value, ""};
+}
+
+Finding judge_clock(const CpuFacts& cpu) {
+  if (cpu.governor.empty())
+    return {"Clock", Verdict::ok, "governor not visible (a virtual machine or a container?)", ""};
+  Finding finding{"Clock", Verdict::ok, "governor " + cpu.governor, ""};
+  if (cpu.turbo) finding.value += *cpu.turbo ? ", turbo on" : ", turbo off";
+  if (cpu.governor != "performance") {
+    finding.verdict = Verdict::warn;
+    finding.advice = "the clock follows the load, and timings follow the clock: cpupower frequency-set -g performance";
+  }
+  return finding;
+}
+
+Finding judge_load(const CpuFacts& cpu) {
+  const double share = cpu.logical > 0 ? cpu.load / cpu.logical : 0;
+  Finding finding{"Load", Verdict::ok, fmt::format("{:.2f} on {} CPUs", cpu.load, cpu.logical), ""};
+  if (share > 0.5) {
+    finding.verdict = Verdict::warn;
+    finding.advice = "other programs are running: timings will be slower and noisier than this machine can do";
+  }
+  return finding;
+}
+
+Finding judge_noise(const NoiseFacts& noise) {
+  const double width = spread(noise.microseconds);
+  Finding finding{
+      "Noise", Verdict::ok,
+      fmt::format("the middle 80 % of {} equal runs spread over {:.1f} %", noise.microseconds.size(), 100 * width), ""};
+  if (width > 0.03) {
+    finding.verdict = width > 0.15 ? Verdict::bad : Verdict::warn;
+    finding.advice =
+        "only interleaved comparisons mean something here: let `fusekit bench A B` run until its interval is "
+        "narrow, and stop other programs";
+  }
+  return finding;
+}
+
+}  // namespace
+
+double spread(std::vector<double> samples) {
+  if (samples.size() < 2) return 0;
+  std::sort(samples.begin(), samples.end());
+  return (quantile(samples, 0.9) - quantile(samples, 0.1)) / quantile(samples, 0.5);
+}
+
+std::vector<Finding> judge(const MachineFacts& facts) {
+  return {judge_version(facts.libtorch), judge_blas(facts),
+          judge_onednn(facts.libtorch),  judge_engines(facts.libtorch),
+          judge_xnnpack(facts.libtorch), judge_thread_pools(facts.libtorch),
+          judge_cpu(facts.cpu),          judge_threads(facts),
+          judge_clock(facts.cpu),        judge_load(facts.cpu),
+          judge_noise(facts.noise)};
+}
+
+}  // namespace fusekit
