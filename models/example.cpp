@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <torch/csrc/jit/serialization/export.h>
 
 #include <array>
 
 #include "fusekit/error.h"
+#include "model/atomic_file.h"
 #include "models/models.h"
 
 namespace fusekit {
@@ -16,9 +18,8 @@ struct Example {
   torch::jit::Module (*make)(std::uint64_t seed);
 };
 
-constexpr std::array<Example, 3> kExamples = {{{"conv_bn_relu", models::conv_bn_relu},
-                                               {"resnet18", models::resnet18},
-                                               {"mobilenet_v2", models::mobilenet_v2}}};
+constexpr std::array<Example, 3> kExamples = {
+    {{"conv_bn_relu", models::conv_bn_relu}, {"resnet18", models::resnet18}, {"mobilenet_v2", models::mobilenet_v2}}};
 
 }  // namespace
 
@@ -33,6 +34,20 @@ torch::jit::Module make_example(const std::string& name, std::uint64_t seed) {
     if (name == example.name) return example.make(seed);
   throw Error(ErrorKind::usage, fmt::format("{}: no such example", name),
               fmt::format("use one of {}", fmt::join(example_names(), ", ")));
+}
+
+ModuleTree write_example(const std::string& name, std::uint64_t seed, const std::filesystem::path& output,
+                         const WriteOptions& options) {
+  const torch::jit::Module module = make_example(name, seed);
+  check_output(output, options);
+  model::AtomicFile file(output);
+  torch::jit::ExportModule(module, [&file](const void* bytes, std::size_t size) {
+    file.append(bytes, size);
+    return size;
+  });
+  file.finish();
+  file.publish(options.force);
+  return tree_of(module);
 }
 
 }  // namespace fusekit

@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "fusekit/tree.h"
+#include "fusekit/write.h"
+
 namespace torch::jit {
 struct Module;
 }
@@ -19,5 +22,9 @@ std::vector<std::string> example_names();
 /// `seed`; BatchNorm's statistics and affine are not the defaults, and activations keep their scale through the depth.
 /// Error{usage} for an unknown name.
 torch::jit::Module make_example(const std::string& name, std::uint64_t seed = 0);
+
+/// Writes make_example(name, seed) to `output` as it is, and returns its tree. Error as `write`.
+ModuleTree write_example(const std::string& name, std::uint64_t seed, const std::filesystem::path& output,
+                         const WriteOptions& options = {});
 
 }  // namespace fusekit

@@ -130,6 +130,27 @@ TEST(Examples, KeepBatchNormsRankCheck) {
   EXPECT_NE(graph.find("prim::RaiseException"), std::string::npos);
 }
 
+TEST(Examples, AreWrittenAlikeWhateverTheNameOfTheFile) {
+  const test::TemporaryFolder folder;
+  write_example("conv_bn_relu", 7, folder / "a.pt");
+  write_example("conv_bn_relu", 7, folder / "another.pt");
+  write_example("conv_bn_relu", 8, folder / "other.pt");
+  EXPECT_EQ(test::bytes_of(folder / "a.pt"), test::bytes_of(folder / "another.pt"));
+  EXPECT_NE(test::bytes_of(folder / "a.pt"), test::bytes_of(folder / "other.pt"));
+}
+
+TEST(Examples, ReplaceAFileOnlyByForce) {
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "a.pt", "mine");
+  EXPECT_THROW(write_example("conv_bn_relu", 0, folder / "a.pt"), Error);
+  EXPECT_EQ(test::bytes_of(folder / "a.pt"), "mine");
+  WriteOptions options;
+  options.force = true;
+  EXPECT_EQ(write_example("conv_bn_relu", 0, folder / "a.pt", options).class_name, "AnnotatedConvBnReLUModel");
+  EXPECT_GT(test::bytes_of(folder / "a.pt").size(), 1000U);
+  EXPECT_EQ(folder.entries(), 1U);
+}
+
 TEST(Examples, RefuseAnUnknownNameAndGiveTheKnown) {
   try {
     make_example("lenet");

@@ -1,0 +1,157 @@
+#include "fusekit/example.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/report_ledger.h"
+#include "cli/report_verify.h"
+#include "fusekit/error.h"
+#include "fusekit/fuse.h"
+#include "fusekit/verify.h"
+
+namespace fusekit::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+using ModuleLists = std::vector<std::vector<std::string>>;
+
+constexpr const char* kRecipeModel = "conv_bn_relu";
+
+void collect_shared(const ModuleTree& tree, const std::string& path, std::set<std::string>& shared) {
+  if (tree.calls > 1) shared.insert(path);
+  for (const ModuleTree& child : tree.children)
+    collect_shared(child, path.empty() ? child.name : path + "." + child.name, shared);
+}
+
+/// The lists that fuse_modules would be given for what was fused. A module that is called at two places, such as a
+/// residual block's ReLU, stays what it is: fuse_modules would turn both calls into Identity.
+ModuleLists lists_of(const Ledger& ledger, const ModuleTree& tree) {
+  std::set<std::string> shared;
+  collect_shared(tree, "", shared);
+  ModuleLists lists;
+  for (const LedgerEntry& entry : ledger.entries) {
+    if (!entry.fused) continue;
+    std::vector<std::string> list;
+    for (const std::string& module : entry.modules)
+      if (shared.count(module) == 0) list.push_back(module);
+    if (list.size() > 1) lists.push_back(std::move(list));
+  }
+  return lists;
+}
+
+class ExampleCommand : public Command {
+ public:
+  [[nodiscard]] std::string name() const override { return "example"; }
+  [[nodiscard]] std::string summary() const override { return "Build an example, print it before and after fusing"; }
+  [[nodiscard]] std::string example() const override {
+    return "fusekit example -o out\n  fusekit example -o out --model resnet18";
+  }
+
+  void add_options(CLI::App& app) override {
+    app.add_option("-o,--output", folder_, "Folder of the files, made where it is missing")->capture_default_str();
+    app.add_option("--model", model_, "conv_bn_relu (the recipe's), resnet18 or mobilenet_v2")
+        ->check(CLI::IsMember(example_names()))
+        ->capture_default_str();
+    app.add_option("--modules", module_lists_,
+                   "Fuse just these, e.g. conv,bn,relu (repeatable; default: everything, and conv_bn_relu is shown "
+                   "after bn,relu, as in the recipe)")
+        ->take_all()
+        ->expected(1);
+    app.add_option("--seed", seed_, "Seed of the weights")->capture_default_str();
+    app.add_flag("--force", write_.force, "Replace existing files");
+    add_common_options(app, common_, /*runs_a_model=*/true);
+  }
+
+  int run(Console& console) override {
+    console.set_verbosity(common_.verbosity());
+    apply(common_.runtime);
+    for (const std::string& list : module_lists_) lists_.push_back(split(list, ','));
+    prepare_folder();
+    const ModuleTree tree = write_example(model_, seed_, float_, write_);
+    if (!common_.json) console.print(to_string(tree));
+
+    Program program = read(float_);
+    FuseOptions options;
+    options.modules = lists_;
+    const Ledger ledger = fuse(program, options);
+    const FusedTree after = fused(tree, shown_lists(ledger, tree));
+    if (!common_.json) console.print(to_string(after.tree));
+    for (const std::string& list : after.ignored) console.warn(list);
+    console.note(fmt::format("{}: {}", float_.string(), ledger_summary(ledger)));
+
+    const bool done = write_fused(std::move(program), console);
+    if (common_.json) console.print(report(tree, after.tree, ledger).dump(2));
+    return done ? kDone : kNo;
+  }
+
+ private:
+  void prepare_folder() {
+    // The quantized pair, model.pt and model_fused.pt, will stand beside these two.
+    float_ = fs::path(folder_) / "model_float.pt";
+    float_fused_ = fs::path(folder_) / "model_float_fused.pt";
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    if (error)
+      throw Error(ErrorKind::file, fmt::format("{}: can't be made: {}", folder_, error.message()),
+                  "give another folder with -o");
+    for (const fs::path& output : {float_, float_fused_}) check_output(output, write_);
+  }
+
+  [[nodiscard]] ModuleLists shown_lists(const Ledger& ledger, const ModuleTree& tree) const {
+    if (!lists_.empty()) return lists_;
+    return model_ == kRecipeModel ? ModuleLists{{"bn", "relu"}} : lists_of(ledger, tree);
+  }
+
+  bool write_fused(Program program, const Console& console) {
+    VerifyOptions options;
+    options.inputs.dims = {{1, 3, 224, 224}};
+    WriteOptions checked = write_;
+    checked.input = float_;
+    checked.accept = [&](const fs::path& written) {
+      verification_ = verify(float_, written, options);
+      return verification_.passed;
+    };
+    if (!write(std::move(program), float_fused_, checked)) {
+      console.error(fmt::format("{} was not written: {}", float_fused_.string(), verify_line(verification_)), "");
+      return false;
+    }
+    console.note(fmt::format("{}: {}", float_fused_.string(), verify_line(verification_)));
+    return true;
+  }
+
+  [[nodiscard]] nlohmann::json report(const ModuleTree& before, const ModuleTree& after, const Ledger& ledger) const {
+    nlohmann::json json = ledger_json(ledger);
+    json["model"] = model_;
+    json["seed"] = seed_;
+    json["before"] = to_string(before);
+    json["after"] = to_string(after);
+    json["files"] = {{"float", float_.string()},
+                     {"float_fused", verification_.passed ? nlohmann::json(float_fused_.string()) : nlohmann::json()}};
+    json["verification"] = verify_json(verification_);
+    return json;
+  }
+
+  std::string folder_ = ".";
+  std::string model_ = kRecipeModel;
+  std::vector<std::string> module_lists_;
+  std::uint64_t seed_ = 0;
+  WriteOptions write_;
+  CommonOptions common_;
+  ModuleLists lists_;
+  fs::path float_;
+  fs::path float_fused_;
+  VerifyReport verification_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_example_command() { return std::make_unique<ExampleCommand>(); }
+
+}  // namespace fusekit::cli

@@ -1,0 +1,115 @@
+#include "fusekit/inspect.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/report_ledger.h"
+#include "fusekit/error.h"
+#include "fusekit/fuse.h"
+
+namespace fusekit::cli {
+namespace {
+
+/// "46.9 MB": powers of ten, as disks are sold and as ls --si counts.
+std::string size_text(double bytes) {
+  for (const char* unit : {"B", "kB", "MB"}) {
+    if (bytes < 1000) return fmt::format("{:.3g} {}", bytes, unit);
+    bytes /= 1000;
+  }
+  return fmt::format("{:.3g} GB", bytes);
+}
+
+std::string totals_line(const char* name, const TensorTotals& totals) {
+  return fmt::format("{}: {} elements in {} tensors, {}", name, totals.elements, totals.tensors,
+                     size_text(static_cast<double>(totals.bytes)));
+}
+
+nlohmann::ordered_json tree_json(const ModuleTree& tree) {
+  nlohmann::ordered_json json = {{"name", tree.name}, {"class", tree.class_name}, {"settings", tree.extra}};
+  for (const ModuleTree& child : tree.children) json["children"].push_back(tree_json(child));
+  return json;
+}
+
+nlohmann::ordered_json totals_json(const TensorTotals& totals) {
+  return {{"tensors", totals.tensors}, {"elements", totals.elements}, {"bytes", totals.bytes}};
+}
+
+class InspectCommand : public Command {
+ public:
+  [[nodiscard]] std::string name() const override { return "inspect"; }
+  [[nodiscard]] std::string summary() const override {
+    return "Show what a TorchScript file holds; runs nothing of it";
+  }
+  [[nodiscard]] std::string example() const override { return "fusekit inspect model.pt"; }
+
+  void add_options(CLI::App& app) override {
+    app.add_option("MODEL", path_, "TorchScript file")->required();
+    add_common_options(app, common_, /*runs_a_model=*/false);
+  }
+
+  int run(Console& console) override {
+    console.set_verbosity(common_.verbosity());
+    info_ = inspect(path_);
+    try {
+      Program program = read(path_);
+      ledger_ = fuse(program);
+    } catch (const Error& error) {
+      why_not_ = error.message();  // the file is fine, only not for fusing
+    }
+    console.print(common_.json ? to_json().dump(2, ' ', false, nlohmann::json::error_handler_t::replace) : text());
+    return kDone;
+  }
+
+ private:
+  [[nodiscard]] std::string text() const {
+    std::string text = fmt::format("{}: {}, TorchScript, file format version {}{}\n", path_,
+                                   size_text(static_cast<double>(info_.file_bytes)), info_.format_version,
+                                   info_.has_mobile_bytecode ? ", with mobile bytecode" : "");
+    for (const std::string& name : info_.extra_files) text += fmt::format("extra file: {}\n", name);
+    text += "\n" + to_string(info_.tree) + "\n\n";
+    for (const MethodInfo& method : info_.methods) text += fmt::format("method: {}\n", method.signature);
+    text += totals_line("parameters", info_.parameters) + "\n";
+    text += totals_line("buffers", info_.buffers) + "\n\noperators:\n";
+    for (const OperatorCount& op : info_.operators) text += fmt::format("{:>7}  {}\n", op.count, op.name);
+    if (!why_not_.empty()) return text + "\ncan't be fused: " + why_not_;
+    return text + "\ncan be fused: " + ledger_summary(ledger_) +
+           (ledger_.entries.empty() ? "" : "\n" + ledger_explanation(ledger_));
+  }
+
+  [[nodiscard]] nlohmann::ordered_json to_json() const {
+    nlohmann::ordered_json json = {{"file", path_},
+                                   {"bytes", info_.file_bytes},
+                                   {"format_version", info_.format_version},
+                                   {"mobile_bytecode", info_.has_mobile_bytecode},
+                                   {"extra_files", info_.extra_files},
+                                   {"methods", nlohmann::ordered_json::object()},
+                                   {"parameters", totals_json(info_.parameters)},
+                                   {"buffers", totals_json(info_.buffers)},
+                                   {"operators", nlohmann::ordered_json::object()}};
+    for (const MethodInfo& method : info_.methods) json["methods"][method.name] = method.signature;
+    for (const OperatorCount& op : info_.operators) json["operators"][op.name] = op.count;
+    json["tree"] = tree_json(info_.tree);
+    if (why_not_.empty()) {
+      json["fuse"] = ledger_json(ledger_);
+    } else {
+      json["fuse"] = {{"error", why_not_}};
+    }
+    return json;
+  }
+
+  std::string path_;
+  CommonOptions common_;
+  FileInfo info_;
+  Ledger ledger_;
+  std::string why_not_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_inspect_command() { return std::make_unique<InspectCommand>(); }
+
+}  // namespace fusekit::cli

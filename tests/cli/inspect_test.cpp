@@ -1,0 +1,52 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "fusekit/example.h"
+#include "support/run_program.h"
+#include "support/temporary_folder.h"
+
+namespace fusekit {
+namespace {
+
+class InspectCommand : public ::testing::Test {
+ protected:
+  InspectCommand() { write_example("conv_bn_relu", 0, model_); }
+
+  test::TemporaryFolder folder_;
+  std::filesystem::path model_ = folder_ / "model.pt";
+};
+
+TEST_F(InspectCommand, ShowsTreeMethodsSizesOperatorsAndWhatCouldBeFused) {
+  const auto result = test::run_fusekit({"inspect", model_.string()});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  for (const char* part :
+       {"TorchScript, file format version", "\n  (conv): Conv2d(3, 5, kernel_size=(3, 3), stride=(1, 1), bias=False)\n",
+        "method: forward(x: Tensor) -> Tensor\n", "parameters: 145 elements in 3 tensors, 580 B\n",
+        "buffers: 11 elements in 3 tensors, 48 B\n", "      1  aten::conv2d\n", "\ncan be fused: fused 1 place"})
+    EXPECT_NE(result.out.find(part), std::string::npos) << part << "\nis not in\n" << result.out;
+}
+
+TEST_F(InspectCommand, GivesTheSameAsJson) {
+  const auto result = test::run_fusekit({"inspect", "--json", model_.string()});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["bytes"], std::filesystem::file_size(model_));
+  EXPECT_EQ(json["methods"]["forward"], "forward(x: Tensor) -> Tensor");
+  EXPECT_EQ(json["parameters"]["elements"], 145);
+  EXPECT_EQ(json["operators"]["aten::conv2d"], 1);
+  EXPECT_EQ(json["tree"]["class"], "AnnotatedConvBnReLUModel");
+  EXPECT_EQ(json["tree"]["children"][1]["name"], "bn");
+  EXPECT_EQ(json["fuse"]["fused"], 1);
+}
+
+TEST_F(InspectCommand, RefusesWhatIsNoTorchScriptFile) {
+  test::write_bytes(folder_ / "notes.txt", "hello");
+  const auto result = test::run_fusekit({"inspect", (folder_ / "notes.txt").string()});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_NE(result.err.find("notes.txt"), std::string::npos) << result.err;
+}
+
+}  // namespace
+}  // namespace fusekit
