@@ -3,11 +3,24 @@
 #include <torch/csrc/jit/passes/constant_propagation.h>
 #include <torch/csrc/jit/passes/lower_tuples.h>
 
+#include <algorithm>
+#include <unordered_set>
+
 namespace fusekit::model {
 namespace {
 
 using torch::jit::Block;
 using torch::jit::Node;
+
+/// What has no schema and no effect. Everything else without a schema (prim::SetAttr, ...) is taken to have one.
+const std::unordered_set<c10::Symbol>& pure_without_schema() {
+  static const std::unordered_set<c10::Symbol> kinds = {
+      c10::prim::Constant,      c10::prim::GetAttr,       c10::prim::ListConstruct, c10::prim::TupleConstruct,
+      c10::prim::DictConstruct, c10::prim::ListUnpack,    c10::prim::TupleUnpack,   c10::prim::TupleIndex,
+      c10::prim::TupleSlice,    c10::prim::unchecked_cast, c10::prim::Uninitialized, c10::prim::isinstance,
+      c10::prim::If,            c10::prim::Loop};
+  return kinds;
+}
 
 bool is_read(const Node* node) {
   return std::any_of(node->outputs().begin(), node->outputs().end(),
@@ -26,17 +39,11 @@ void remove_from(Block* block) {
 }  // namespace
 
 bool has_effect(const Node* node) {
-  if (node->kind() == c10::prim::Constant) return false;
-  if (!node->blocks().empty()) {
-    // A loop may never end: that counts as an effect where its condition is not a plain count.
-    for (const Block* block : node->blocks())
-      for (const Node* inner : block->nodes())
-        if (has_effect(inner)) return true;
-    return node->kind() != c10::prim::If && node->kind() != c10::prim::Loop;
-  }
-  if (node->hasSideEffects() || node->isNondeterministic()) return true;
-  const auto* schema = node->maybeSchema();
-  return schema != nullptr && schema->is_mutable();
+  for (const Block* block : node->blocks())
+    if (std::any_of(block->nodes().begin(), block->nodes().end(), has_effect)) return true;
+  if (const auto* schema = node->maybeSchema())
+    return schema->is_mutable() || node->hasSideEffects() || node->isNondeterministic();
+  return pure_without_schema().count(node->kind()) == 0;
 }
 
 void propagate_constants(std::shared_ptr<torch::jit::Graph>& graph) {

@@ -232,13 +232,15 @@ WhyNot batch_norm_is_not_constant(Node* node, const Context& context) {
   return std::nullopt;
 }
 
+WhyNot weight_is_not_constant(Node* node, const Context& context) {
+  const Affine affine = affine_of(node);
+  return first_of({not_constant(affine.weight, "weight", context), not_constant_or_none(affine.bias, "bias", context)});
+}
+
 WhyNot weight_cannot_take(Node* node, Node* batch_norm, Context& context) {
   context.folded.reset();
   const Affine affine = affine_of(node);
   const BatchNorm bn = *as_batch_norm(batch_norm);
-  const WhyNot reason = first_of(
-      {not_constant(affine.weight, "weight", context), not_constant_or_none(affine.bias, "bias", context)});
-  if (reason) return reason;
   if (const WhyNot sizes = other_sizes(affine, bn, context)) return sizes;
   Folded folded = fold(affine, bn, context.program);
   // A NaN or an infinity anywhere shows in the extremes, in one pass.
@@ -274,6 +276,7 @@ WhyNot convolution_cannot_take_batch_norm(const Site& site, Context& context) {
   if (const WhyNot reason = stands_in_several_blocks(site)) return reason;
   if (const WhyNot reason = something_else_reads(site, 0)) return reason;
   if (const WhyNot reason = batch_norm_is_not_constant(batch_norm, context)) return reason;
+  if (const WhyNot reason = weight_is_not_constant(convolution, context)) return reason;
   if (const WhyNot reason = convolution_is_not_batched(convolution, batch_norm, context)) return reason;
   return weight_cannot_take(convolution, batch_norm, context);
 }

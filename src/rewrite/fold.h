@@ -12,8 +12,11 @@ namespace fusekit::rewrite {
 /// are not constant, var + eps that is not positive and finite.
 WhyNot batch_norm_is_not_constant(Node* node, const Context& context);
 
-/// Why the weight and bias of the convolution or linear `node` can't take a BatchNorm: computed, written, not a plain
-/// dense floating-point tensor, other channels, a result that leaves the dtype's finite range.
+/// Why the weight or bias of the convolution or linear `node` can't be folded into: computed, written, not a plain dense
+/// floating-point tensor.
+WhyNot weight_is_not_constant(Node* node, const Context& context);
+
+/// Why constant weights can't take a BatchNorm: other channels, a result that leaves the dtype's finite range.
 WhyNot weight_cannot_take(Node* node, Node* batch_norm, Context& context);
 
 /// Why the output channels of the convolution `node` are not known to be the dimension that the BatchNorm normalizes:

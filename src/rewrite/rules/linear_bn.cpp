@@ -15,6 +15,7 @@ WhyNot why_not(const Site& site, Context& context) {
   if (const WhyNot reason = stands_in_several_blocks(site)) return reason;
   if (const WhyNot reason = something_else_reads(site, 0)) return reason;
   if (const WhyNot reason = batch_norm_is_not_constant(batch_norm, context)) return reason;
+  if (const WhyNot reason = weight_is_not_constant(linear, context)) return reason;
   if (const WhyNot reason = linear_is_not_two_dimensional(linear, batch_norm, context)) return reason;
   return weight_cannot_take(linear, batch_norm, context);
 }
