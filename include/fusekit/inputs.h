@@ -16,9 +16,12 @@ struct InputOptions {
   /// such tensor. An argument that is no tensor is written with an equals sign and has no shape: "=3", "=0.5", "=true",
   /// "=None", "=text"; more types than shapes are only allowed for these.
   std::vector<std::string> types;
-  /// A `.pt` that torch.save wrote (a tensor; a list or tuple of forward's arguments; a list of such tuples for several
-  /// samples), a `.npy` or a `.npz`. Excludes `dims`.
+  /// A `.pt` that torch.save wrote (a tensor; a tuple or list of forward's arguments; a dict of them by name; a list of
+  /// such tuples or dicts for several samples, or of tensors where forward takes just one), a `.npy` or a `.npz` (arrays
+  /// by the names of forward's arguments, or arr_0, arr_1, ... in their order). Excludes `dims`.
   std::filesystem::path file;
+  /// The names of forward's arguments, which a file may go by; resolve_inputs fills them in.
+  std::vector<std::string> arguments;
   /// "contiguous_format" or "channels_last" (4-D shapes only; others stay contiguous).
   std::vector<std::string> memory_formats;
   /// Random inputs of the k-th sample are drawn from generator seed `seed + k`: floats from N(0,1), integers from

@@ -103,6 +103,24 @@ std::string describe(const ArgumentForm& form) {
   return shape + " " + form.type + (last ? " channels_last" : "");
 }
 
+std::string text_of(const std::vector<ArgumentForm>& forms) {
+  std::string text;
+  for (const ArgumentForm& form : forms) text += (text.empty() ? "" : "; ") + describe(form);
+  return text;
+}
+
+bool is_literal(const ArgumentForm& form) { return is_literal(form.type); }
+
+InputOptions options_of(const std::vector<ArgumentForm>& forms) {
+  InputOptions options;
+  for (const ArgumentForm& form : forms) {
+    options.dims.push_back(form.dims);
+    options.types.push_back(form.type);
+    options.memory_formats.push_back(form.memory_format);
+  }
+  return options;
+}
+
 std::vector<c10::IValue> draw(const std::vector<ArgumentForm>& forms, std::int64_t int_high, std::uint64_t seed) {
   const at::Generator generator = at::detail::createCPUGenerator(seed);
   std::vector<c10::IValue> sample;

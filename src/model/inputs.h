@@ -16,8 +16,8 @@ using Sample = std::vector<c10::IValue>;
 /// random tensors drawn from seed `options.seed + k`. The same k gives the same bits.
 Sample draw_sample(const InputOptions& options, std::uint64_t k);
 
-/// The number of samples in the file of explicit `options`; 0 where they are drawn.
-int sample_count(const InputOptions& options);
+/// All samples of the file of `options`, for callers that want many: draw_sample reads the file each time.
+std::vector<Sample> read_samples(const InputOptions& options);
 
 /// As fusekit::resolve_inputs, for a module that is already loaded. `method` names the method that is to be run.
 /// Candidates run on `module` itself, which changes a network with state: give it a load of its own.

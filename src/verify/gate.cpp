@@ -115,11 +115,14 @@ VerifyReport verify(const fs::path& a_path, const fs::path& b_path, const Verify
   torch::jit::Module a = model::load(a_path).module;
   torch::jit::Module b = model::load(b_path).module;
 
+  const std::vector<Sample> from_file =
+      summary.options.file.empty() ? std::vector<Sample>{} : model::read_samples(summary.options);
+
   VerifyReport report;
   report.inputs = summary.text;
   report.tolerance = options.tolerance.value_or(gate::default_tolerance(a));
   report.runs = options.runs;
-  report.samples = options.samples > 0 ? options.samples : std::max<int>(3, model::sample_count(summary.options));
+  report.samples = options.samples > 0 ? options.samples : std::max(3, static_cast<int>(from_file.size()));
   if (!b.find_method(options.method)) {
     report.failure = fmt::format("{} has no method \"{}\"", b_path.string(), options.method);
     return report;
@@ -128,7 +131,9 @@ VerifyReport verify(const fs::path& a_path, const fs::path& b_path, const Verify
   model::Quiet quiet;
   const gate::State state(a);
   for (int k = 0; k < report.samples; ++k) {
-    const Sample sample = model::draw_sample(summary.options, static_cast<std::uint64_t>(k));
+    const auto index = static_cast<std::size_t>(k);
+    const Sample sample =
+        from_file.empty() ? model::draw_sample(summary.options, index) : from_file[index % from_file.size()];
     for (int r = 0; r < report.runs; ++r) {
       const std::string run = fmt::format("run {} of sample {}", r + 1, k + 1);
       const Run ours = run_once(a, options.method, sample, quiet);
