@@ -21,7 +21,7 @@ void collect(const Block* block, std::vector<const Node*>& operators) {
 
 /// A constant, or a list or tuple that is built from constants.
 std::optional<c10::IValue> constant_of(const Value* value) {
-  if (auto constant = torch::jit::toIValue(value)) return constant;
+  if (const auto constant = torch::jit::toIValue(value)) return *constant;
   const Node* node = value->node();
   if (node->kind() != c10::prim::ListConstruct && node->kind() != c10::prim::TupleConstruct) return std::nullopt;
   std::vector<c10::IValue> elements;
@@ -35,7 +35,8 @@ std::optional<c10::IValue> constant_of(const Value* value) {
 
 std::optional<c10::IValue> constant_argument(const Node* node, const std::string& name) {
   const c10::FunctionSchema* schema = node->maybeSchema();
-  const auto index = schema ? schema->argumentIndexWithName(name) : std::nullopt;
+  if (schema == nullptr) return std::nullopt;
+  const auto index = schema->argumentIndexWithName(name);
   if (!index || static_cast<std::size_t>(*index) >= node->inputs().size()) return std::nullopt;
   return constant_of(node->input(static_cast<std::size_t>(*index)));
 }
