@@ -19,7 +19,13 @@ show() {
 show "$fusekit" doctor || true # it reports; a warning there must not end the demonstration
 for model in conv_bn_relu resnet18 mobilenet_v2; do
   rm -rf "${folder:?}/$model"
-  show "$fusekit" example --model "$model" -o "$folder/$model"
+  if [ "$model" = conv_bn_relu ]; then
+    show "$fusekit" example --model "$model" -o "$folder/$model"
+  else # it prints two long trees
+    mkdir "$folder/$model"
+    printf '\n$ %s\n' "$fusekit example --model $model -o $folder/$model > $folder/$model/trees.txt"
+    "$fusekit" example --model "$model" -o "$folder/$model" >"$folder/$model/trees.txt"
+  fi
   original=$folder/$model/model_float.pt
   fused=$folder/$model/fused.pt
   show "$fusekit" fuse "$original" -o "$fused" --input-dims 1,3,224,224

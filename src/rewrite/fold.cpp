@@ -245,7 +245,8 @@ WhyNot weight_cannot_take(Node* node, Node* batch_norm, Context& context) {
   Folded folded = fold(affine, bn, context.program);
   // A NaN or an infinity anywhere shows in the extremes, in one pass.
   const auto finite = [](const at::Tensor& tensor) {
-    const auto [low, high] = at::aminmax(tensor);
+    const bool half = tensor.scalar_type() == at::kHalf;  // LibTorch 1.13 has no aminmax of it
+    const auto [low, high] = at::aminmax(half ? tensor.to(at::kFloat) : tensor);
     return std::isfinite(low.item<double>()) && std::isfinite(high.item<double>());
   };
   if (!finite(folded.weight) || !finite(folded.bias))

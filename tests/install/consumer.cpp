@@ -1,10 +1,11 @@
-#include <fusekit/error.h>
-#include <fusekit/runtime.h>
+#include <fusekit/fuse.h>
+#include <fusekit/write.h>
 
 #include <iostream>
 
-int main() {
-  for (const std::string& engine : fusekit::quantized_engines()) {
-    std::cout << engine << '\n';
-  }
+int main(int, char** arguments) {
+  fusekit::Program program = fusekit::read(arguments[1]);
+  const fusekit::Ledger ledger = fusekit::fuse(program);
+  fusekit::write(std::move(program), arguments[2]);
+  std::cout << "fused " << ledger.fused() << '\n';
 }
