@@ -9,6 +9,8 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   commands.push_back(make_example_command());
   commands.push_back(make_fuse_command());
   commands.push_back(make_verify_command());
+  commands.push_back(make_bench_command());
+  commands.push_back(make_bench_worker_command());
   commands.push_back(make_inspect_command());
   commands.push_back(make_doctor_command());
   return commands;

@@ -9,6 +9,8 @@ namespace fusekit::cli {
 // One maker a command; each command's class lives in the file of its name.
 std::unique_ptr<Command> make_fuse_command();
 std::unique_ptr<Command> make_verify_command();
+std::unique_ptr<Command> make_bench_command();
+std::unique_ptr<Command> make_bench_worker_command();
 std::unique_ptr<Command> make_doctor_command();
 std::unique_ptr<Command> make_example_command();
 std::unique_ptr<Command> make_inspect_command();

@@ -1,0 +1,282 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fusekit/inputs.h"
+#include "fusekit/runtime.h"
+
+/// Timing of TorchScript files. One file: `measure_once`, as speed_benchmark_torch does it. Several files, or a figure
+/// that has to be believed: `measure`, which interleaves them in several fresh processes. What happens in a process is
+/// behind `Launcher`, time behind `Clock`, a network behind `Runner`: a caller may bring any of them.
+namespace fusekit::bench {
+
+/// What forward is called with.
+struct Arguments {
+  InputOptions inputs;  ///< explicit, as fusekit::resolve_inputs makes them; ignored with `none` or `bundled`
+  bool none = false;    ///< no arguments at all
+  int bundled = -1;     ///< >= 0: the index in what the file's get_all_bundled_inputs returns
+  int pytext_len = 0;   ///< > 0: one more argument, an int64 tensor of shape [1] that holds this value
+};
+
+/// One thing that is timed: a file in a setting.
+struct Variant {
+  std::string label;  ///< how reports call it
+  std::filesystem::path model;
+  Arguments arguments;
+  RuntimeOptions runtime;
+};
+
+/// A monotonic clock.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual std::int64_t now() = 0;  ///< nanoseconds since some fixed point
+};
+
+/// std::chrono::steady_clock.
+Clock& real_clock();
+
+/// Something that is loaded and can be run again and again.
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  virtual void run() = 0;
+  /// Runs once more and gives what came out, as LibTorch's operator<< prints it.
+  virtual std::string run_and_print() = 0;
+};
+
+/// Loads the variant's file in this process, in eval(), ready to run without gradients. Applies `runtime`.
+/// Error{file}: no TorchScript file; Error{input}: bundled inputs are asked for and not there.
+/// `run` throws Error{model} with what LibTorch said.
+std::unique_ptr<Runner> load_runner(const Variant& variant);
+
+// ---- one file, one process: what speed_benchmark_torch does ----
+
+struct OnceOptions {
+  int warmup = 0;       ///< runs that are not timed
+  int iterations = 10;  ///< runs that are timed; < 1 is Error{usage}
+};
+
+struct OnceReport {
+  double mean_us = 0;          ///< the whole loop's time over the number of runs, as speed_benchmark_torch has it
+  std::vector<double> run_us;  ///< each timed run
+  std::size_t unsteady = 0;    ///< so many of the first timed runs were still part of the warm-up; at most all of them
+};
+
+/// `at_main_runs` is called between warm-up and timed runs.
+OnceReport measure_once(Runner& runner, Clock& clock, const OnceOptions& options,
+                        const std::function<void()>& at_main_runs = {});
+
+// ---- several fresh processes ----
+
+/// Consecutive runs of one variant: `lead_in` that are not timed (its data come back into the caches), then `runs`.
+struct Slot {
+  std::size_t variant = 0;
+  int lead_in = 0;
+  int runs = 1;
+};
+
+/// What one variant's start in a process cost.
+struct LoadFigures {
+  double load_us = 0;        ///< FuseKit's checked load of the file
+  double first_us = 0;       ///< the first inference
+  std::int64_t rss_kib = 0;  ///< growth of the process's resident memory over load and first inference
+};
+
+/// What the kernel counted in a process.
+struct Usage {
+  std::int64_t peak_rss_kib = 0;
+  std::int64_t major_faults = 0;
+  std::int64_t involuntary_switches = 0;
+  double cpu_seconds = 0;
+};
+
+/// A fresh process in which variants are loaded and run. Errors of the variants come through as they are; a process
+/// that dies is Error{model}, an interrupt (Options::interrupted) Error{usage}.
+class Process {
+ public:
+  virtual ~Process() = default;
+  /// `padding`: bytes that are taken up before the load, so that the variant's memory lies elsewhere each time.
+  virtual LoadFigures load(std::size_t index, const Variant& variant, std::size_t padding) = 0;
+  /// The time of each timed run, in microseconds.
+  virtual std::vector<double> run(const Slot& slot) = 0;
+  virtual Usage usage() = 0;
+};
+
+class Launcher {
+ public:
+  virtual ~Launcher() = default;
+  virtual std::unique_ptr<Process> start(const RuntimeOptions& runtime) = 0;
+};
+
+/// Starts `command` for each process and talks with its serve_worker. `interrupted` is asked while waiting.
+std::unique_ptr<Launcher> process_launcher(std::vector<std::string> command = {"/proc/self/exe", "bench-worker"},
+                                           std::function<bool()> interrupted = {});
+
+/// The other end of process_launcher: answers requests (a JSON object a line) from file descriptor `in` on `out` until
+/// `in` ends. A program that links FuseKit can offer this itself.
+void serve_worker(int in, int out);
+
+struct Options {
+  int processes = 6;                    ///< fresh processes; with `until_ci` the least number of them
+  double max_seconds = 20;              ///< for the whole; what is needed for one block a process is done all the same
+  std::optional<double> until_ci = {};  ///< go on until every ratio's interval is narrower than this, e.g. 0.01
+  double confidence = 0.95;
+  std::optional<int> warmup = {};      ///< runs of each variant in each process; not given: until steady
+  std::optional<int> iterations = {};  ///< timed runs (at least) of each variant in each process; not given: by time
+  std::uint64_t seed = 0;              ///< of load orders, block orders and placement
+  std::function<bool()> interrupted = {};  ///< asked now and then; true ends it with Error{usage}
+};
+
+/// What was asked of the processes and what they answered: the raw data of a report.
+struct Block {
+  std::vector<Slot> slots;
+  std::vector<std::vector<double>> run_us;  ///< one list a slot
+};
+
+struct ProcessTrace {
+  std::vector<std::size_t> load_order;
+  std::vector<LoadFigures> loads;              ///< one a variant
+  std::vector<std::vector<double>> warmup_us;  ///< one list a variant
+  std::vector<Block> blocks;
+  Usage usage;  ///< summed over the processes that ran side by side
+};
+
+struct Interval {
+  double low = 0;
+  double high = 0;
+};
+
+struct Percentiles {
+  double min = 0, p50 = 0, p90 = 0, p99 = 0, p999 = 0, max = 0;
+};
+
+/// One variant's figures, microseconds a run.
+struct Outcome {
+  std::string label;
+  std::string model;
+  std::string inputs;
+  int threads = 0;  ///< as asked for; 0: LibTorch's default
+  std::string engine;
+  double median_us = 0;              ///< the median of the processes' medians
+  std::optional<Interval> interval;  ///< of the processes' typical median; from two processes on
+  Percentiles percentiles;           ///< of all timed runs
+  double mean_us = 0;
+  std::size_t runs = 0;
+  std::size_t far_out = 0;  ///< runs beyond the third quartile + 3 interquartile ranges (Tukey); they are not dropped
+  double load_us = 0, first_us = 0;  ///< medians over the processes
+  std::int64_t rss_kib = 0;
+  std::vector<double> process_median_us;
+};
+
+enum class Verdict { faster, slower, no_difference };
+
+/// How one variant compares with another.
+struct Ratio {
+  std::size_t variant = 0;
+  std::size_t against = 0;
+  double ratio = 1;       ///< time of `against` / time of `variant`: above 1 where `variant` is faster
+  Interval interval;      ///< of `ratio`
+  double detectable = 0;  ///< relative difference that such a run finds in 9 of 10 cases
+  Verdict verdict = Verdict::no_difference;
+  std::vector<double> process_log_ratios;  ///< the units: each process's median log-ratio
+};
+
+/// The machine and its state.
+struct Environment {
+  std::string cpu;
+  int cpus = 0;  ///< that this process may run on
+  std::string kernel;
+  std::string libtorch;
+  std::string fusekit;
+  std::string governor;  ///< of CPU 0's frequency; empty where the kernel does not say
+  double load_average = 0;
+  double cpu_quota = 0;  ///< cgroup limit in CPUs; 0: none
+  double timer_resolution_ns = 0;
+  double timer_overhead_ns = 0;
+};
+
+/// What else went on while it was measured.
+struct Noise {
+  double other_cpus = 0;  ///< CPUs that other programs kept busy, on average
+  double steal = 0;       ///< share of time that the hypervisor took
+  std::int64_t major_faults = 0;
+  std::int64_t involuntary_switches = 0;
+  double throttled_seconds = 0;  ///< by the cgroup's quota
+};
+
+struct Report {
+  std::vector<Outcome> outcomes;
+  std::vector<Ratio> ratios;  ///< each variant after the first against the first
+  std::vector<ProcessTrace> traces;
+  double confidence = 0.95;
+  double seconds = 0;  ///< that the measurement took
+  bool reached_ci = false;
+  Environment environment;
+  Noise noise;
+  std::vector<std::string> warnings;  ///< what may be wrong with the figures, and what to do
+};
+
+/// Called now and then with a fraction in [0,1] and what is going on.
+using Progress = std::function<void(double, const std::string&)>;
+
+/// Times the variants against each other: blocks A B B A in random order inside each of several fresh processes (one for
+/// each distinct `runtime`, side by side and interleaved) with balanced random load order; the process's median
+/// log-ratio is the unit of a Student t interval. Error{usage}: no variants, or numbers below 1.
+Report measure(const std::vector<Variant>& variants, const Options& options, Launcher& launcher, Clock& clock,
+               const Progress& progress = {});
+
+/// Outcomes and ratios worked out of traces alone (a pure function).
+Report judge(const std::vector<Variant>& variants, std::vector<ProcessTrace> traces, double confidence);
+
+/// "b.pt is 1.52x as fast as a.pt (1.49 to 1.55)" or "no measurable difference between a.pt and b.pt (could have seen
+/// 1.5 %)".
+std::string verdict_text(const Report& report, const Ratio& ratio);
+
+Environment this_environment(Clock& clock);
+
+// ---- reports as text ----
+
+/// All facts; `schema` names the version ("fusekit.bench/1"). `processes`, which hold every slot's median, are left out
+/// where `traces` is false; each run's time is there as well where they are at most 20,000.
+std::string to_json(const Report& report, bool traces = true);
+/// What to_json wrote, without the traces. Error{file}: `text` (from `origin`) is something else.
+Report from_json(const std::string& text, const std::string& origin);
+std::string to_csv(const Report& report);       ///< one line a variant, RFC 4180
+std::string to_markdown(const Report& report);  ///< a table and verdicts for a pull request's comment
+std::string to_table(const Report& report);     ///< for a terminal
+
+// ---- the gate ----
+
+struct Gate {
+  bool regressed = false;  ///< slower by more than allowed, beyond doubt
+  double slowdown = 0;     ///< relative change of the time: 0.05 is 5 % slower
+  Interval interval;       ///< of `slowdown`
+  double detectable = 0;
+  std::string text;  ///< one line for people
+};
+
+/// A report against an earlier one of the same single variant or of variants with the same labels, in order.
+/// Regressed where the interval's lower end lies above `max_regression`. The earlier run's machine, LibTorch and
+/// settings must be the same (Error{usage} names the difference) unless `allow_mismatch`.
+std::vector<Gate> compare_with_baseline(const Report& now, const Report& baseline, double max_regression,
+                                        bool allow_mismatch);
+
+/// The stronger form: `ratio` comes from one interleaved run of the old file (`against`) and the new one.
+Gate gate_of(const Report& report, const Ratio& ratio, double max_regression);
+
+/// Times measured elsewhere: one number a line; a blank line begins the times of another process. Error{file}.
+std::vector<std::vector<double>> read_samples(const std::filesystem::path& path);
+/// Judges b's times against a's. With three or more processes each, the process is the unit (Welch's t interval on the
+/// logs of their medians); otherwise a moving-block bootstrap of the medians, with a warning of what it can't see.
+Report judge_samples(const std::vector<std::vector<double>>& a, const std::string& label_a,
+                     const std::vector<std::vector<double>>& b, const std::string& label_b, double confidence = 0.95);
+
+}  // namespace fusekit::bench

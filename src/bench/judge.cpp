@@ -1,0 +1,153 @@
+// From raw traces to figures and verdicts. Pure: the same traces give the same report.
+#include <algorithm>
+#include <cmath>
+
+#include "bench/statistics.h"
+#include "fusekit/bench.h"
+
+namespace fusekit::bench {
+namespace {
+
+constexpr std::size_t kLeastProcesses = 3;   // with fewer, a t interval over processes says nothing
+constexpr std::uint64_t kBootstrapSeed = 1;  // fixed: a report is a function of its traces
+
+/// All timed runs of a variant in a process.
+std::vector<double> runs_of(const ProcessTrace& trace, std::size_t variant) {
+  std::vector<double> runs;
+  for (const Block& block : trace.blocks)
+    for (std::size_t i = 0; i < block.slots.size(); ++i)
+      if (block.slots[i].variant == variant) runs.insert(runs.end(), block.run_us[i].begin(), block.run_us[i].end());
+  return runs;
+}
+
+/// The mean log of a variant's slots in a block, each slot by its median.
+double log_time(const Block& block, std::size_t variant) {
+  std::vector<double> logs;
+  for (std::size_t i = 0; i < block.slots.size(); ++i)
+    if (block.slots[i].variant == variant) logs.push_back(std::log(median(block.run_us[i])));
+  return mean(logs);
+}
+
+/// log(time of `against` / time of `variant`), one a block.
+std::vector<double> log_ratios(const ProcessTrace& trace, std::size_t variant, std::size_t against) {
+  std::vector<double> ratios;
+  for (const Block& block : trace.blocks) ratios.push_back(log_time(block, against) - log_time(block, variant));
+  return ratios;
+}
+
+Interval exp_of(const Interval& logs) { return {std::exp(logs.low), std::exp(logs.high)}; }
+
+Outcome outcome_of(const Variant& variant, std::size_t index, const std::vector<ProcessTrace>& traces,
+                   double confidence) {
+  Outcome outcome;
+  outcome.label = variant.label;
+  outcome.model = variant.model.string();
+  outcome.threads = variant.runtime.threads;
+  outcome.engine = variant.runtime.engine;
+  std::vector<double> all, logs, loads, firsts, memory;
+  for (const ProcessTrace& trace : traces) {
+    const std::vector<double> runs = runs_of(trace, index);
+    all.insert(all.end(), runs.begin(), runs.end());
+    outcome.process_median_us.push_back(median(runs));
+    logs.push_back(std::log(outcome.process_median_us.back()));
+    loads.push_back(trace.loads.at(index).load_us);
+    firsts.push_back(trace.loads.at(index).first_us);
+    memory.push_back(static_cast<double>(trace.loads.at(index).rss_kib));
+  }
+  outcome.median_us = median(outcome.process_median_us);
+  if (logs.size() >= 2) outcome.interval = exp_of(t_estimate(logs, confidence).interval);
+  outcome.percentiles = percentiles(all);
+  outcome.mean_us = mean(all);
+  outcome.runs = all.size();
+  outcome.far_out = far_out(all);
+  outcome.load_us = median(loads);
+  outcome.first_us = median(firsts);
+  outcome.rss_kib = static_cast<std::int64_t>(median(memory));
+  return outcome;
+}
+
+Ratio ratio_of(std::size_t variant, std::size_t against, const std::vector<ProcessTrace>& traces, double confidence) {
+  Ratio ratio;
+  ratio.variant = variant;
+  ratio.against = against;
+  for (const ProcessTrace& trace : traces)
+    ratio.process_log_ratios.push_back(median(log_ratios(trace, variant, against)));
+  const Estimate estimate =
+      traces.size() >= kLeastProcesses
+          ? t_estimate(ratio.process_log_ratios, confidence)
+          : bootstrap_median(log_ratios(traces.front(), variant, against), confidence, kBootstrapSeed);
+  ratio.ratio = std::exp(estimate.centre);
+  ratio.interval = exp_of(estimate.interval);
+  ratio.detectable = std::exp(estimate.detectable) - 1;
+  if (ratio.interval.low > 1) ratio.verdict = Verdict::faster;
+  if (ratio.interval.high < 1) ratio.verdict = Verdict::slower;
+  return ratio;
+}
+
+/// Drift and left-over warm-up that the interleaving took out of the ratios, but not out of the plain figures.
+void add_warnings(Report& report) {
+  for (std::size_t index = 0; index < report.outcomes.size(); ++index) {
+    Outcome& outcome = report.outcomes[index];
+    const double share = static_cast<double>(outcome.far_out) / static_cast<double>(outcome.runs);
+    if (share > 0.02)
+      report.warnings.push_back(
+          fmt::format("{}: {} of {} runs ({:.1f} %) lie far above the others; they are counted, and "
+                      "the median does not mind them",
+                      outcome.label, outcome.far_out, outcome.runs, 100 * share));
+    std::size_t drifting = 0;
+    for (const ProcessTrace& trace : report.traces) {
+      std::vector<double> logs;
+      for (const Block& block : trace.blocks) logs.push_back(log_time(block, index));
+      if (logs.size() < 8) continue;
+      const ChangePoint change = change_point(logs);
+      const auto split = logs.begin() + static_cast<std::ptrdiff_t>(change.index);
+      const double step = median({split, logs.end()}) - median({logs.begin(), split});
+      if (change.p < 0.01 && std::abs(step) > 0.02) ++drifting;
+    }
+    if (2 * drifting > report.traces.size())
+      report.warnings.push_back(
+          fmt::format("{}: the times shifted by over 2 % while they were measured, in {} of {} "
+                      "processes; ratios are not affected, the plain figures are",
+                      outcome.label, drifting, report.traces.size()));
+  }
+  if (report.traces.size() < kLeastProcesses && !report.ratios.empty())
+    report.warnings.push_back(
+        "one process only: two copies of one file differ by 0.1 to 0.7 % for as long as their process lives, which "
+        "this "
+        "interval can't see; without --quick (or with --processes 6) it would");
+}
+
+}  // namespace
+
+Report judge(const std::vector<Variant>& variants, std::vector<ProcessTrace> traces, double confidence) {
+  Report report;
+  report.confidence = confidence;
+  for (std::size_t i = 0; i < variants.size(); ++i)
+    report.outcomes.push_back(outcome_of(variants[i], i, traces, confidence));
+  for (std::size_t i = 1; i < variants.size(); ++i) report.ratios.push_back(ratio_of(i, 0, traces, confidence));
+  report.traces = std::move(traces);
+  add_warnings(report);
+  return report;
+}
+
+std::string verdict_text(const Report& report, const Ratio& ratio) {
+  const std::string& label = report.outcomes.at(ratio.variant).label;
+  const std::string& other = report.outcomes.at(ratio.against).label;
+  // As many digits as the interval's width supports, at least two.
+  const double width = std::abs(ratio.interval.high - ratio.interval.low);
+  const int digits = width > 0 && width < 0.02 ? 3 : 2;
+  switch (ratio.verdict) {
+    case Verdict::faster:
+      return fmt::format("{} is {:.{}f}x as fast as {} ({:.{}f} to {:.{}f})", label, ratio.ratio, digits, other,
+                         ratio.interval.low, digits, ratio.interval.high, digits);
+    case Verdict::slower:
+      return fmt::format("{} is {:.{}f}x as fast as {} ({:.{}f} to {:.{}f})", other, 1 / ratio.ratio, digits, label,
+                         1 / ratio.interval.high, digits, 1 / ratio.interval.low, digits);
+    case Verdict::no_difference:
+      break;
+  }
+  return fmt::format("no measurable difference between {} and {} (could have seen {:.2g} %)", other, label,
+                     100 * ratio.detectable);
+}
+
+}  // namespace fusekit::bench

@@ -1,0 +1,92 @@
+#include "bench/noise.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <sstream>
+
+namespace fusekit::bench {
+namespace {
+
+double cpu_seconds_of_this_process() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// Seconds for which the cgroup's CPU quota stopped us (cgroup v2).
+double throttled_seconds() {
+  std::ifstream file("/sys/fs/cgroup/cpu.stat");
+  std::string key;
+  double value = 0;
+  while (file >> key >> value)
+    if (key == "throttled_usec") return 1e-6 * value;
+  return 0;
+}
+
+}  // namespace
+
+NoiseMeter::NoiseMeter() : begin_(count()) {}
+
+NoiseMeter::Counters NoiseMeter::count() {
+  Counters counters;
+  std::ifstream file("/proc/stat");
+  std::string cpu;
+  double user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0;
+  if (file >> cpu >> user >> nice >> system >> idle >> iowait >> irq >> softirq >> steal) {
+    const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
+    counters.busy = (user + nice + system + irq + softirq) / ticks;
+    counters.steal = steal / ticks;
+    counters.total = counters.busy + counters.steal + (idle + iowait) / ticks;
+  }
+  counters.wall = 1e-9 * static_cast<double>(std::chrono::steady_clock::now().time_since_epoch().count());
+  counters.throttled = throttled_seconds();
+  counters.self = cpu_seconds_of_this_process();
+  return counters;
+}
+
+Noise NoiseMeter::read(const Usage& own) const {
+  const Counters now = count();
+  Noise noise;
+  const double wall = now.wall - begin_.wall;
+  const double total = now.total - begin_.total;
+  if (wall > 0 && total > 0) {
+    const double ours = own.cpu_seconds + now.self - begin_.self;
+    noise.other_cpus = std::max(0.0, (now.busy - begin_.busy - ours) / wall);
+    noise.steal = (now.steal - begin_.steal) / total;
+  }
+  noise.throttled_seconds = now.throttled - begin_.throttled;
+  noise.major_faults = own.major_faults;
+  noise.involuntary_switches = own.involuntary_switches;
+  return noise;
+}
+
+void add_noise_warnings(Report& report) {
+  const Noise& noise = report.noise;
+  const Environment& machine = report.environment;
+  auto& warnings = report.warnings;
+  if (noise.other_cpus > 0.25)
+    warnings.push_back(fmt::format("other programs kept {:.1f} of {} CPUs busy; end them for narrower intervals",
+                                   noise.other_cpus, machine.cpus));
+  if (noise.steal > 0.01)
+    warnings.push_back(fmt::format("the hypervisor took {:.1f} % of the time (steal); a dedicated machine would not",
+                                   100 * noise.steal));
+  if (noise.throttled_seconds > 0.01 * report.seconds)
+    warnings.push_back(
+        fmt::format("the container's CPU quota stopped it for {:.2g} s; raise the limit or use fewer "
+                    "--threads",
+                    noise.throttled_seconds));
+  if (!machine.governor.empty() && machine.governor != "performance")
+    warnings.push_back(
+        fmt::format("the CPU's frequency governor is '{}'; `cpupower frequency-set -g performance` keeps "
+                    "the frequency still",
+                    machine.governor));
+}
+
+}  // namespace fusekit::bench

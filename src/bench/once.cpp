@@ -1,0 +1,56 @@
+// One file in this process, as speed_benchmark_torch does it.
+#include <chrono>
+
+#include "bench/statistics.h"
+#include "bench/timing.h"
+#include "fusekit/bench.h"
+#include "fusekit/error.h"
+
+namespace fusekit::bench {
+namespace {
+
+class SteadyClock : public Clock {
+ public:
+  std::int64_t now() override {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  }
+};
+
+}  // namespace
+
+Clock& real_clock() {
+  static SteadyClock clock;
+  return clock;
+}
+
+std::vector<double> time_runs(Runner& runner, Clock& clock, int lead_in, int runs) {
+  for (int i = 0; i < lead_in; ++i) runner.run();
+  std::vector<double> times(static_cast<std::size_t>(runs));
+  for (double& time : times) {
+    const std::int64_t begin = clock.now();
+    runner.run();
+    time = 1e-3 * static_cast<double>(clock.now() - begin);
+  }
+  return times;
+}
+
+OnceReport measure_once(Runner& runner, Clock& clock, const OnceOptions& options,
+                        const std::function<void()>& at_main_runs) {
+  if (options.iterations < 1)
+    throw Error(ErrorKind::usage, fmt::format("--iter {} leaves nothing to time", options.iterations),
+                "give --iter 1 or more");
+  if (options.warmup < 0) throw Error(ErrorKind::usage, fmt::format("--warmup {} is negative", options.warmup));
+  for (int i = 0; i < options.warmup; ++i) runner.run();
+  if (at_main_runs) at_main_runs();
+  OnceReport report;
+  const std::int64_t begin = clock.now();
+  report.run_us = time_runs(runner, clock, 0, options.iterations);
+  report.mean_us = 1e-3 * static_cast<double>(clock.now() - begin) / options.iterations;
+  constexpr std::size_t shows_a_level = 3;
+  if (report.run_us.size() >= shows_a_level)
+    report.unsteady = steady_from(report.run_us).value_or(report.run_us.size());
+  return report;
+}
+
+}  // namespace fusekit::bench

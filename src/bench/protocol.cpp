@@ -1,0 +1,74 @@
+#include "bench/protocol.h"
+
+namespace fusekit::bench {
+
+using nlohmann::json;
+
+json to_request(const Variant& variant) {
+  const Arguments& arguments = variant.arguments;
+  const InputOptions& inputs = arguments.inputs;
+  return {{"model", variant.model.string()},
+          {"label", variant.label},
+          {"threads", variant.runtime.threads},
+          {"engine", variant.runtime.engine},
+          {"none", arguments.none},
+          {"bundled", arguments.bundled},
+          {"pytext_len", arguments.pytext_len},
+          {"dims", inputs.dims},
+          {"types", inputs.types},
+          {"file", inputs.file.string()},
+          {"memory_formats", inputs.memory_formats},
+          {"seed", inputs.seed},
+          {"int_high", inputs.int_high}};
+}
+
+Variant variant_of(const json& request) {
+  Variant variant;
+  variant.model = request.at("model").get<std::string>();
+  variant.label = request.at("label");
+  variant.runtime.threads = request.at("threads");
+  variant.runtime.engine = request.at("engine");
+  variant.arguments.none = request.at("none");
+  variant.arguments.bundled = request.at("bundled");
+  variant.arguments.pytext_len = request.at("pytext_len");
+  InputOptions& inputs = variant.arguments.inputs;
+  request.at("dims").get_to(inputs.dims);
+  request.at("types").get_to(inputs.types);
+  inputs.file = request.at("file").get<std::string>();
+  request.at("memory_formats").get_to(inputs.memory_formats);
+  inputs.seed = request.at("seed");
+  inputs.int_high = request.at("int_high");
+  return variant;
+}
+
+json to_answer(const LoadFigures& figures) {
+  return {{"load_us", figures.load_us}, {"first_us", figures.first_us}, {"rss_kib", figures.rss_kib}};
+}
+
+LoadFigures load_figures_of(const json& answer) {
+  return {answer.at("load_us"), answer.at("first_us"), answer.at("rss_kib")};
+}
+
+json to_answer(const Usage& usage) {
+  return {{"peak_rss_kib", usage.peak_rss_kib},
+          {"major_faults", usage.major_faults},
+          {"involuntary_switches", usage.involuntary_switches},
+          {"cpu_seconds", usage.cpu_seconds}};
+}
+
+Usage usage_of(const json& answer) {
+  return {answer.at("peak_rss_kib"), answer.at("major_faults"), answer.at("involuntary_switches"),
+          answer.at("cpu_seconds")};
+}
+
+json to_answer(const Error& error) {
+  return {{"error", {{"kind", static_cast<int>(error.kind())}, {"message", error.message()}, {"hint", error.hint()}}}};
+}
+
+void throw_if_error(const json& answer) {
+  if (!answer.contains("error")) return;
+  const json& error = answer.at("error");
+  throw Error(static_cast<ErrorKind>(error.at("kind").get<int>()), error.at("message"), error.at("hint"));
+}
+
+}  // namespace fusekit::bench

@@ -1,0 +1,211 @@
+// The report for a program, and back.
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "bench/statistics.h"
+#include "fusekit/bench.h"
+#include "fusekit/error.h"
+
+namespace fusekit::bench {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kSchema = "fusekit.bench/1";
+constexpr std::size_t kMostRuns = 20000;
+
+json to_array(const Interval& interval) { return {interval.low, interval.high}; }
+Interval to_interval(const json& array) { return {array.at(0), array.at(1)}; }
+
+const char* name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::faster:
+      return "faster";
+    case Verdict::slower:
+      return "slower";
+    case Verdict::no_difference:
+      break;
+  }
+  return "no_difference";
+}
+
+Verdict to_verdict(const std::string& name) {
+  return name == "faster" ? Verdict::faster : name == "slower" ? Verdict::slower : Verdict::no_difference;
+}
+
+json to_object(const Outcome& outcome) {
+  const Percentiles& p = outcome.percentiles;
+  json object = {{"label", outcome.label},
+                 {"model", outcome.model},
+                 {"inputs", outcome.inputs},
+                 {"threads", outcome.threads},
+                 {"engine", outcome.engine},
+                 {"median_us", outcome.median_us},
+                 {"mean_us", outcome.mean_us},
+                 {"percentiles_us",
+                  {{"min", p.min}, {"p50", p.p50}, {"p90", p.p90}, {"p99", p.p99}, {"p99.9", p.p999}, {"max", p.max}}},
+                 {"runs", outcome.runs},
+                 {"far_out", outcome.far_out},
+                 {"checked_load_us", outcome.load_us},
+                 {"first_inference_us", outcome.first_us},
+                 {"resident_kib", outcome.rss_kib},
+                 {"process_median_us", outcome.process_median_us}};
+  if (outcome.interval) object["interval_us"] = to_array(*outcome.interval);
+  return object;
+}
+
+Outcome to_outcome(const json& object) {
+  Outcome outcome;
+  outcome.label = object.at("label");
+  outcome.model = object.at("model");
+  outcome.inputs = object.at("inputs");
+  outcome.threads = object.at("threads");
+  outcome.engine = object.at("engine");
+  outcome.median_us = object.at("median_us");
+  outcome.mean_us = object.at("mean_us");
+  const json& p = object.at("percentiles_us");
+  outcome.percentiles = {p.at("min"), p.at("p50"), p.at("p90"), p.at("p99"), p.at("p99.9"), p.at("max")};
+  outcome.runs = object.at("runs");
+  outcome.far_out = object.at("far_out");
+  outcome.load_us = object.at("checked_load_us");
+  outcome.first_us = object.at("first_inference_us");
+  outcome.rss_kib = object.at("resident_kib");
+  object.at("process_median_us").get_to(outcome.process_median_us);
+  if (object.contains("interval_us")) outcome.interval = to_interval(object.at("interval_us"));
+  return outcome;
+}
+
+json to_object(const Report& report, const Ratio& ratio) {
+  return {{"variant", report.outcomes.at(ratio.variant).label},
+          {"against", report.outcomes.at(ratio.against).label},
+          {"variant_index", ratio.variant},
+          {"against_index", ratio.against},
+          {"ratio", ratio.ratio},
+          {"interval", to_array(ratio.interval)},
+          {"detectable", ratio.detectable},
+          {"verdict", name_of(ratio.verdict)},
+          {"text", verdict_text(report, ratio)},
+          {"process_log_ratios", ratio.process_log_ratios}};
+}
+
+Ratio to_ratio(const json& object) {
+  Ratio ratio;
+  ratio.variant = object.at("variant_index");
+  ratio.against = object.at("against_index");
+  ratio.ratio = object.at("ratio");
+  ratio.interval = to_interval(object.at("interval"));
+  ratio.detectable = object.at("detectable");
+  ratio.verdict = to_verdict(object.at("verdict"));
+  object.at("process_log_ratios").get_to(ratio.process_log_ratios);
+  return ratio;
+}
+
+json to_object(const Environment& e) {
+  return {{"cpu", e.cpu},
+          {"cpus", e.cpus},
+          {"kernel", e.kernel},
+          {"libtorch", e.libtorch},
+          {"fusekit", e.fusekit},
+          {"governor", e.governor},
+          {"load_average", e.load_average},
+          {"cpu_quota", e.cpu_quota},
+          {"timer_resolution_ns", e.timer_resolution_ns},
+          {"timer_overhead_ns", e.timer_overhead_ns}};
+}
+
+Environment to_environment(const json& object) {
+  return {object.at("cpu"),
+          object.at("cpus"),
+          object.at("kernel"),
+          object.at("libtorch"),
+          object.at("fusekit"),
+          object.at("governor"),
+          object.at("load_average"),
+          object.at("cpu_quota"),
+          object.at("timer_resolution_ns"),
+          object.at("timer_overhead_ns")};
+}
+
+json to_object(const ProcessTrace& trace, bool every_run) {
+  json loads = json::array();
+  for (const LoadFigures& load : trace.loads)
+    loads.push_back(
+        {{"checked_load_us", load.load_us}, {"first_inference_us", load.first_us}, {"resident_kib", load.rss_kib}});
+  json blocks = json::array();
+  for (const Block& block : trace.blocks) {
+    json slots = json::array();
+    for (std::size_t i = 0; i < block.slots.size(); ++i) {
+      const Slot& slot = block.slots[i];
+      slots.push_back({{"variant", slot.variant}, {"lead_in", slot.lead_in}, {"median_us", median(block.run_us[i])}});
+      if (every_run) slots.back()["run_us"] = block.run_us[i];
+    }
+    blocks.push_back(std::move(slots));
+  }
+  return {{"load_order", trace.load_order},
+          {"loads", std::move(loads)},
+          {"warmup_us", trace.warmup_us},
+          {"blocks", std::move(blocks)},
+          {"peak_resident_kib", trace.usage.peak_rss_kib},
+          {"major_faults", trace.usage.major_faults},
+          {"involuntary_switches", trace.usage.involuntary_switches},
+          {"cpu_seconds", trace.usage.cpu_seconds}};
+}
+
+}  // namespace
+
+std::string to_json(const Report& report, bool traces) {
+  json outcomes = json::array();
+  for (const Outcome& outcome : report.outcomes) outcomes.push_back(to_object(outcome));
+  json ratios = json::array();
+  for (const Ratio& ratio : report.ratios) ratios.push_back(to_object(report, ratio));
+  std::size_t runs = 0;
+  for (const Outcome& outcome : report.outcomes) runs += outcome.runs;
+  const Noise& noise = report.noise;
+  json document = {{"schema", kSchema},
+                   {"outcomes", std::move(outcomes)},
+                   {"ratios", std::move(ratios)},
+                   {"confidence", report.confidence},
+                   {"seconds", report.seconds},
+                   {"reached_ci", report.reached_ci},
+                   {"environment", to_object(report.environment)},
+                   {"noise",
+                    {{"other_cpus", noise.other_cpus},
+                     {"steal", noise.steal},
+                     {"major_faults", noise.major_faults},
+                     {"involuntary_switches", noise.involuntary_switches},
+                     {"throttled_seconds", noise.throttled_seconds}}},
+                   {"warnings", report.warnings}};
+  if (traces)
+    for (const ProcessTrace& trace : report.traces)
+      document["processes"].push_back(to_object(trace, runs <= kMostRuns));
+  return document.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+Report from_json(const std::string& text, const std::string& origin) {
+  const auto refuse = [&](const std::string& why) -> Error {
+    return {ErrorKind::file, fmt::format("'{}' is no result of fusekit bench: {}", origin, why),
+            "make one with `fusekit bench MODEL --save FILE`"};
+  };
+  const json document = json::parse(text, nullptr, false);
+  if (!document.is_object()) throw refuse("it holds no JSON object");
+  if (document.value("schema", "") != kSchema)
+    throw refuse(fmt::format("its schema is '{}', not '{}'", document.value("schema", ""), kSchema));
+  try {
+    Report report;
+    for (const json& object : document.at("outcomes")) report.outcomes.push_back(to_outcome(object));
+    for (const json& object : document.at("ratios")) report.ratios.push_back(to_ratio(object));
+    report.confidence = document.at("confidence");
+    report.seconds = document.at("seconds");
+    report.reached_ci = document.at("reached_ci");
+    report.environment = to_environment(document.at("environment"));
+    const json& noise = document.at("noise");
+    report.noise = {noise.at("other_cpus"), noise.at("steal"), noise.at("major_faults"),
+                    noise.at("involuntary_switches"), noise.at("throttled_seconds")};
+    document.at("warnings").get_to(report.warnings);
+    return report;
+  } catch (const json::exception& error) {
+    throw refuse(error.what());
+  }
+}
+
+}  // namespace fusekit::bench

@@ -1,0 +1,85 @@
+// A network in this process: load, arguments, run.
+#include <torch/script.h>
+
+#include <sstream>
+
+#include "fusekit/bench.h"
+#include "fusekit/error.h"
+#include "model/inputs.h"
+#include "model/load.h"
+
+namespace fusekit::bench {
+namespace {
+
+/// The first line of what LibTorch says, without its stack traces.
+std::string reason_of(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  std::string text = torch_error ? torch_error->what_without_backtrace() : error.what();
+  // The interpreter puts the TorchScript traceback first and the reason last.
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+model::Sample bundled_sample(torch::jit::Module& module, const Variant& variant) {
+  const auto method = module.find_method("get_all_bundled_inputs");
+  if (!method)
+    throw Error(ErrorKind::input, fmt::format("'{}' has no bundled inputs", variant.model.string()),
+                "bundle them with torch.utils.bundled_inputs before saving, or give --input_dims");
+  const c10::List<c10::IValue> all = (*method)({}).toList();
+  if (static_cast<std::size_t>(variant.arguments.bundled) >= all.size())
+    throw Error(ErrorKind::input,
+                fmt::format("'{}' has {} bundled inputs, --use_bundled_input asks for number {}",
+                            variant.model.string(), all.size(), variant.arguments.bundled),
+                "they are numbered from 0");
+  const auto& elements = all.get(static_cast<std::size_t>(variant.arguments.bundled)).toTupleRef().elements();
+  return model::Sample(elements.begin(), elements.end());  // braces would make two IValues of the iterators
+}
+
+model::Sample arguments_of(torch::jit::Module& module, const Variant& variant) {
+  const Arguments& arguments = variant.arguments;
+  if (arguments.none) return {};
+  if (arguments.bundled >= 0) return bundled_sample(module, variant);
+  model::Sample sample = model::draw_sample(arguments.inputs, 0);
+  if (arguments.pytext_len > 0) sample.emplace_back(torch::full({1}, arguments.pytext_len, torch::kInt64));
+  return sample;
+}
+
+class ModuleRunner : public Runner {
+ public:
+  explicit ModuleRunner(const Variant& variant) : path_(variant.model.string()) {
+    apply(variant.runtime);
+    module_ = model::load(variant.model).module;
+    module_.eval();
+    const torch::NoGradGuard no_grad;
+    arguments_ = arguments_of(module_, variant);
+  }
+
+  void run() override { forward(); }
+
+  std::string run_and_print() override {
+    std::ostringstream text;
+    text << forward();
+    return text.str();
+  }
+
+ private:
+  c10::IValue forward() {
+    const torch::NoGradGuard no_grad;
+    try {
+      return module_.forward(arguments_);
+    } catch (const std::exception& error) {
+      throw Error(ErrorKind::model, fmt::format("'{}' can't be run: {}", path_, reason_of(error)),
+                  "check --input_dims and --input_type, or give --inputs FILE");
+    }
+  }
+
+  std::string path_;
+  torch::jit::Module module_;
+  model::Sample arguments_;
+};
+
+}  // namespace
+
+std::unique_ptr<Runner> load_runner(const Variant& variant) { return std::make_unique<ModuleRunner>(variant); }
+
+}  // namespace fusekit::bench

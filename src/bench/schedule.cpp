@@ -1,0 +1,36 @@
+#include "bench/schedule.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace fusekit::bench {
+
+std::vector<std::size_t> Schedule::shuffled() {
+  std::vector<std::size_t> order(variants_);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::shuffle(order.begin(), order.end(), generator_);
+  return order;
+}
+
+std::vector<std::size_t> Schedule::next_load_order() {
+  if (to_reverse_.empty()) {
+    to_reverse_ = shuffled();
+    return to_reverse_;
+  }
+  std::vector<std::size_t> order(to_reverse_.rbegin(), to_reverse_.rend());
+  to_reverse_.clear();
+  return order;
+}
+
+std::vector<std::size_t> Schedule::next_block_order() {
+  std::vector<std::size_t> order = shuffled();
+  for (std::size_t i = variants_; i-- > 0;) order.push_back(order[i]);
+  return order;
+}
+
+std::size_t Schedule::next_padding() {
+  constexpr std::size_t line = 64;
+  return line * std::uniform_int_distribution<std::size_t>(0, (std::size_t{4} << 20) / line - 1)(generator_);
+}
+
+}  // namespace fusekit::bench

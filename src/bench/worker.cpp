@@ -1,0 +1,132 @@
+// A worker process: loads and runs what it is told to, and gives the times.
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "bench/protocol.h"
+#include "bench/timing.h"
+
+namespace fusekit::bench {
+namespace {
+
+using nlohmann::json;
+
+/// Lines from a file descriptor; empty at its end.
+class LineReader {
+ public:
+  explicit LineReader(int file) : file_(file) {}
+
+  std::optional<std::string> next() {
+    std::size_t end = 0;
+    while ((end = buffer_.find('\n')) == std::string::npos) {
+      char chunk[4096];
+      const ssize_t count = ::read(file_, chunk, sizeof chunk);
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) return std::nullopt;
+      buffer_.append(chunk, static_cast<std::size_t>(count));
+    }
+    std::string line = buffer_.substr(0, end);
+    buffer_.erase(0, end + 1);
+    return line;
+  }
+
+ private:
+  int file_;
+  std::string buffer_;
+};
+
+bool write_line(int file, std::string line) {
+  line += '\n';
+  std::size_t written = 0;
+  while (written < line.size()) {
+    const ssize_t count = ::write(file, line.data() + written, line.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    written += static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+std::int64_t resident_kib() {
+  std::ifstream file("/proc/self/statm");
+  std::int64_t pages = 0;
+  file >> pages >> pages;  // the second figure is the resident set
+  return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+Usage usage_so_far() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return {usage.ru_maxrss, usage.ru_majflt, usage.ru_nivcsw, seconds(usage.ru_utime) + seconds(usage.ru_stime)};
+}
+
+class Worker {
+ public:
+  json answer(const json& request) {
+    const std::string op = request.at("op");
+    if (op == "start") return start(request);
+    if (op == "load") return load(request);
+    if (op == "run") return run(request);
+    if (op == "usage") return to_answer(usage_so_far());
+    throw Error(ErrorKind::usage, "a worker does not know '" + op + "'");
+  }
+
+ private:
+  static json start(const json& request) {
+    apply({request.at("threads"), request.at("engine")});
+    return json::object();
+  }
+
+  json load(const json& request) {
+    // The allocator may not reuse it, and nothing of it may be left out: hold it, touch it.
+    padding_.emplace_back(request.at("padding").get<std::size_t>(), '\1');
+    const std::int64_t before = resident_kib();
+    const std::int64_t begin = clock_.now();
+    std::unique_ptr<Runner> runner = load_runner(variant_of(request.at("variant")));
+    LoadFigures figures;
+    figures.load_us = 1e-3 * static_cast<double>(clock_.now() - begin);
+    figures.first_us = time_runs(*runner, clock_, 0, 1).front();
+    figures.rss_kib = resident_kib() - before;
+    runners_[request.at("index")] = std::move(runner);
+    return to_answer(figures);
+  }
+
+  json run(const json& request) {
+    Runner& runner = *runners_.at(request.at("index"));
+    return {{"run_us", time_runs(runner, clock_, request.at("lead_in"), request.at("runs"))}};
+  }
+
+  Clock& clock_ = real_clock();
+  std::vector<std::string> padding_;
+  std::map<std::size_t, std::unique_ptr<Runner>> runners_;
+};
+
+}  // namespace
+
+void serve_worker(int in, int out) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // no measurement outlives the program that reads it
+  signal(SIGINT, SIG_IGN);           // Ctrl-C reaches the whole group; the parent decides what becomes of us
+  LineReader requests(in);
+  Worker worker;
+  while (const auto line = requests.next()) {
+    json answer;
+    try {
+      answer = worker.answer(json::parse(*line));
+    } catch (const Error& error) {
+      answer = to_answer(error);
+    } catch (const std::exception& error) {
+      answer = to_answer(Error(ErrorKind::model, error.what()));
+    }
+    if (!write_line(out, answer.dump(-1, ' ', false, json::error_handler_t::replace))) return;
+  }
+}
+
+}  // namespace fusekit::bench

@@ -1,0 +1,166 @@
+#include "cli/bench_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+
+#include "fusekit/error.h"
+
+namespace fusekit::cli {
+namespace {
+
+constexpr double kDefaultSeconds = 20;
+constexpr double kQuickSeconds = 5;
+constexpr double kUntilSeconds = 180;  // --until-ci may take this long
+constexpr const char* kDefaultRegression = "3%";
+
+std::size_t times_in(const std::vector<std::string>& names, const std::string& name) {
+  return static_cast<std::size_t>(std::count(names.begin(), names.end(), name));
+}
+
+/// The files' names; their whole paths where names are alike; a number where even those are.
+std::vector<std::string> labels_of(const std::vector<std::string>& models) {
+  std::vector<std::string> labels;
+  for (const std::string& model : models) labels.push_back(std::filesystem::path(model).filename().string());
+  const std::vector<std::string> names = labels;
+  for (std::size_t i = 0; i < models.size(); ++i)
+    if (times_in(names, names[i]) > 1) labels[i] = models[i];
+  const std::vector<std::string> paths = labels;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    if (times_in(paths, paths[i]) == 1) continue;
+    const auto before = std::count(paths.begin(), paths.begin() + static_cast<std::ptrdiff_t>(i), paths[i]);
+    labels[i] += fmt::format(" ({})", before + 1);
+  }
+  return labels;
+}
+
+void add_compatible_flags(CLI::App& app, BenchFlags& flags) {
+  const char* group = "As speed_benchmark_torch has them";
+  app.add_option("--model", flags.model, "A TorchScript file")->group(group);
+  app.add_option("--warmup", flags.warmup, "Runs before the timed ones (default: 0; comparing: until steady)")
+      ->group(group);
+  app.add_option("--iter", flags.iterations, "Timed runs (default: 10; comparing: by time, in each process)")
+      ->group(group);
+  app.add_flag("--report_pep,--report-pep", flags.report_pep, "A PyTorchObserver line for each run")->group(group);
+  app.add_flag("--print_output,--print-output", flags.print_output, "Print the network's output first")->group(group);
+  app.add_flag("--no_inputs,--no-inputs", flags.no_inputs, "forward takes no arguments")->group(group);
+  app.add_option(both("use_bundled_input"), flags.use_bundled_input, "Number of the input bundled in the file")
+      ->group(group);
+  app.add_option(both("pytext_len"), flags.pytext_len, "Adds an int64 argument with this value")->group(group);
+  app.add_flag("--use_caching_allocator,--use-caching-allocator", flags.use_caching_allocator,
+               "Accepted; only LibTorch's mobile builds have that allocator")
+      ->group(group);
+  app.add_flag("--vulkan", flags.vulkan, "Refused: FuseKit measures on the CPU")->group(group);
+}
+
+}  // namespace
+
+double parse_share(const std::string& flag, const std::string& text) {
+  const bool percent = !text.empty() && text.back() == '%';
+  const std::string number = percent ? text.substr(0, text.size() - 1) : text;
+  double value = 0;
+  if (!CLI::detail::lexical_cast(number, value) || !(value >= 0) || (!percent && value >= 1))
+    throw Error(ErrorKind::usage, fmt::format("{} {} is no share", flag, text), "write it like 3% or 0.03");
+  return percent ? value / 100 : value;
+}
+
+void BenchFlags::add_to(CLI::App& app) {
+  app.add_option("MODEL", models, "TorchScript files; several are compared with the first");
+  add_compatible_flags(app, *this);
+  add_input_options(app, inputs);
+  const char* sampling = "Sampling";
+  app.add_option("--max-time", max_seconds, "Seconds for everything (default: 20)")->group(sampling);
+  app.add_option("--until-ci", until_ci, "Go on until the interval is narrower than this, e.g. 1% (up to 180 s)")
+      ->group(sampling);
+  app.add_option("--processes", processes, "Fresh worker processes (default: 6)")->group(sampling);
+  app.add_flag("--quick", quick, "One process, 5 s: promises less, and says so")->group(sampling);
+  const char* gate = "Gate";
+  app.add_option("--save", save, "Write the result to this file")->group(gate);
+  app.add_option("--baseline", baseline, "Compare with what --save wrote")->group(gate);
+  app.add_option("--baseline-model", baseline_model, "Compare with this file, interleaved: needs no quiet machine")
+      ->group(gate);
+  app.add_option("--max-regression", max_regression, "Exit 1 for more than this, beyond doubt (default: 3%)")
+      ->group(gate);
+  app.add_flag("--ignore-mismatch", ignore_mismatch, "Compare with a baseline from another machine or setting")
+      ->group(gate);
+  const char* reports = "Reports";
+  app.add_flag("--csv", csv, "A line for each model")->group(reports);
+  app.add_flag("--markdown", markdown, "For a pull request's comment")->group(reports);
+  app.add_option("--samples", samples, "Judge two files of times (one a line) measured elsewhere")
+      ->expected(2)
+      ->group(reports);
+  add_common_options(app, common, /*runs_a_model=*/true);
+}
+
+void BenchFlags::finish() {
+  // A flag takes its value after '=' only; `--vulkan true` leaves the word behind.
+  std::erase_if(models, [](const std::string& word) { return word == "true" && !std::filesystem::exists(word); });
+  for (const std::string& word : models)
+    if (word == "false" && !std::filesystem::exists(word))
+      throw Error(ErrorKind::usage, "'false' is no model", "write --flag=false, with an equals sign");
+  if (!model.empty()) models.insert(models.begin(), model);
+  if (vulkan) throw Error(ErrorKind::unsupported, "--vulkan: FuseKit measures on the CPU", "leave it out");
+  if (!samples.empty()) return;
+  if (models.empty())
+    throw Error(ErrorKind::usage, "no model is given", "fusekit bench MODEL --input_dims \"1,3,224,224\"");
+  if (iterations && *iterations < 1)
+    throw Error(ErrorKind::usage, fmt::format("--iter {} leaves nothing to time", *iterations),
+                "give --iter 1 or more");
+  if (warmup && *warmup < 0) throw Error(ErrorKind::usage, fmt::format("--warmup {} is negative", *warmup));
+  if (!once() && (report_pep || print_output))
+    throw Error(ErrorKind::usage,
+                "--report_pep and --print_output are for one model, timed as speed_benchmark_torch does",
+                "leave them out, or give one model");
+  if (!baseline.empty() && !baseline_model.empty())
+    throw Error(ErrorKind::usage, "--baseline and --baseline-model exclude each other");
+  if (!max_regression.empty() && baseline.empty() && baseline_model.empty())
+    throw Error(ErrorKind::usage, "--max-regression needs something to compare with",
+                "give --baseline or --baseline-model");
+  if (int{common.json} + int{csv} + int{markdown} > 1)
+    throw Error(ErrorKind::usage, "--json, --csv and --markdown exclude each other");
+}
+
+bool BenchFlags::once() const {
+  return models.size() == 1 && !processes && !max_seconds && until_ci.empty() && !quick && !csv && !markdown &&
+         save.empty() && baseline.empty() && baseline_model.empty();
+}
+
+std::vector<bench::Variant> BenchFlags::variants() const {
+  std::vector<std::string> paths = models;
+  if (!baseline_model.empty()) paths.insert(paths.begin(), baseline_model);
+  const std::vector<std::string> labels = labels_of(paths);
+  std::vector<bench::Variant> variants;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    bench::Variant variant;
+    variant.label = labels[i];
+    variant.model = paths[i];
+    variant.arguments.inputs = inputs.finish();
+    variant.arguments.none = no_inputs;
+    variant.arguments.bundled = use_bundled_input;
+    variant.arguments.pytext_len = pytext_len;
+    variant.runtime = common.runtime;
+    variants.push_back(std::move(variant));
+  }
+  return variants;
+}
+
+bench::Options BenchFlags::options() const {
+  bench::Options options;
+  options.processes = processes.value_or(quick ? 1 : options.processes);
+  if (!until_ci.empty()) options.until_ci = parse_share("--until-ci", until_ci);
+  options.max_seconds = max_seconds.value_or(quick              ? kQuickSeconds
+                                             : options.until_ci ? kUntilSeconds
+                                                                : kDefaultSeconds);
+  options.warmup = warmup;
+  options.iterations = iterations;
+  options.seed = inputs.seed;
+  return options;
+}
+
+double BenchFlags::allowed_regression() const {
+  return parse_share("--max-regression", max_regression.empty() ? kDefaultRegression : max_regression);
+}
+
+}  // namespace fusekit::cli

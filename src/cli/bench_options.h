@@ -1,0 +1,63 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "fusekit/bench.h"
+
+namespace CLI {
+class App;
+}
+
+namespace fusekit::cli {
+
+/// "3%" or "0.03" -> 0.03. Error{usage} names `flag`.
+double parse_share(const std::string& flag, const std::string& text);
+
+/// What `fusekit bench` was asked for: speed_benchmark_torch's flags and FuseKit's own.
+struct BenchFlags {
+  CommonOptions common;
+  InputFlags inputs;
+
+  // speed_benchmark_torch's
+  std::vector<std::string> models;
+  std::string model;  ///< --model, as it spells it
+  bool no_inputs = false;
+  bool use_caching_allocator = false;
+  int use_bundled_input = -1;
+  bool print_output = false;
+  std::optional<int> warmup;
+  std::optional<int> iterations;
+  bool report_pep = false;
+  int pytext_len = 0;
+  bool vulkan = false;
+
+  // FuseKit's
+  std::optional<int> processes;
+  std::optional<double> max_seconds;
+  std::string until_ci;
+  bool quick = false;
+  bool csv = false;
+  bool markdown = false;
+  std::string save;
+  std::string baseline;
+  std::string baseline_model;
+  std::string max_regression;
+  bool ignore_mismatch = false;
+  std::vector<std::string> samples;
+
+  void add_to(CLI::App& app);
+  /// Sorts out what the parser can't: `--vulkan true` with a blank, --model beside MODEL. Error{usage}.
+  void finish();
+
+  /// One file and nothing that asks for more than speed_benchmark_torch does.
+  [[nodiscard]] bool once() const;
+  /// Distinct names for the models, as short as they can be; the baseline model first.
+  [[nodiscard]] std::vector<bench::Variant> variants() const;
+  [[nodiscard]] bench::Options options() const;
+  [[nodiscard]] double allowed_regression() const;
+};
+
+}  // namespace fusekit::cli

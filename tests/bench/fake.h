@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cmath>
+#include <random>
+
+#include "fusekit/bench.h"
+#include "fusekit/error.h"
+
+namespace fusekit::bench::test {
+
+class FakeClock : public Clock {
+ public:
+  std::int64_t now() override { return time_; }
+  void advance(double microseconds) { time_ += static_cast<std::int64_t>(1e3 * microseconds); }
+  [[nodiscard]] double seconds() const { return 1e-9 * static_cast<double>(time_); }
+
+ private:
+  std::int64_t time_ = 0;
+};
+
+/// What the fake processes are like; all effects are on the logarithm of the time.
+struct World {
+  std::vector<double> run_us;   ///< each variant's true time
+  double placement = 0.004;     ///< standard deviation of a variant's own luck in a process
+  double loaded_first = 0.004;  ///< what the variant that is loaded first pays
+  double jitter = 0.02;         ///< standard deviation from run to run
+  double drift = 0;             ///< growth a second, for all variants alike
+  double warmup_factor = 5;     ///< of a variant's first two runs
+  double outlier_share = 0;     ///< of runs that take three times as long
+  double start_seconds = 0.3;   ///< of a process
+};
+
+struct Call {
+  char what;  ///< 's'tart, 'l'oad, 'r'un
+  std::size_t process;
+  Slot slot;
+};
+
+/// Launches processes that exist on the fake clock only.
+class FakeLauncher : public Launcher {
+ public:
+  FakeLauncher(World world, FakeClock& clock, std::uint64_t seed)
+      : world_(std::move(world)), clock_(clock), generator_(seed) {}
+
+  std::unique_ptr<Process> start(const RuntimeOptions& runtime) override {
+    clock_.advance(1e6 * world_.start_seconds);
+    calls.push_back({'s', ++started, {}});
+    runtimes.push_back(runtime);
+    return std::make_unique<FakeProcess>(*this, started);
+  }
+
+  std::vector<Call> calls;
+  std::vector<RuntimeOptions> runtimes;
+  std::size_t started = 0;
+  std::size_t alive = 0;
+  std::size_t dies_in_process = 0;  ///< 0: none does
+
+ private:
+  class FakeProcess : public Process {
+   public:
+    FakeProcess(FakeLauncher& world, std::size_t number) : world_(world), number_(number) {
+      luck_.resize(world.world_.run_us.size());
+      runs_.resize(luck_.size());
+      ++world_.alive;
+    }
+    ~FakeProcess() override { --world_.alive; }
+
+    LoadFigures load(std::size_t index, const Variant&, std::size_t) override {
+      world_.calls.push_back({'l', number_, {index, 0, 0}});
+      luck_[index] = world_.normal() * world_.world_.placement + (loaded_++ == 0 ? world_.world_.loaded_first : 0);
+      world_.clock_.advance(1e5);
+      return {1e5, one_run(index), 1000};
+    }
+    std::vector<double> run(const Slot& slot) override {
+      world_.calls.push_back({'r', number_, slot});
+      if (number_ == world_.dies_in_process) throw Error(ErrorKind::model, "a worker process was ended by signal 9");
+      for (int i = 0; i < slot.lead_in; ++i) one_run(slot.variant);
+      std::vector<double> times;
+      for (int i = 0; i < slot.runs; ++i) times.push_back(one_run(slot.variant));
+      return times;
+    }
+    Usage usage() override { return {1000, 0, 0, 0}; }
+
+   private:
+    double one_run(std::size_t index) {
+      const World& world = world_.world_;
+      double time = world.run_us[index] *
+                    std::exp(luck_[index] + world.jitter * world_.normal() + world.drift * world_.clock_.seconds());
+      if (++runs_[index] <= 2) time *= world.warmup_factor;
+      if (world_.uniform() < world.outlier_share) time *= 3;
+      world_.clock_.advance(time);
+      return time;
+    }
+
+    FakeLauncher& world_;
+    std::size_t number_;
+    std::size_t loaded_ = 0;
+    std::vector<double> luck_;
+    std::vector<int> runs_;
+  };
+
+  double normal() { return std::normal_distribution<double>(0, 1)(generator_); }
+  double uniform() { return std::uniform_real_distribution<double>(0, 1)(generator_); }
+
+  World world_;
+  FakeClock& clock_;
+  std::mt19937_64 generator_;
+};
+
+inline std::vector<Variant> variants(std::size_t count) {
+  std::vector<Variant> list(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    list[i].label = std::string(1, static_cast<char>('a' + i)) + ".pt";
+    list[i].model = list[i].label;
+  }
+  return list;
+}
+
+}  // namespace fusekit::bench::test

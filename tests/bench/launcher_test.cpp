@@ -1,0 +1,91 @@
+// Real processes: those that behave and those that don't.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+
+#include "fusekit/bench.h"
+#include "fusekit/error.h"
+#include "support/module.h"
+#include "support/temporary_folder.h"
+
+namespace fusekit::bench {
+namespace {
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.message();
+  }
+  return "no error";
+}
+
+std::string start_message(std::vector<std::string> command) {
+  return message_of([&] { process_launcher(std::move(command))->start({}); });
+}
+
+bool no_child_left() { return waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; }
+
+TEST(ProcessLauncher, NamesWhatBecameOfAWorker) {
+  EXPECT_EQ(start_message({"/bin/sh", "-c", "exit 3"}), "a worker process ended with exit code 3");
+  EXPECT_EQ(start_message({"/bin/sh", "-c", "kill -9 $$"}), "a worker process was ended by signal 9 (Killed)");
+  EXPECT_EQ(start_message({"/bin/sh", "-c", "echo bad news >&2; exit 1"}),
+            "a worker process ended with exit code 1: bad news");
+  EXPECT_EQ(start_message({"/bin/sh", "-c", "read x; echo hello; read y"}),
+            "a worker process answered with something else than JSON");
+  EXPECT_NE(start_message({"/no/such/program"}).find("/no/such/program"), std::string::npos);
+  EXPECT_TRUE(no_child_left());
+}
+
+TEST(ProcessLauncher, AnInterruptEndsTheWaitAndTheWorker) {
+  const auto launcher = process_launcher({"/bin/sh", "-c", "read x; sleep 1000"}, [] { return true; });
+  EXPECT_EQ(message_of([&] { launcher->start({}); }), "interrupted");
+  EXPECT_TRUE(no_child_left());
+}
+
+class RealWorker : public ::testing::Test {
+ protected:
+  RealWorker() {
+    const auto module =
+        fusekit::test::make_module("Scale", {{"weight", torch::full({1}, 3.0)}},
+                                   "def forward(self, x):\n    print('noise')\n    return x * self.weight\n");
+    fusekit::test::save_module(module, folder_ / "scale.pt");
+    variant_.label = "scale";
+    variant_.model = folder_ / "scale.pt";
+    variant_.arguments.inputs.dims = {{2, 3}};
+  }
+
+  fusekit::test::TemporaryFolder folder_;
+  Variant variant_;
+  std::unique_ptr<Launcher> launcher_ = process_launcher({FUSEKIT_PROGRAM, "bench-worker"});
+};
+
+TEST_F(RealWorker, LoadsRunsAndCounts) {
+  {
+    const auto process = launcher_->start({.threads = 1, .engine = "auto"});
+    const LoadFigures load = process->load(5, variant_, 4096);
+    EXPECT_GT(load.load_us, 0);
+    EXPECT_GT(load.first_us, 0);
+    const std::vector<double> times = process->run({5, 1, 20});
+    ASSERT_EQ(times.size(), 20U);
+    for (double time : times) EXPECT_GT(time, 0);
+    EXPECT_GT(process->usage().peak_rss_kib, 10000);
+    EXPECT_GT(process->usage().cpu_seconds, 0);
+  }
+  EXPECT_TRUE(no_child_left());
+}
+
+TEST_F(RealWorker, PassesErrorsOn) {
+  const auto process = launcher_->start({});
+  variant_.arguments.none = true;
+  EXPECT_NE(message_of([&] { process->load(0, variant_, 0); }).find("scale.pt"), std::string::npos);
+  variant_.arguments.none = false;
+  variant_.arguments.bundled = 0;
+  EXPECT_NE(message_of([&] { process->load(0, variant_, 0); }).find("no bundled inputs"), std::string::npos);
+  EXPECT_NE(message_of([&] { launcher_->start({.threads = 1, .engine = "nonesuch"}); }).find("nonesuch"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace fusekit::bench

@@ -1,0 +1,232 @@
+// The whole measurement against fake processes on a fake clock.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "bench/fake.h"
+#include "fusekit/bench.h"
+#include "fusekit/error.h"
+
+namespace fusekit::bench {
+namespace {
+
+using test::FakeClock;
+using test::FakeLauncher;
+using test::World;
+
+Report run(const World& world, const Options& options, std::uint64_t seed) {
+  FakeClock clock;
+  FakeLauncher launcher(world, clock, seed);
+  Options seeded = options;
+  seeded.seed = seed;
+  return measure(test::variants(world.run_us.size()), seeded, launcher, clock);
+}
+
+double share_of(const World& world, const Options& options, int trials, Verdict verdict, double truth,
+                double* covered) {
+  int count = 0;
+  int inside = 0;
+  for (int trial = 0; trial < trials; ++trial) {
+    const Report report = run(world, options, static_cast<std::uint64_t>(trial) + 1);
+    const Ratio& ratio = report.ratios.at(0);
+    if (ratio.verdict == verdict) ++count;
+    if (ratio.interval.low <= truth && truth <= ratio.interval.high) ++inside;
+  }
+  *covered = static_cast<double>(inside) / trials;
+  return static_cast<double>(count) / trials;
+}
+
+TEST(Measure, SaysNoDifferenceForAFileAgainstItself) {
+  double covered = 0;
+  EXPECT_GE(share_of({.run_us = {20000, 20000}}, {.max_seconds = 10}, 200, Verdict::no_difference, 1, &covered), 0.94);
+}
+
+TEST(Measure, DriftAndOutliersRaiseNoFalseAlarm) {
+  double covered = 0;
+  const World world{.run_us = {20000, 20000}, .drift = 0.01, .outlier_share = 0.05};
+  EXPECT_GE(share_of(world, {.max_seconds = 10}, 200, Verdict::no_difference, 1, &covered), 0.94);
+}
+
+TEST(Measure, FindsTwoPercentAndItsIntervalCoversTheTruth) {
+  double covered = 0;
+  EXPECT_GE(share_of({.run_us = {20400, 20000}}, {.max_seconds = 10}, 200, Verdict::faster, 1.02, &covered), 0.9);
+  EXPECT_GE(covered, 0.93);
+}
+
+TEST(Measure, FiveFoldGainIsFiveFold) {
+  const Report report = run({.run_us = {5000, 1000}}, {}, 1);
+  EXPECT_NEAR(report.ratios.at(0).ratio, 5, 0.05);
+  EXPECT_EQ(report.ratios.at(0).verdict, Verdict::faster);
+  EXPECT_NEAR(report.outcomes.at(1).median_us, 1000, 10);
+}
+
+TEST(Measure, BlocksArePalindromesAndLoadOrdersBalanced) {
+  const Report report = run({.run_us = {20000, 15000, 10000}}, {.max_seconds = 30}, 3);
+  ASSERT_EQ(report.traces.size(), 6U);
+  for (std::size_t i = 0; i < 6; i += 2) {
+    std::vector<std::size_t> reversed = report.traces[i + 1].load_order;
+    std::reverse(reversed.begin(), reversed.end());
+    EXPECT_EQ(report.traces[i].load_order, reversed);
+  }
+  bool differ = false;
+  std::vector<std::size_t> first_order;
+  for (const ProcessTrace& trace : report.traces) {
+    for (const Block& block : trace.blocks) {
+      std::vector<std::size_t> order;
+      for (const Slot& slot : block.slots) order.push_back(slot.variant);
+      ASSERT_EQ(order.size(), 6U);
+      EXPECT_TRUE(std::equal(order.begin(), order.end(), order.rbegin()));
+      if (first_order.empty()) first_order = order;
+      differ = differ || order != first_order;
+    }
+  }
+  EXPECT_TRUE(differ);
+  EXPECT_EQ(report.ratios.size(), 2U);  // each against the first
+  EXPECT_EQ(report.ratios[1].against, 0U);
+}
+
+TEST(Measure, WarmsUpUntilSteadyAndLeavesThatOut) {
+  const World world{.run_us = {20000, 20000}, .jitter = 0.005, .warmup_factor = 30};
+  const Report report = run(world, {}, 1);
+  for (const ProcessTrace& trace : report.traces)
+    for (const auto& times : trace.warmup_us) EXPECT_GE(times.size(), 4U);
+  EXPECT_LT(report.outcomes.at(0).percentiles.max, 25000);
+  EXPECT_GT(report.outcomes.at(0).first_us, 400000);
+}
+
+TEST(Measure, KeepsToItsTime) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
+  measure(test::variants(2), {.max_seconds = 20}, launcher, clock);
+  EXPECT_EQ(launcher.started, 6U);
+  EXPECT_LE(clock.seconds(), 21);
+  EXPECT_GE(clock.seconds(), 18);
+}
+
+TEST(Measure, VerySlowModelsStillGetABlockInEachProcess) {
+  const Report report = run({.run_us = {2e6, 2e6}}, {.max_seconds = 5}, 1);
+  ASSERT_EQ(report.traces.size(), 6U);
+  for (const ProcessTrace& trace : report.traces) EXPECT_EQ(trace.blocks.size(), 1U);
+}
+
+TEST(Measure, ShortRunsShareASlotAfterALeadIn) {
+  const Report report = run({.run_us = {100, 20000}}, {}, 1);
+  for (const Slot& slot : report.traces.at(0).blocks.at(0).slots) {
+    EXPECT_EQ(slot.lead_in, 1);
+    EXPECT_GE(slot.runs, slot.variant == 0 ? 200 : 1);
+  }
+}
+
+TEST(Measure, IterationsAndWarmupAreWhatWasAskedFor) {
+  const Report report = run({.run_us = {1000, 1000}}, {.warmup = 3, .iterations = 7}, 1);
+  for (const ProcessTrace& trace : report.traces) {
+    EXPECT_EQ(trace.warmup_us.at(0).size(), 3U);
+    EXPECT_EQ(trace.blocks.size(), 1U);
+  }
+  EXPECT_EQ(report.outcomes.at(0).runs, 6U * 8U);  // two slots of four
+}
+
+TEST(Measure, GoesOnUntilTheIntervalIsNarrow) {
+  const World world{.run_us = {20000, 20000}, .placement = 0.01};
+  const Report wide = run(world, {.max_seconds = 20}, 4);
+  const Report narrow = run(world, {.max_seconds = 400, .until_ci = 0.01}, 4);
+  const auto width = [](const Report& report) {
+    return report.ratios.at(0).interval.high / report.ratios.at(0).interval.low - 1;
+  };
+  EXPECT_GT(width(wide), 0.01);
+  EXPECT_TRUE(narrow.reached_ci);
+  EXPECT_LE(width(narrow), 0.01);
+  EXPECT_GT(narrow.traces.size(), 6U);
+}
+
+TEST(Measure, SaysWhenTheIntervalDidNotGetNarrow) {
+  const Report report = run({.run_us = {20000, 20000}, .placement = 0.05}, {.max_seconds = 40, .until_ci = 0.001}, 1);
+  EXPECT_FALSE(report.reached_ci);
+  EXPECT_TRUE(std::any_of(report.warnings.begin(), report.warnings.end(),
+                          [](const std::string& text) { return text.find("did not get narrower") != text.npos; }));
+}
+
+TEST(Measure, DifferentThreadsAreProcessesOfTheirOwnInterleaved) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
+  auto variants = test::variants(2);
+  variants[1].runtime.threads = 2;
+  const Report report = measure(variants, {.processes = 3, .max_seconds = 10}, launcher, clock);
+  EXPECT_EQ(launcher.started, 6U);
+  EXPECT_EQ(launcher.runtimes.at(1).threads, 2);
+  EXPECT_NEAR(report.ratios.at(0).ratio, 2, 0.05);
+  const auto last = launcher.calls.end();
+  EXPECT_NE((last - 1)->process, (last - 3)->process);  // A B B A across the two
+  EXPECT_EQ((last - 2)->process, (last - 3)->process);
+}
+
+TEST(Measure, OneProcessSaysWhatItCantSee) {
+  const Report report = run({.run_us = {20000, 20000}}, {.processes = 1, .max_seconds = 5}, 1);
+  ASSERT_FALSE(report.warnings.empty());
+  EXPECT_NE(report.warnings.back().find("one process only"), std::string::npos);
+}
+
+TEST(Measure, ADyingProcessEndsItWithNothingLeft) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
+  launcher.dies_in_process = 3;
+  EXPECT_THROW(measure(test::variants(2), {}, launcher, clock), Error);
+  EXPECT_EQ(launcher.alive, 0U);
+}
+
+TEST(Measure, AnInterruptEndsItWithNothingLeft) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
+  Options options;
+  options.interrupted = [&] { return clock.seconds() > 5; };
+  try {
+    measure(test::variants(2), options, launcher, clock);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.message(), "interrupted");
+  }
+  EXPECT_EQ(launcher.alive, 0U);
+  EXPECT_LT(clock.seconds(), 6);
+}
+
+TEST(Measure, RefusesNonsense) {
+  EXPECT_THROW(run({.run_us = {}}, {}, 1), Error);
+  EXPECT_THROW(run({.run_us = {1}}, {.processes = 0}, 1), Error);
+  EXPECT_THROW(run({.run_us = {1}}, {.max_seconds = 0}, 1), Error);
+  EXPECT_THROW(run({.run_us = {1}}, {.iterations = 0}, 1), Error);
+  EXPECT_THROW(run({.run_us = {1}}, {.warmup = -1}, 1), Error);
+}
+
+TEST(Measure, VerdictsReadAsSentences) {
+  Report report;
+  report.outcomes.resize(2);
+  report.outcomes[0].label = "a.pt";
+  report.outcomes[1].label = "b.pt";
+  Ratio ratio{.variant = 1,
+              .against = 0,
+              .ratio = 1.52,
+              .interval = {1.49, 1.55},
+              .detectable = 0.02,
+              .verdict = Verdict::faster,
+              .process_log_ratios = {}};
+  EXPECT_EQ(verdict_text(report, ratio), "b.pt is 1.52x as fast as a.pt (1.49 to 1.55)");
+  ratio = {.variant = 1,
+           .against = 0,
+           .ratio = 0.8,
+           .interval = {0.5, 0.9},
+           .detectable = 0,
+           .verdict = Verdict::slower,
+           .process_log_ratios = {}};
+  EXPECT_EQ(verdict_text(report, ratio), "a.pt is 1.25x as fast as b.pt (1.11 to 2.00)");
+  ratio = {.variant = 1,
+           .against = 0,
+           .ratio = 1,
+           .interval = {0.99, 1.01},
+           .detectable = 0.015,
+           .verdict = Verdict::no_difference,
+           .process_log_ratios = {}};
+  EXPECT_EQ(verdict_text(report, ratio), "no measurable difference between a.pt and b.pt (could have seen 1.5 %)");
+}
+
+}  // namespace
+}  // namespace fusekit::bench

@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include "bench/fake.h"
+#include "fusekit/bench.h"
+#include "fusekit/error.h"
+#include "support/module.h"
+#include "support/temporary_folder.h"
+
+namespace fusekit::bench {
+namespace {
+
+/// Takes a given time for each run on the fake clock.
+class FakeRunner : public Runner {
+ public:
+  FakeRunner(std::vector<double> times, test::FakeClock& clock) : times_(std::move(times)), clock_(clock) {}
+  void run() override { clock_.advance(times_.at(runs++)); }
+  std::string run_and_print() override { return {}; }
+
+  std::size_t runs = 0;
+
+ private:
+  std::vector<double> times_;
+  test::FakeClock& clock_;
+};
+
+TEST(MeasureOnce, MeanIsThatOfTheTimedRunsAlone) {
+  test::FakeClock clock;
+  FakeRunner runner({1000, 500, 100, 110, 120, 90}, clock);
+  std::size_t before_main = 0;
+  const OnceReport report =
+      measure_once(runner, clock, {.warmup = 2, .iterations = 4}, [&] { before_main = runner.runs; });
+  EXPECT_EQ(before_main, 2U);
+  EXPECT_EQ(report.run_us, (std::vector<double>{100, 110, 120, 90}));
+  EXPECT_DOUBLE_EQ(report.mean_us, 105);
+}
+
+TEST(MeasureOnce, CountsTheRunsThatWereStillWarmingUp) {
+  test::FakeClock clock;
+  FakeRunner runner({1000, 500, 100, 101, 100, 99}, clock);
+  EXPECT_EQ(measure_once(runner, clock, {.warmup = 0, .iterations = 6}).unsteady, 2U);
+  FakeRunner falling({1000, 900, 800, 700}, clock);
+  EXPECT_EQ(measure_once(falling, clock, {.warmup = 0, .iterations = 4}).unsteady, 4U);
+}
+
+TEST(MeasureOnce, NoRunsIsAnError) {
+  test::FakeClock clock;
+  FakeRunner runner({1}, clock);
+  EXPECT_THROW(measure_once(runner, clock, {.warmup = 0, .iterations = 0}), Error);
+  EXPECT_THROW(measure_once(runner, clock, {.warmup = -1, .iterations = 1}), Error);
+}
+
+TEST(Runner, RunsWithDrawnAndWithBundledAndWithoutArguments) {
+  const fusekit::test::TemporaryFolder folder;
+  const auto module = fusekit::test::make_module(
+      "Bundled", {{"weight", torch::full({1}, 3.0)}},
+      "def forward(self, x):\n    return x * self.weight\n"
+      "def get_all_bundled_inputs(self):\n    return [(torch.ones(2),), (torch.full([2], 5),)]\n");
+  fusekit::test::save_module(module, folder / "bundled.pt");
+  Variant variant;
+  variant.model = folder / "bundled.pt";
+  variant.arguments.bundled = 1;
+  EXPECT_NE(load_runner(variant)->run_and_print().find("15"), std::string::npos);
+  variant.arguments.bundled = 2;
+  EXPECT_THROW(load_runner(variant), Error);
+  variant.arguments.bundled = -1;
+  variant.arguments.inputs.dims = {{4}};
+  const std::string drawn = load_runner(variant)->run_and_print();
+  EXPECT_EQ(drawn.find(" 3\n"), std::string::npos) << "ones times three: " << drawn;
+}
+
+}  // namespace
+}  // namespace fusekit::bench

@@ -1,0 +1,169 @@
+// `fusekit bench` as a whole program.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "support/module.h"
+#include "support/run_program.h"
+#include "support/temporary_folder.h"
+
+namespace fusekit {
+namespace {
+
+using nlohmann::json;
+using test::run_fusekit;
+
+class Bench : public ::testing::Test {
+ protected:
+  Bench() {
+    save("scale.pt", "def forward(self, x):\n    return x * self.weight\n");
+    save("same.pt", "def forward(self, x):\n    return x * self.weight\n");
+    save("slow.pt",
+         "def forward(self, x):\n    for i in range(100):\n        x = torch.tanh(x * self.weight)\n    return x\n");
+    save("none.pt", "def forward(self):\n    return self.weight + 1\n");
+  }
+
+  void save(const std::string& name, const std::string& source) const {
+    test::save_module(test::make_module("Scale", {{"weight", torch::full({1}, 3.0)}}, source), folder_ / name);
+  }
+  [[nodiscard]] std::string at(const std::string& name) const { return (folder_ / name).string(); }
+
+  /// Short, but all there: three fresh processes.
+  [[nodiscard]] test::ProgramResult compare(std::vector<std::string> words) const {
+    words.insert(words.begin(), "bench");
+    words.insert(words.end(), {"--input_dims", "64,64", "--processes", "3", "--max-time", "1.5", "--threads", "1"});
+    return run_fusekit(words);
+  }
+
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(Bench, OneModelPrintsTheLinesOfSpeedBenchmarkTorch) {
+  const auto result = run_fusekit({"bench", "--model=" + at("scale.pt"), "--input_dims=2,3", "--input_type=float"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const std::regex lines(
+      "Starting benchmark\\.\nRunning warmup runs\\.\nMain runs\\.\n"
+      "Main run finished\\. Microseconds per iter: ([0-9.e+]+)\\. Iters per second: ([0-9.e+]+)\n");
+  std::smatch found;
+  ASSERT_TRUE(std::regex_match(result.out, found, lines)) << result.out;
+  EXPECT_NEAR(std::stod(found[1]) * std::stod(found[2]), 1e6, 10);
+}
+
+TEST_F(Bench, ReportsEachRunToPep) {
+  const auto result =
+      run_fusekit({"bench", at("scale.pt"), "--input_dims", "2,3", "--report_pep", "--warmup", "2", "--iter=7"});
+  const std::regex line(
+      R"re(PyTorchObserver \{"type": "NET", "unit": "us", "metric": "latency", "value": "[0-9.e+]+"\}\n)re");
+  const auto begin = std::sregex_iterator(result.out.begin(), result.out.end(), line);
+  EXPECT_EQ(std::distance(begin, {}), 7) << result.out;
+}
+
+TEST_F(Bench, TakesBooleansBareWithAValueAndAfterABlank) {
+  for (const char* flag : {"--no_inputs", "--no_inputs=true"})
+    EXPECT_EQ(run_fusekit({"bench", at("none.pt"), flag}).exit_code, 0) << flag;
+  EXPECT_EQ(run_fusekit({"bench", at("none.pt"), "--no_inputs", "true"}).exit_code, 0);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--vulkan"}, {"--vulkan=true"}, {"--vulkan", "true"}}) {
+    std::vector<std::string> all = {"bench", at("scale.pt"), "--input_dims", "2,3"};
+    all.insert(all.end(), words.begin(), words.end());
+    const auto result = run_fusekit(all);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_NE(result.err.find("--vulkan"), std::string::npos);
+  }
+  EXPECT_EQ(run_fusekit({"bench", at("scale.pt"), "--input_dims", "2,3", "--vulkan=false", "--use_caching_allocator"})
+                .exit_code,
+            0);
+}
+
+TEST_F(Bench, PrintsTheOutputFirst) {
+  const auto result = run_fusekit({"bench", at("none.pt"), "--no_inputs", "--print_output"});
+  EXPECT_TRUE(result.out.starts_with(" 4\n[ CPUFloatType{1} ]\nStarting benchmark.\n")) << result.out;
+}
+
+TEST_F(Bench, RefusesWhatItCantDoInOneLineWithAHint) {
+  const std::vector<std::vector<std::string>> calls = {{"--iter", "0"},
+                                                       {"--iter=-1"},
+                                                       {"--warmup", "-1"},
+                                                       {"--engine", "nonesuch"},
+                                                       {"--use_bundled_input", "0"},
+                                                       {"--until-ci", "abc"},
+                                                       {"--max-regression", "3%"},
+                                                       {"--csv", "--json"},
+                                                       {"--baseline", "/no/such.json"}};
+  for (const auto& words : calls) {
+    std::vector<std::string> all = {"bench", at("scale.pt"), "--input_dims", "2,3"};
+    all.insert(all.end(), words.begin(), words.end());
+    const auto result = run_fusekit(all);
+    EXPECT_EQ(result.exit_code, 2) << words.front();
+    EXPECT_NE(result.err.find("error: "), std::string::npos) << words.front();
+    EXPECT_EQ(result.out.find("finished"), std::string::npos) << words.front();
+  }
+  EXPECT_EQ(run_fusekit({"bench"}).exit_code, 2);
+}
+
+TEST_F(Bench, TellsASlowerFileFromAFasterOne) {
+  const auto result = compare({at("slow.pt"), at("scale.pt"), "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json report = json::parse(result.out);
+  EXPECT_EQ(report["schema"], "fusekit.bench/1");
+  EXPECT_EQ(report["outcomes"].size(), 2U);
+  EXPECT_EQ(report["ratios"][0]["verdict"], "faster");
+  EXPECT_GT(report["ratios"][0]["ratio"], 2);
+  EXPECT_EQ(report["processes"].size(), 3U);
+  EXPECT_EQ(report["outcomes"][0]["inputs"], "64x64 float");
+  EXPECT_TRUE(std::regex_match(report["ratios"][0]["text"].get<std::string>(),
+                               std::regex("scale\\.pt is [0-9.]+x as fast as slow\\.pt \\([0-9.]+ to [0-9.]+\\)")));
+}
+
+TEST_F(Bench, ComparesThreeWithTheFirst) {
+  const auto result = compare({at("slow.pt"), at("scale.pt"), at("same.pt")});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("scale.pt is "), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("same.pt is "), std::string::npos) << result.out;
+}
+
+TEST_F(Bench, TheGateFallsForABaselineTwiceAsFastAndForAnotherMachine) {
+  ASSERT_EQ(compare({at("scale.pt"), "--save", at("base.json")}).exit_code, 0);
+  json base = json::parse(test::bytes_of(folder_ / "base.json"));
+  for (auto& us : base["outcomes"][0]["process_median_us"]) us = us.get<double>() / 50;
+  test::write_bytes(folder_ / "fast.json", base.dump());
+  const auto regressed = compare({at("scale.pt"), "--baseline", at("fast.json"), "--max-regression", "3%"});
+  EXPECT_EQ(regressed.exit_code, 1) << regressed.out << regressed.err;
+  EXPECT_NE(regressed.out.find("slower than the baseline"), std::string::npos) << regressed.out;
+  base["environment"]["cpu"] = "6502";
+  test::write_bytes(folder_ / "other.json", base.dump());
+  EXPECT_EQ(compare({at("scale.pt"), "--baseline", at("other.json")}).exit_code, 2);
+  EXPECT_EQ(compare({at("scale.pt"), "--baseline", at("other.json"), "--ignore-mismatch"}).exit_code, 1);
+}
+
+TEST_F(Bench, TheGateWithTheOldFileFallsForASlowerOneOnly) {
+  EXPECT_EQ(compare({at("slow.pt"), "--baseline-model", at("scale.pt")}).exit_code, 1);
+  EXPECT_EQ(compare({at("scale.pt"), "--baseline-model", at("slow.pt")}).exit_code, 0);
+}
+
+TEST_F(Bench, JudgesTimesMeasuredElsewhere) {
+  test::write_bytes(folder_ / "a.txt", "100\n101\n99\n100\n102\n98\n100\n101\n");
+  test::write_bytes(folder_ / "b.txt", "50\n51\n49\n50\n51\n49\n50\n50\n");
+  const auto result = run_fusekit({"bench", "--samples", at("a.txt"), at("b.txt")});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("b.txt is 2.0"), std::string::npos) << result.out;
+}
+
+TEST_F(Bench, AnInterruptIsOneClearLine) {
+  const auto result = test::run_command({"timeout", "--preserve-status", "-s", "INT", "6", FUSEKIT_PROGRAM, "bench",
+                                         at("slow.pt"), at("scale.pt"), "--input_dims", "64,64", "--max-time", "100"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("error: interrupted"), std::string::npos) << result.err;
+  EXPECT_EQ(result.out, "");
+}
+
+TEST_F(Bench, AModelThatCantBeRunIsNamed) {
+  save("picky.pt", "def forward(self, x):\n    return torch.conv2d(x, x)\n");
+  const auto result = compare({at("scale.pt"), at("picky.pt")});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("picky.pt"), std::string::npos) << result.err;
+}
+
+}  // namespace
+}  // namespace fusekit
