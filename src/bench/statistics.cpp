@@ -130,7 +130,7 @@ std::size_t block_length(std::span<const double> values) {
   std::size_t last = 0;
   for (std::size_t lag = 1; lag < n / 2 && lag <= last + quiet_lags; ++lag)
     if (std::abs(autocorrelation(values, lag)) > band) last = lag;
-  return std::clamp<std::size_t>(2 * last, 1, n / 4);
+  return std::clamp<std::size_t>(4 * last, 1, std::max<std::size_t>(1, n / 6));
 }
 
 Estimate bootstrap_median(std::span<const double> values, double confidence, std::uint64_t seed) {

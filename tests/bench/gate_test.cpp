@@ -31,7 +31,7 @@ Gate gate(const std::vector<double>& now, double allowed) {
   return compare_with_baseline(with_medians(now), with_medians(kBefore), allowed, false).at(0);
 }
 
-TEST(Gate, FallsOnlyBeyondDoubt) {
+TEST(BenchGate, FallsOnlyBeyondDoubt) {
   EXPECT_TRUE(gate(scaled(kBefore, 1.05), 0.03).regressed);
   EXPECT_FALSE(gate(scaled(kBefore, 1.035), 0.03).regressed);  // its interval reaches below 3 %
   EXPECT_FALSE(gate(scaled(kBefore, 1.02), 0.03).regressed);
@@ -39,9 +39,9 @@ TEST(Gate, FallsOnlyBeyondDoubt) {
   EXPECT_NEAR(gate(scaled(kBefore, 1.05), 0.03).slowdown, 0.05, 1e-9);
 }
 
-TEST(Gate, NoisyTimesDoNotFall) { EXPECT_FALSE(gate({100, 130, 95, 110, 140, 98}, 0.03).regressed); }
+TEST(BenchGate, NoisyTimesDoNotFall) { EXPECT_FALSE(gate({100, 130, 95, 110, 140, 98}, 0.03).regressed); }
 
-TEST(Gate, AnotherMachineIsAnErrorUnlessAllowed) {
+TEST(BenchGate, AnotherMachineIsAnErrorUnlessAllowed) {
   Report baseline = with_medians(kBefore);
   baseline.environment.cpu = "6502";
   const Report now = with_medians(kBefore);
@@ -59,7 +59,7 @@ TEST(Gate, AnotherMachineIsAnErrorUnlessAllowed) {
   EXPECT_THROW(compare_with_baseline(now, baseline, 0.03, true), Error);
 }
 
-TEST(Gate, OfARatioIsItsInverse) {
+TEST(BenchGate, OfARatioIsItsInverse) {
   Report report = with_medians(kBefore);
   report.outcomes.push_back(report.outcomes[0]);
   Ratio ratio;

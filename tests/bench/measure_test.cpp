@@ -36,31 +36,31 @@ double share_of(const World& world, const Options& options, int trials, Verdict 
   return static_cast<double>(count) / trials;
 }
 
-TEST(Measure, SaysNoDifferenceForAFileAgainstItself) {
+TEST(BenchMeasure, SaysNoDifferenceForAFileAgainstItself) {
   double covered = 0;
   EXPECT_GE(share_of({.run_us = {20000, 20000}}, {.max_seconds = 10}, 200, Verdict::no_difference, 1, &covered), 0.94);
 }
 
-TEST(Measure, DriftAndOutliersRaiseNoFalseAlarm) {
+TEST(BenchMeasure, DriftAndOutliersRaiseNoFalseAlarm) {
   double covered = 0;
   const World world{.run_us = {20000, 20000}, .drift = 0.01, .outlier_share = 0.05};
   EXPECT_GE(share_of(world, {.max_seconds = 10}, 200, Verdict::no_difference, 1, &covered), 0.94);
 }
 
-TEST(Measure, FindsTwoPercentAndItsIntervalCoversTheTruth) {
+TEST(BenchMeasure, FindsTwoPercentAndItsIntervalCoversTheTruth) {
   double covered = 0;
   EXPECT_GE(share_of({.run_us = {20400, 20000}}, {.max_seconds = 10}, 200, Verdict::faster, 1.02, &covered), 0.9);
   EXPECT_GE(covered, 0.93);
 }
 
-TEST(Measure, FiveFoldGainIsFiveFold) {
+TEST(BenchMeasure, FiveFoldGainIsFiveFold) {
   const Report report = run({.run_us = {5000, 1000}}, {}, 1);
   EXPECT_NEAR(report.ratios.at(0).ratio, 5, 0.05);
   EXPECT_EQ(report.ratios.at(0).verdict, Verdict::faster);
   EXPECT_NEAR(report.outcomes.at(1).median_us, 1000, 10);
 }
 
-TEST(Measure, BlocksArePalindromesAndLoadOrdersBalanced) {
+TEST(BenchMeasure, BlocksArePalindromesAndLoadOrdersBalanced) {
   const Report report = run({.run_us = {20000, 15000, 10000}}, {.max_seconds = 30}, 3);
   ASSERT_EQ(report.traces.size(), 6U);
   for (std::size_t i = 0; i < 6; i += 2) {
@@ -85,7 +85,7 @@ TEST(Measure, BlocksArePalindromesAndLoadOrdersBalanced) {
   EXPECT_EQ(report.ratios[1].against, 0U);
 }
 
-TEST(Measure, WarmsUpUntilSteadyAndLeavesThatOut) {
+TEST(BenchMeasure, WarmsUpUntilSteadyAndLeavesThatOut) {
   const World world{.run_us = {20000, 20000}, .jitter = 0.005, .warmup_factor = 30};
   const Report report = run(world, {}, 1);
   for (const ProcessTrace& trace : report.traces)
@@ -94,7 +94,7 @@ TEST(Measure, WarmsUpUntilSteadyAndLeavesThatOut) {
   EXPECT_GT(report.outcomes.at(0).first_us, 400000);
 }
 
-TEST(Measure, KeepsToItsTime) {
+TEST(BenchMeasure, KeepsToItsTime) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
   measure(test::variants(2), {.max_seconds = 20}, launcher, clock);
@@ -103,13 +103,13 @@ TEST(Measure, KeepsToItsTime) {
   EXPECT_GE(clock.seconds(), 18);
 }
 
-TEST(Measure, VerySlowModelsStillGetABlockInEachProcess) {
+TEST(BenchMeasure, VerySlowModelsStillGetABlockInEachProcess) {
   const Report report = run({.run_us = {2e6, 2e6}}, {.max_seconds = 5}, 1);
   ASSERT_EQ(report.traces.size(), 6U);
   for (const ProcessTrace& trace : report.traces) EXPECT_EQ(trace.blocks.size(), 1U);
 }
 
-TEST(Measure, ShortRunsShareASlotAfterALeadIn) {
+TEST(BenchMeasure, ShortRunsShareASlotAfterALeadIn) {
   const Report report = run({.run_us = {100, 20000}}, {}, 1);
   for (const Slot& slot : report.traces.at(0).blocks.at(0).slots) {
     EXPECT_EQ(slot.lead_in, 1);
@@ -117,7 +117,7 @@ TEST(Measure, ShortRunsShareASlotAfterALeadIn) {
   }
 }
 
-TEST(Measure, IterationsAndWarmupAreWhatWasAskedFor) {
+TEST(BenchMeasure, IterationsAndWarmupAreWhatWasAskedFor) {
   const Report report = run({.run_us = {1000, 1000}}, {.warmup = 3, .iterations = 7}, 1);
   for (const ProcessTrace& trace : report.traces) {
     EXPECT_EQ(trace.warmup_us.at(0).size(), 3U);
@@ -126,7 +126,7 @@ TEST(Measure, IterationsAndWarmupAreWhatWasAskedFor) {
   EXPECT_EQ(report.outcomes.at(0).runs, 6U * 8U);  // two slots of four
 }
 
-TEST(Measure, GoesOnUntilTheIntervalIsNarrow) {
+TEST(BenchMeasure, GoesOnUntilTheIntervalIsNarrow) {
   const World world{.run_us = {20000, 20000}, .placement = 0.01};
   const Report wide = run(world, {.max_seconds = 20}, 4);
   const Report narrow = run(world, {.max_seconds = 400, .until_ci = 0.01}, 4);
@@ -139,14 +139,14 @@ TEST(Measure, GoesOnUntilTheIntervalIsNarrow) {
   EXPECT_GT(narrow.traces.size(), 6U);
 }
 
-TEST(Measure, SaysWhenTheIntervalDidNotGetNarrow) {
+TEST(BenchMeasure, SaysWhenTheIntervalDidNotGetNarrow) {
   const Report report = run({.run_us = {20000, 20000}, .placement = 0.05}, {.max_seconds = 40, .until_ci = 0.001}, 1);
   EXPECT_FALSE(report.reached_ci);
   EXPECT_TRUE(std::any_of(report.warnings.begin(), report.warnings.end(),
                           [](const std::string& text) { return text.find("did not get narrower") != text.npos; }));
 }
 
-TEST(Measure, DifferentThreadsAreProcessesOfTheirOwnInterleaved) {
+TEST(BenchMeasure, DifferentThreadsAreProcessesOfTheirOwnInterleaved) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
   auto variants = test::variants(2);
@@ -160,13 +160,13 @@ TEST(Measure, DifferentThreadsAreProcessesOfTheirOwnInterleaved) {
   EXPECT_EQ((last - 2)->process, (last - 3)->process);
 }
 
-TEST(Measure, OneProcessSaysWhatItCantSee) {
+TEST(BenchMeasure, OneProcessSaysWhatItCantSee) {
   const Report report = run({.run_us = {20000, 20000}}, {.processes = 1, .max_seconds = 5}, 1);
   ASSERT_FALSE(report.warnings.empty());
   EXPECT_NE(report.warnings.back().find("one process only"), std::string::npos);
 }
 
-TEST(Measure, ADyingProcessEndsItWithNothingLeft) {
+TEST(BenchMeasure, ADyingProcessEndsItWithNothingLeft) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
   launcher.dies_in_process = 3;
@@ -174,7 +174,7 @@ TEST(Measure, ADyingProcessEndsItWithNothingLeft) {
   EXPECT_EQ(launcher.alive, 0U);
 }
 
-TEST(Measure, AnInterruptEndsItWithNothingLeft) {
+TEST(BenchMeasure, AnInterruptEndsItWithNothingLeft) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
   Options options;
@@ -189,7 +189,7 @@ TEST(Measure, AnInterruptEndsItWithNothingLeft) {
   EXPECT_LT(clock.seconds(), 6);
 }
 
-TEST(Measure, RefusesNonsense) {
+TEST(BenchMeasure, RefusesNonsense) {
   EXPECT_THROW(run({.run_us = {}}, {}, 1), Error);
   EXPECT_THROW(run({.run_us = {1}}, {.processes = 0}, 1), Error);
   EXPECT_THROW(run({.run_us = {1}}, {.max_seconds = 0}, 1), Error);
@@ -197,7 +197,7 @@ TEST(Measure, RefusesNonsense) {
   EXPECT_THROW(run({.run_us = {1}}, {.warmup = -1}, 1), Error);
 }
 
-TEST(Measure, VerdictsReadAsSentences) {
+TEST(BenchMeasure, VerdictsReadAsSentences) {
   Report report;
   report.outcomes.resize(2);
   report.outcomes[0].label = "a.pt";

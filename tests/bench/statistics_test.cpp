@@ -95,7 +95,7 @@ std::vector<double> autoregressive(std::size_t n, double coefficient, std::mt199
 
 TEST(Statistics, BlocksGrowWithAutocorrelation) {
   std::mt19937_64 generator(7);
-  EXPECT_LE(block_length(autoregressive(400, 0.0, generator)), 8U);
+  EXPECT_LE(block_length(autoregressive(400, 0.0, generator)), 12U);
   EXPECT_GE(block_length(autoregressive(400, 0.8, generator)), 10U);
 }
 
