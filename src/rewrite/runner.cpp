@@ -88,7 +88,8 @@ class Runner {
     const auto start = std::chrono::steady_clock::now();
     for (model::Method& method : program_.methods) {
       try {
-        apply(rule, method);
+        if (!apply(rule, method)) continue;
+        fired_ = true;
         model::remove_dead_code(*method.graph);
         method.graph->lint();
       } catch (const std::exception& error) {
@@ -101,8 +102,10 @@ class Runner {
     if (first) keep_print(rule);
   }
 
-  void apply(const Rule& rule, model::Method& method) {
+  /// Did the rule fire anywhere in this method?
+  bool apply(const Rule& rule, model::Method& method) {
     static const Ranks nothing;
+    bool fired = false;
     Context context(program_, *method.graph, method.name == "forward" ? promised_ : nothing);
     // A rewrite removes only nodes of its site, which the loop has passed, and adds none that could match here.
     for (Node* node : model::all_nodes(*method.graph)) {
@@ -117,9 +120,10 @@ class Runner {
       rule.rewrite(*site, context);
       entry.reason = context.note;
       ledger_.entries.push_back(std::move(entry));
-      fired_ = true;
+      fired = true;
       if (!program_.groups.empty()) grouped_.insert(program_.groups.back().nodes.back());
     }
+    return fired;
   }
 
   /// A ReLU that is in a group stays there.
