@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/supervise.h"
 #include "fusekit/error.h"
 
 namespace fusekit::cli {
@@ -15,6 +16,21 @@ int answer_or_refuse(const CLI::App& app, const CLI::ParseError& error, const Co
   std::string command = "fusekit";
   for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
   console.error(error.what(), fmt::format("see `{} --help`", command));
+  return kWrong;
+}
+
+/// What a command throws becomes its message and exit code.
+int run_command(Command& command) {
+  Console console;
+  try {
+    return command.run(console);
+  } catch (const Error& error) {
+    console.end_progress();
+    console.error(error.message(), error.hint());
+  } catch (const std::exception& error) {
+    console.end_progress();
+    console.error(error.what(), "this is a fault of FuseKit or LibTorch: please report it with the file");
+  }
   return kWrong;
 }
 
@@ -34,20 +50,14 @@ int run(int argc, char** argv) {
     sub->callback([&chosen, raw = command.get()] { chosen = raw; });
   }
 
-  Console console;
   try {
     app.parse(argc, argv);
-    return chosen->run(console);
   } catch (const CLI::ParseError& error) {
-    return answer_or_refuse(app, error, console);
-  } catch (const Error& error) {
-    console.end_progress();
-    console.error(error.message(), error.hint());
-  } catch (const std::exception& error) {
-    console.end_progress();
-    console.error(error.what(), "this is a fault of FuseKit or LibTorch: please report it with the file");
+    return answer_or_refuse(app, error, Console());
   }
-  return kWrong;
+  const auto work = [chosen] { return run_command(*chosen); };
+  // A hidden command is a worker of another one, which watches over it.
+  return chosen->hidden() ? work() : supervise("fusekit " + chosen->name(), work);
 }
 
 }  // namespace fusekit::cli

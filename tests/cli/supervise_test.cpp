@@ -1,0 +1,97 @@
+#include "cli/supervise.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "support/module.h"
+#include "support/run_program.h"
+#include "support/temporary_folder.h"
+
+namespace fusekit::cli {
+namespace {
+
+/// supervise's exit code and what it wrote to stderr. `work` has to end its process itself.
+std::pair<int, std::string> supervised(const std::function<int()>& work) {
+  testing::internal::CaptureStderr();
+  const int code = supervise("fusekit test", work);
+  return {code, testing::internal::GetCapturedStderr()};
+}
+
+TEST(Supervise, GivesTheChildsExitCode) {
+  EXPECT_EQ(supervised([]() -> int { _exit(1); }), std::pair(1, std::string()));
+  EXPECT_EQ(supervised([]() -> int { _exit(0); }), std::pair(0, std::string()));
+}
+
+TEST(Supervise, ACrashIsAMessage) {
+  const auto crash = [](int signal) {
+    return supervised([signal]() -> int {
+      std::signal(signal, SIG_DFL);  // a sanitizer would write a report of its own
+      std::raise(signal);
+      _exit(0);
+    });
+  };
+  EXPECT_EQ(crash(SIGSEGV), std::pair(2, std::string("error: fusekit test was ended by signal 11 (Segmentation fault)\n"
+                                                     "hint: LibTorch crashed: report it with the file\n")));
+  EXPECT_EQ(crash(SIGKILL).second,
+            "error: fusekit test was ended by signal 9 (Killed)\n"
+            "hint: most likely the memory ran out\n");
+  EXPECT_EQ(crash(SIGPIPE), std::pair(2, std::string()));
+}
+
+TEST(Supervise, SignalsAreHandedOn) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    const auto [code, said] = supervised([signal]() -> int {
+      kill(getppid(), signal);
+      for (;;) pause();
+    });
+    EXPECT_EQ(code, 2);
+    EXPECT_EQ(said, "error: interrupted\nhint: no unfinished file is left behind\n");
+  }
+}
+
+TEST(Supervise, TheChildDiesWithItsSupervisor) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t supervisor = fork();
+  if (supervisor == 0) {
+    supervise("fusekit test", [&]() -> int {
+      if (write(ends[1], "x", 1) != 1) _exit(1);
+      for (;;) pause();
+    });
+    _exit(0);
+  }
+  close(ends[1]);
+  char byte = 0;
+  ASSERT_EQ(read(ends[0], &byte, 1), 1);
+  kill(supervisor, SIGKILL);
+  waitpid(supervisor, nullptr, 0);
+  EXPECT_EQ(read(ends[0], &byte, 1), 0);  // the end of the pipe: nobody holds it open any more
+  close(ends[0]);
+}
+
+TEST(Supervise, CanBeTurnedOff) {
+  setenv("FUSEKIT_NO_SUPERVISOR", "1", 1);
+  const pid_t self = getpid();
+  EXPECT_EQ(supervise("fusekit test", [self] { return getpid() == self ? 0 : 1; }), 0);
+  unsetenv("FUSEKIT_NO_SUPERVISOR");
+}
+
+TEST(Supervise, ANetworkThatNeverEndsCanBeInterrupted) {
+  const test::TemporaryFolder folder;
+  test::save_module(
+      test::make_module("Net", {},
+                        "def forward(self, x):\n    while bool(x.numel() > 0):\n        x = x + 1\n    return x\n"),
+      folder / "net.pt");
+  const std::string file = (folder / "net.pt").string();
+  const auto result = test::run_command(
+      {"timeout", "-s", "INT", "--foreground", "2", FUSEKIT_PROGRAM, "verify", file, file, "--input_dims", "1,2"});
+  EXPECT_EQ(result.err, "error: interrupted\nhint: no unfinished file is left behind\n");
+  EXPECT_EQ(result.out, "");
+}
+
+}  // namespace
+}  // namespace fusekit::cli
