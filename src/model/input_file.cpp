@@ -12,6 +12,7 @@
 #include "model/explain.h"
 #include "model/npy.h"
 #include "model/regular_file.h"
+#include "model/tensor_records.h"
 
 namespace fusekit::model {
 namespace {
@@ -166,6 +167,7 @@ std::vector<Sample> read_zip(const fs::path& path, const std::vector<std::string
     throw Error(ErrorKind::file, path.string() + ": is a zip archive, but neither torch.save nor numpy.savez wrote it",
                 kHowToWrite);
   archive.check_bytes();
+  check_tensor_records(archive, "data.pkl", "data/", path);
   return samples_of(unpickle(path), path, arguments);
 }
 

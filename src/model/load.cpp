@@ -1,15 +1,51 @@
 #include "model/load.h"
 
 #include "fusekit/error.h"
+#include "model/archive.h"
+#include "model/explain.h"
+#include "model/identify.h"
+#include "model/quiet.h"
+#include "model/regular_file.h"
+#include "model/tensor_records.h"
 
 namespace fusekit::model {
+namespace {
 
-Loaded load(const std::filesystem::path& path) {
+namespace fs = std::filesystem;
+
+ExtraFiles read_extra(const Archive& archive) {
+  const std::string folder = "extra/";
+  const std::string prefix = archive.top() + folder;
+  ExtraFiles extra;
+  for (const Archive::Record& record : archive.records())
+    if (record.name.starts_with(prefix) && record.name.size() > prefix.size())
+      extra[record.name.substr(prefix.size())] = archive.read(record.name.substr(archive.top().size()));
+  return extra;
+}
+
+/// Everything that can be said about a file without LibTorch, which crashes on some of it.
+ExtraFiles check(const fs::path& path) {
+  check_regular_file(path);
+  check_begins_as_zip(path);
+  const Archive archive(path);
+  check_holds_torchscript(archive, path);
+  archive.check_bytes();
+  check_tensor_records(archive, "data.pkl", "data/", path);
+  check_tensor_records(archive, "constants.pkl", "constants/", path);
+  return read_extra(archive);
+}
+
+}  // namespace
+
+Loaded load(const fs::path& path) {
   Loaded loaded;
+  loaded.extra = check(path);
+  const Quiet quiet;
   try {
-    loaded.module = torch::jit::load(path.string(), at::kCPU, loaded.extra);
-  } catch (const std::exception& error) {
-    throw Error(ErrorKind::file, fmt::format("{}: {}", path.string(), error.what()));
+    loaded.module = torch::jit::load(path.string(), at::kCPU);
+  } catch (...) {
+    throw Error(ErrorKind::file, fmt::format("{}: {}", path.string(), explain_current_exception()),
+                "the file is damaged, or of a newer LibTorch, or needs operators that this one lacks");
   }
   return loaded;
 }
