@@ -22,6 +22,6 @@ target_compile_options(
                              -Wno-stringop-overflow -Wno-stringop-overread>)
 
 if(FUSEKIT_ASAN)
-  add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 endif()
