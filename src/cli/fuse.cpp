@@ -67,10 +67,10 @@ class FuseCommand : public Command {
     report_ = {{"input", input_}, {"nodes_before", nodes_before}, {"nodes_after", program.node_count()}};
     report_["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     report_.update(ledger_json(ledger));
-    tell(ledger, console);
 
     const bool done = dry_run_ || write_verified(std::move(program), console);
     report_["output"] = dry_run_ || !done ? nlohmann::json() : nlohmann::json(output_);
+    tell(ledger, console);
     if (common_.json) console.print(report_.dump(2));
     return done ? kDone : kNo;
   }
@@ -109,14 +109,14 @@ class FuseCommand : public Command {
     for (const auto& [rule, text] : ledger.prints) console.print(fmt::format("after {}:\n{}", rule, text));
     console.print(fmt::format("{}: {}", input_, ledger_summary(ledger)));
     if (explain_ && !ledger.entries.empty()) console.print(ledger_explanation(ledger));
+    for (const std::string& line : verified_) console.print(line);
+    if (report_["output"].is_string()) console.print(fmt::format("wrote {}", output_));
   }
 
   bool write_verified(Program program, Console& console) {
     if (!no_verify_)
       write_.accept = [&](const std::filesystem::path& written) { return accept(written, console); };
-    if (!write(std::move(program), output_, write_)) return false;
-    if (!common_.json) console.print(fmt::format("wrote {}", output_));
-    return true;
+    return write(std::move(program), output_, write_);
   }
 
   /// Compares every method that was kept; one whose inputs can't be worked out is said to be unverified.
@@ -132,7 +132,7 @@ class FuseCommand : public Command {
                       "--explain lists what was fused; --disable leaves a rule out; --tolerance allows more");
         return false;
       }
-      if (!common_.json) console.print(prefix + verify_line(*report));
+      verified_.push_back(prefix + verify_line(*report));
     }
     return true;
   }
@@ -167,6 +167,7 @@ class FuseCommand : public Command {
   InputFlags inputs_;
   CommonOptions common_;
   std::vector<std::string> methods_;
+  std::vector<std::string> verified_;  ///< one line a method
   nlohmann::json report_;
 };
 

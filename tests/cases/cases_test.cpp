@@ -93,6 +93,15 @@ INSTANTIATE_TEST_SUITE_P(All, Cases, testing::ValuesIn(all_cases()), [](const au
 
 TEST(CasesFolder, IsThere) { EXPECT_GT(all_cases().size(), 50U); }
 
+TEST(CasesFolder, ExtraFilesSurvive) {
+  const test::TemporaryFolder work;
+  write(read(folder() / "extra_files.script.pt"), work / "out.pt");
+  model::ExtraFiles extra{{"notes.txt", ""}, {"labels/en.txt", ""}};
+  torch::jit::load((work / "out.pt").string(), at::kCPU, extra);
+  EXPECT_EQ(extra["notes.txt"], "kept");
+  EXPECT_EQ(extra["labels/en.txt"], "cat,dog");
+}
+
 TEST(CasesFolder, TheSameProgramGivesTheSameBytesUnderAnyName) {
   const test::TemporaryFolder work;
   for (const char* name : {"a.pt", "another_name.pt"}) {

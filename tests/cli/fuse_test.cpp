@@ -1,0 +1,195 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "support/run_program.h"
+#include "support/temporary_folder.h"
+
+// The command as a user calls it: what it prints, what it returns, what it leaves behind.
+
+namespace fusekit {
+namespace {
+
+namespace fs = std::filesystem;
+using test::ProgramResult;
+using test::run_fusekit;
+
+fs::path network(const std::string& name) {
+  return fs::path(FUSEKIT_SOURCE_DIR) / "tests/cases" / (name + ".pt");
+}
+
+const char* const kDims = "2,3,9,9";
+
+class FuseCommand : public testing::Test {
+ protected:
+  FuseCommand() { fs::copy_file(network("plain.script"), in_); }
+
+  [[nodiscard]] ProgramResult fuse(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {"fuse", in_.string()});
+    return run_fusekit(arguments);
+  }
+
+  /// Exit code 2, the message, nothing new in the folder, the input as it was.
+  void expect_refusal(const ProgramResult& result, const std::string& message, std::size_t entries = 1) const {
+    EXPECT_EQ(result.exit_code, 2) << result.err;
+    EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(folder_.entries(), entries);
+    EXPECT_EQ(test::bytes_of(in_), test::bytes_of(network("plain.script")));
+  }
+
+  test::TemporaryFolder folder_;
+  fs::path in_ = folder_ / "in.pt";
+  std::string out_ = (folder_ / "out.pt").string();
+};
+
+TEST_F(FuseCommand, FusesVerifiesAndWrites) {
+  const ProgramResult result = fuse({"-o", out_, "--input_dims", kDims});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out.find(in_.string() + ": fused 1 place: 1 conv+bn\nverified on 2x3x9x9 float: max rel error "), 0U)
+      << result.out;
+  EXPECT_TRUE(result.out.ends_with("3 samples x 3 runs\nwrote " + out_ + "\n")) << result.out;
+  EXPECT_EQ(folder_.entries(), 2U);
+}
+
+TEST_F(FuseCommand, WorksTheInputOutByItself) {
+  const ProgramResult result = fuse({"-o", out_});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find(", inferred: max rel error"), std::string::npos) << result.out;
+}
+
+TEST_F(FuseCommand, TellsAProgramTheSameFacts) {
+  const ProgramResult result = fuse({"-o", out_, "--input-dims", kDims, "--json"});
+  const nlohmann::json report = nlohmann::json::parse(result.out);
+  EXPECT_EQ(report["fused"], 1);
+  EXPECT_EQ(report["sites"][0]["rule"], "conv+bn");
+  EXPECT_EQ(report["sites"][0]["modules"], (std::vector<std::string>{"conv", "bn"}));
+  EXPECT_EQ(report["output"], out_);
+  EXPECT_TRUE(report["verification"]["forward"]["passed"]);
+}
+
+TEST_F(FuseCommand, ListsTheRulesInTheirOrder) {
+  const ProgramResult result = run_fusekit({"fuse", "--list-rules", "--json"});
+  std::vector<std::string> names;
+  for (const auto& rule : nlohmann::json::parse(result.out)) names.push_back(rule["name"]);
+  EXPECT_EQ(names, (std::vector<std::string>{"conv+bn+relu", "conv+bn", "conv_transpose+bn", "linear+bn", "conv+relu",
+                                             "linear+relu", "bn+relu"}));
+}
+
+TEST_F(FuseCommand, ADryRunWritesNothing) {
+  const ProgramResult result = fuse({"--dry-run", "--explain"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("fused    conv+bn           conv, bn"), std::string::npos) << result.out;
+  EXPECT_EQ(folder_.entries(), 1U);
+}
+
+TEST_F(FuseCommand, ADisabledRuleDoesNotFire) {
+  EXPECT_NE(fuse({"--dry-run", "--disable", "conv+bn"}).out.find("fused 0 places"), std::string::npos);
+  expect_refusal(fuse({"--dry-run", "--disable", "conv+bm"}), "--disable conv+bm: there is no such rule");
+}
+
+TEST_F(FuseCommand, PrintsTheGraphAfterARule) {
+  const ProgramResult result = fuse({"--dry-run", "--print-after", "conv+bn"});
+  EXPECT_EQ(result.out.find("after conv+bn:\nforward:\ngraph(%self"), 0U) << result.out;
+  EXPECT_EQ(result.out.find("batch_norm"), std::string::npos) << result.out;
+}
+
+// --modules, as fuse_modules takes them
+
+TEST_F(FuseCommand, FusesJustTheListedModules) {
+  EXPECT_NE(fuse({"--dry-run", "--modules", "conv,bn", "--strict"}).out.find("fused 1 place"), std::string::npos);
+}
+
+TEST_F(FuseCommand, AnUnsupportedListIsIgnoredWithAWarning) {
+  const ProgramResult result = fuse({"--dry-run", "--modules", "bn,conv"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.err, "warning: [bn, conv] is left as it is: no rule fuses BatchNorm2d, Conv2d\n");
+  EXPECT_NE(result.out.find("fused 0 places"), std::string::npos);
+}
+
+TEST_F(FuseCommand, StrictMakesAnUnsupportedListAnError) {
+  expect_refusal(fuse({"-o", out_, "--modules", "conv,bn", "--modules", "conv,nothing", "--strict"}),
+                 "error: [conv, nothing] is left as it is: there is no module nothing\nhint: ");
+}
+
+// Bad calls
+
+TEST_F(FuseCommand, RefusesBadCalls) {
+  expect_refusal(fuse({}), "error: -o is missing\nhint: give the file to write with -o OUT, or --dry-run\n");
+  expect_refusal(run_fusekit({"fuse"}), "error: IN is missing");
+  expect_refusal(fuse({"-o", out_, "--no-such-flag"}), "--no-such-flag");
+  expect_refusal(fuse({"-o", out_, "--for", "toaster"}), "--for toaster: there is no such target");
+  expect_refusal(fuse({"-o", out_, "--input_dims", "1,x"}), "x");
+  expect_refusal(fuse({"-o", out_, "--input_dims", "1,4,9,9"}), "can't be run on 1x4x9x9 float");
+  expect_refusal(fuse({"-o", out_, "--input_dims", kDims, "--input_type", "int64"}), "int64");
+  expect_refusal(fuse({"-o", out_, "--input_dims", "2,3,9,9;1"}), "2");
+}
+
+TEST_F(FuseCommand, RefusesInputsThatAreNone) {
+  const auto of = [&](const std::string& path) { return run_fusekit({"fuse", path, "-o", out_}); };
+  expect_refusal(of((folder_ / "none.pt").string()), "none.pt");
+  expect_refusal(of(folder_.path().string()), "folder");
+  for (const auto& [bytes, message] : std::vector<std::pair<std::string, std::string>>{
+           {"", "empty"}, {"these are words\n", "text"}, {test::bytes_of(in_).substr(0, 5000), "cut short"}}) {
+    test::write_bytes(folder_ / "bad.pt", bytes);
+    expect_refusal(of((folder_ / "bad.pt").string()), message, 2);
+  }
+}
+
+TEST_F(FuseCommand, RefusesOutputsThatCantBe) {
+  expect_refusal(fuse({"-o", (folder_ / "no/such/out.pt").string()}), "no such folder");
+  expect_refusal(fuse({"-o", folder_.path().string()}), "is a folder, not a regular file");
+  expect_refusal(fuse({"-o", "/dev/full", "--force"}), "is a device, pipe or socket, not a regular file");
+  expect_refusal(fuse({"-o", in_.string(), "--force"}), "is the input file itself");
+  fs::create_symlink(in_, folder_ / "link.pt");
+  expect_refusal(fuse({"-o", (folder_ / "link.pt").string(), "--force"}), "is the input file itself", 2);
+}
+
+TEST_F(FuseCommand, AnExistingOutputNeedsForce) {
+  test::write_bytes(out_, "precious");
+  expect_refusal(fuse({"-o", out_}), "error: " + out_ + " exists\nhint: give --force to replace it\n", 2);
+  EXPECT_EQ(test::bytes_of(out_), "precious");
+  EXPECT_EQ(fuse({"-o", out_, "--force", "--input_dims", kDims}).exit_code, 0);
+  EXPECT_NE(test::bytes_of(out_), "precious");
+}
+
+TEST_F(FuseCommand, InPlaceReplacesTheInput) {
+  EXPECT_EQ(fuse({"--in-place", "--input_dims", kDims}).exit_code, 0);
+  EXPECT_NE(test::bytes_of(in_), test::bytes_of(network("plain.script")));
+  EXPECT_EQ(folder_.entries(), 1U);
+}
+
+TEST_F(FuseCommand, BeyondTheToleranceNothingIsWritten) {
+  const ProgramResult result = fuse({"-o", out_, "--input_dims", kDims, "--tolerance", "0"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.err.find("out.pt was not written: verification failed"), std::string::npos) << result.err;
+  EXPECT_EQ(folder_.entries(), 1U);
+}
+
+TEST_F(FuseCommand, AFullOrReadOnlyDiskLeavesNothing) {
+  const fs::path disk = folder_ / "disk";
+  fs::create_directory(disk);
+  if (mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=4k") != 0) GTEST_SKIP() << "mounting needs root";
+  const ProgramResult full = fuse({"-o", (disk / "out.pt").string(), "--input_dims", kDims});
+  const bool empty = fs::is_empty(disk);
+  mount("tmpfs", disk.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, "");
+  const ProgramResult read_only = fuse({"-o", (disk / "out.pt").string(), "--input_dims", kDims});
+  umount(disk.c_str());
+  expect_refusal(full, "No space left on device\nhint: free some space", 2);
+  EXPECT_TRUE(empty);
+  expect_refusal(read_only, "can't be written", 2);
+}
+
+TEST_F(FuseCommand, AnInterruptLeavesNothing) {
+  // `timeout` sends the signal; the inputs are so large that the verification takes far longer than that.
+  const ProgramResult result = test::run_command({"timeout", "--preserve-status", "--signal=INT", "2", FUSEKIT_PROGRAM,
+                                                  "fuse", in_.string(), "-o", out_, "--input_dims", "64,3,1024,1024"});
+  expect_refusal(result, "interrupted");
+}
+
+}  // namespace
+}  // namespace fusekit
