@@ -72,6 +72,12 @@ void resolve_settings(FlatGraph& flat, const std::set<std::string>& assigned) {
   forget_removed_modules(flat);
 }
 
+/// Operators in the root's own code go by the module whose weights they use: a file that was fused before has no calls.
+void name_users(const Value* weight, const std::string& module_path) {
+  for (const torch::jit::Use& use : weight->uses())
+    if (scope_of(use.user).empty()) set_scope(use.user, module_path);
+}
+
 /// Replaces reads of tensors that nothing writes by constants that know their path.
 void resolve_weights(Program& program, FlatGraph& flat, const std::set<std::string>& written) {
   for (Node* node : all_nodes(*flat.graph)) {
@@ -85,7 +91,9 @@ void resolve_weights(Program& program, FlatGraph& flat, const std::set<std::stri
     const std::size_t slot = owner.module.type()->getAttributeSlot(name);
     program.weights.emplace(path, Weight{value.toTensor(), path, owner.module.type()->is_parameter(slot),
                                          owner.module.type()->is_buffer(slot), /*is_new=*/false});
-    node->output()->replaceAllUsesWith(insert_weight(program, node, path));
+    Value* weight = insert_weight(program, node, path);
+    node->output()->replaceAllUsesWith(weight);
+    name_users(weight, owner.path);
     node->destroy();
   }
   propagate_constants(flat.graph);
