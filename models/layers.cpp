@@ -44,7 +44,9 @@ torch::jit::Module Layers::conv2d(const Conv2dOptions& options) {
   const std::vector<std::int64_t> padding_twice(4, padding);
   return builder_.make(
       {"torch.nn.modules.conv.Conv2d",
-       {parameter("weight", weight), no_bias(), boolean("transposed", false),
+       {parameter("weight", weight),
+        no_bias(),
+        boolean("transposed", false),
         {"_reversed_padding_repeated_twice", c10::ListType::ofInts(), padding_twice}},
        {{"in_channels", in},
         {"out_channels", out},
@@ -94,12 +96,12 @@ torch::jit::Module Layers::batch_norm2d(std::int64_t channels, double scale) {
 
 torch::jit::Module Layers::linear(std::int64_t in, std::int64_t out) {
   const double bound = std::sqrt(3 * kBehindLinear / static_cast<double>(in));
-  return builder_.make({"torch.nn.modules.linear.Linear",
-                        {parameter("weight", uniform({out, in}, -bound, bound)),
-                         parameter("bias", uniform({out}, -0.1, 0.1))},
-                        {{"in_features", in}, {"out_features", out}},
-                        "def forward(self, input: Tensor) -> Tensor:\n"
-                        "    return torch.linear(input, self.weight, self.bias)\n"});
+  return builder_.make(
+      {"torch.nn.modules.linear.Linear",
+       {parameter("weight", uniform({out, in}, -bound, bound)), parameter("bias", uniform({out}, -0.1, 0.1))},
+       {{"in_features", in}, {"out_features", out}},
+       "def forward(self, input: Tensor) -> Tensor:\n"
+       "    return torch.linear(input, self.weight, self.bias)\n"});
 }
 
 torch::jit::Module Layers::relu() {
@@ -148,10 +150,8 @@ torch::jit::Module Layers::adaptive_avg_pool2d() {
 }
 
 torch::jit::Module Layers::stub(const std::string& class_name) {
-  return builder_.make({"torch.ao.quantization.stubs." + class_name,
-                        {},
-                        {},
-                        "def forward(self, x: Tensor) -> Tensor:\n    return x\n"});
+  return builder_.make(
+      {"torch.ao.quantization.stubs." + class_name, {}, {}, "def forward(self, x: Tensor) -> Tensor:\n    return x\n"});
 }
 
 torch::jit::Module Layers::sequential(const std::vector<torch::jit::Module>& children, const std::string& class_name,

@@ -16,13 +16,8 @@ struct Stage {
   std::int64_t stride;  ///< of the first block
 };
 
-constexpr std::array<Stage, 7> kStages = {{{1, 16, 1, 1},
-                                           {6, 24, 2, 2},
-                                           {6, 32, 3, 2},
-                                           {6, 64, 4, 2},
-                                           {6, 96, 3, 1},
-                                           {6, 160, 3, 2},
-                                           {6, 320, 1, 1}}};
+constexpr std::array<Stage, 7> kStages = {
+    {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}}};
 
 torch::jit::Module conv_norm_relu6(Layers& layers, const Conv2dOptions& conv) {
   return layers.sequential({layers.conv2d(conv), layers.batch_norm2d(conv.out), layers.relu6()},

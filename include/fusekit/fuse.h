@@ -21,8 +21,8 @@ std::vector<RuleInfo> rules();
 struct FuseOptions {
   /// As fuse_modules takes them: {{"conv1","bn1","relu"}}. Empty: everything that is provably right.
   std::vector<std::vector<std::string>> modules;
-  bool strict = false;                  ///< an unsupported list is Error{usage} instead of a warning
-  std::vector<std::string> disabled;    ///< rule names; an unknown one is Error{usage}
+  bool strict = false;                   ///< an unsupported list is Error{usage} instead of a warning
+  std::vector<std::string> disabled;     ///< rule names; an unknown one is Error{usage}
   std::vector<std::string> print_after;  ///< rule names: the graph is kept in Ledger::prints after the rule has run
   /// Where dims or a file are given, their ranks count as known facts (a check in the written file holds them).
   InputOptions inputs;
@@ -30,8 +30,8 @@ struct FuseOptions {
 
 /// One place where a rule's pattern stands.
 struct LedgerEntry {
-  std::string rule;                 ///< e.g. "conv+bn+relu"
-  std::string method;               ///< "forward" or another exported method
+  std::string rule;                  ///< e.g. "conv+bn+relu"
+  std::string method;                ///< "forward" or another exported method
   std::vector<std::string> modules;  ///< the module paths involved, e.g. {"layer1.0.conv1", "layer1.0.bn1"}
   bool fused = false;
   std::string reason;  ///< why not, where not fused; what was done, where that needs saying; else empty

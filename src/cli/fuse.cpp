@@ -114,8 +114,7 @@ class FuseCommand : public Command {
   }
 
   bool write_verified(Program program, Console& console) {
-    if (!no_verify_)
-      write_.accept = [&](const std::filesystem::path& written) { return accept(written, console); };
+    if (!no_verify_) write_.accept = [&](const std::filesystem::path& written) { return accept(written, console); };
     return write(std::move(program), output_, write_);
   }
 

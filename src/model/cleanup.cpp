@@ -14,11 +14,20 @@ using torch::jit::Node;
 
 /// What has no schema and no effect. Everything else without a schema (prim::SetAttr, ...) is taken to have one.
 const std::unordered_set<c10::Symbol>& pure_without_schema() {
-  static const std::unordered_set<c10::Symbol> kinds = {
-      c10::prim::Constant,      c10::prim::GetAttr,       c10::prim::ListConstruct, c10::prim::TupleConstruct,
-      c10::prim::DictConstruct, c10::prim::ListUnpack,    c10::prim::TupleUnpack,   c10::prim::TupleIndex,
-      c10::prim::TupleSlice,    c10::prim::unchecked_cast, c10::prim::Uninitialized, c10::prim::isinstance,
-      c10::prim::If,            c10::prim::Loop};
+  static const std::unordered_set<c10::Symbol> kinds = {c10::prim::Constant,
+                                                        c10::prim::GetAttr,
+                                                        c10::prim::ListConstruct,
+                                                        c10::prim::TupleConstruct,
+                                                        c10::prim::DictConstruct,
+                                                        c10::prim::ListUnpack,
+                                                        c10::prim::TupleUnpack,
+                                                        c10::prim::TupleIndex,
+                                                        c10::prim::TupleSlice,
+                                                        c10::prim::unchecked_cast,
+                                                        c10::prim::Uninitialized,
+                                                        c10::prim::isinstance,
+                                                        c10::prim::If,
+                                                        c10::prim::Loop};
   return kinds;
 }
 

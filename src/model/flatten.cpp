@@ -18,7 +18,7 @@ bool is_module_type(const c10::TypePtr& type) {
 }
 
 void visit_modules(const torch::jit::Module& module, const std::string& path,
-           std::unordered_map<c10::ivalue::Object*, std::string>& paths) {
+                   std::unordered_map<c10::ivalue::Object*, std::string>& paths) {
   if (!paths.emplace(module._ivalue().get(), path).second) return;
   for (const auto& child : module.named_children()) visit_modules(child.value, join_path(path, child.name), paths);
 }
@@ -55,8 +55,7 @@ class Flattener {
     torch::jit::GraphFunction* callee = nullptr;
     std::string scope = scope_of(call);
     if (call->kind() == c10::prim::CallFunction) {
-      callee = torch::jit::tryToGraphFunction(
-          *call->input(0)->type()->expectRef<c10::FunctionType>().function());
+      callee = torch::jit::tryToGraphFunction(*call->input(0)->type()->expectRef<c10::FunctionType>().function());
       if (callee == nullptr) return nullptr;
       call->removeInput(0);
     } else if (call->kind() == c10::prim::CallMethod) {
@@ -70,8 +69,8 @@ class Flattener {
     torch::jit::inlineCallTo(call, callee, callee->graph().get());
     for (Node* node = before->next(); node != after; node = node->next()) tag(node, scope);
     if (inlined_ > kMaxNodes)
-      throw Error(ErrorKind::model, fmt::format("the network grows past {} operators when its calls are inlined",
-                                                kMaxNodes));
+      throw Error(ErrorKind::model,
+                  fmt::format("the network grows past {} operators when its calls are inlined", kMaxNodes));
     return before->next();
   }
 

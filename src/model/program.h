@@ -46,7 +46,7 @@ struct FusedGroup {
 struct Program {
   torch::jit::Module original;  ///< the loaded tree: class names, order of children, attributes that no graph reads
   ExtraFiles extra;
-  std::vector<Method> methods;  ///< forward first where there is one
+  std::vector<Method> methods;            ///< forward first where there is one
   std::map<std::string, Weight> weights;  ///< by key; the key of an original is its path
   std::set<std::string> read_paths;       ///< every attribute that a method read when the file was read
   std::vector<FusedGroup> groups;

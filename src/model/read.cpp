@@ -42,18 +42,17 @@ void refuse_what_a_rebuild_would_lose(const std::filesystem::path& path, const t
     throw Error(ErrorKind::model, fmt::format("{}: the module has no forward method", path.string()),
                 "save a module whose forward is compiled (torch.jit.script or torch.jit.trace)");
   if (is_opaque(root))
-    throw Error(ErrorKind::model,
-                fmt::format("{}: the root module packs its state with __getstate__, which can't be rebuilt",
-                            path.string()),
-                "fuse the file from before the state was packed");
+    throw Error(
+        ErrorKind::model,
+        fmt::format("{}: the root module packs its state with __getstate__, which can't be rebuilt", path.string()),
+        "fuse the file from before the state was packed");
   if (!root.type()->getForwardHooks().empty() || !root.type()->getForwardPreHooks().empty())
     throw Error(ErrorKind::model, fmt::format("{}: the root module has forward hooks", path.string()),
                 "call the hooks' code from forward instead");
 }
 
 bool is_immutable(const c10::IValue& value) {
-  return value.isNone() || value.isBool() || value.isInt() || value.isDouble() || value.isString() ||
-         value.isDevice();
+  return value.isNone() || value.isBool() || value.isInt() || value.isDouble() || value.isString() || value.isDevice();
 }
 
 /// Replaces reads of numbers, flags, strings and None by constants.

@@ -98,7 +98,8 @@ class Builder {
     const std::vector<std::string> atoms = plain_atoms(*planned.original.type()->name());
     std::string structure = c10::Join(".", atoms);
     for (const Slot& slot : slots)
-      structure += fmt::format("|{}:{}:{}{}", slot.name, slot.type->annotation_str(), slot.is_parameter, slot.is_buffer);
+      structure +=
+          fmt::format("|{}:{}:{}{}", slot.name, slot.type->annotation_str(), slot.is_parameter, slot.is_buffer);
     const c10::ClassType& original = *planned.original.type();
     for (std::size_t i = 0; i < original.numConstants(); ++i)
       structure += fmt::format("|{}={}", original.getConstantName(i), c10::str(original.getConstant(i)));

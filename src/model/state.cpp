@@ -74,8 +74,7 @@ void add_other_names(const torch::jit::Module& root, std::set<std::string>& writ
     const torch::jit::Module module(c10::intrusive_ptr<c10::ivalue::Object>::reclaim_copy(object));
     for (const auto& attribute : module.named_attributes(/*recurse=*/false))
       if (attribute.value.isTensor() && attribute.value.toTensor().has_storage())
-        names[attribute.value.toTensor().storage().unsafeGetStorageImpl()].push_back(
-            join_path(path, attribute.name));
+        names[attribute.value.toTensor().storage().unsafeGetStorageImpl()].push_back(join_path(path, attribute.name));
   }
   for (const auto& [storage, paths] : names)
     if (std::any_of(paths.begin(), paths.end(), [&](const std::string& path) { return written.count(path) > 0; }))

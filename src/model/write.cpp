@@ -56,8 +56,9 @@ void check_output(const fs::path& given, const WriteOptions& options) {
   const fs::file_status status = fs::status(output, error);
   const bool exists = fs::exists(status);
   if (exists && !fs::is_regular_file(status))
-    throw Error(ErrorKind::file, fmt::format("{} is {}, not a regular file", given.string(),
-                                             fs::is_directory(status) ? "a folder" : "a device, pipe or socket"),
+    throw Error(ErrorKind::file,
+                fmt::format("{} is {}, not a regular file", given.string(),
+                            fs::is_directory(status) ? "a folder" : "a device, pipe or socket"),
                 "give the name of a file to be made");
   if (is_same_file(options.input, output)) {
     if (!options.in_place)

@@ -68,8 +68,7 @@ Folded fold(const Affine& affine, const BatchNorm& bn, const model::Program& pro
   const at::Tensor weight = *model::constant_tensor(program, affine.weight);
   const auto [scale, shift] = scale_and_shift(bn, program);
   at::Tensor bias = shift;
-  if (!model::is_none(affine.bias))
-    bias = bias + scale * model::constant_tensor(program, affine.bias)->to(at::kDouble);
+  if (!model::is_none(affine.bias)) bias = bias + scale * model::constant_tensor(program, affine.bias)->to(at::kDouble);
   return {scaled(weight, scale, affine).to(weight.scalar_type()).contiguous(weight.suggest_memory_format()),
           bias.to(weight.scalar_type())};
 }
@@ -165,8 +164,7 @@ NewWeights add_folded(Node* node, const Affine& affine, const BatchNorm& bn, Con
   const std::string bias_path = bias != nullptr ? bias->path : weight != nullptr ? sibling(weight, "bias") : "";
   const NewWeights added{model::add_weight(program, node, weight_path, folded.weight, weight),
                          model::add_weight(program, node, bias_path, folded.bias, bias != nullptr ? bias : weight)};
-  if (!key.empty())
-    program.folds[key] = {*model::weight_key(added.weight), *model::weight_key(added.bias)};
+  if (!key.empty()) program.folds[key] = {*model::weight_key(added.weight), *model::weight_key(added.bias)};
   return added;
 }
 
@@ -188,7 +186,8 @@ Node* strict_with_weights(Node* node, const NewWeights& weights, Context& contex
   const torch::jit::WithInsertPoint guard(node);
   Value* output = nullptr;
   if (const auto linear = as_linear(node)) {
-    output = graph.insert(c10::aten::addmm, {weights.bias, linear->input, graph.insert(c10::aten::t, {weights.weight})});
+    output =
+        graph.insert(c10::aten::addmm, {weights.bias, linear->input, graph.insert(c10::aten::t, {weights.weight})});
   } else {
     const auto argument = [&](const char* name) { return torch::jit::NamedValue(node->namedInput(name)); };
     const Convolution convolution = *as_convolution(node);
@@ -201,11 +200,11 @@ Node* strict_with_weights(Node* node, const NewWeights& weights, Context& contex
       const std::vector<std::int64_t> no_padding(static_cast<std::size_t>(expected_rank(node, context) - 2), 0);
       const torch::jit::NamedValue output_padding =
           convolution.transposed ? argument("output_padding") : torch::jit::NamedValue(no_padding);
-      output = graph.insert(
-          c10::aten::_convolution,
-          {convolution.input, weights.weight, weights.bias, argument("stride"), argument("padding"),
-           argument("dilation"), convolution.transposed, output_padding, convolution.groups, /*benchmark=*/false,
-           /*deterministic=*/false, /*cudnn_enabled=*/true, /*allow_tf32=*/true});
+      output =
+          graph.insert(c10::aten::_convolution, {convolution.input, weights.weight, weights.bias, argument("stride"),
+                                                 argument("padding"), argument("dilation"), convolution.transposed,
+                                                 output_padding, convolution.groups, /*benchmark=*/false,
+                                                 /*deterministic=*/false, /*cudnn_enabled=*/true, /*allow_tf32=*/true});
     }
   }
   output->node()->copyMetadata(node);

@@ -8,7 +8,7 @@ namespace {
 /// Does this node read only what a fold leaves as it was: shape, dtype, device?
 bool reads_only_metadata(const Node* node) {
   static const std::unordered_set<std::string> names = {
-      "aten::dim",   "aten::size",   "aten::numel",    "aten::is_floating_point", "prim::dtype",
+      "aten::dim",    "aten::size",    "aten::numel",  "aten::is_floating_point", "prim::dtype",
       "prim::device", "prim::is_cuda", "prim::layout", "prim::is_quantized",      "aten::len"};
   return names.count(node->kind().toQualString()) > 0;
 }

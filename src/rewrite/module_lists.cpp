@@ -60,8 +60,8 @@ std::vector<std::string> ModuleLists::complaints(const Ledger& ledger, const mod
     const auto fused = [&](const LedgerEntry& entry) { return is_ours(entry) && entry.fused; };
     if (std::any_of(ledger.entries.begin(), ledger.entries.end(), fused)) continue;
 
-    const auto unknown = std::find_if(list.begin(), list.end(),
-                                      [&](const auto& path) { return !has_module(program.original, path); });
+    const auto unknown =
+        std::find_if(list.begin(), list.end(), [&](const auto& path) { return !has_module(program.original, path); });
     const auto declined = std::find_if(ledger.entries.begin(), ledger.entries.end(), is_ours);
     std::string reason;
     if (unknown != list.end()) {

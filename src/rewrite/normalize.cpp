@@ -15,8 +15,8 @@ using torch::jit::Node;
 /// Dropout of any kind with training=False: it returns its input itself.
 bool is_inactive_dropout(const Node* node) {
   static const std::unordered_set<std::string> names = {
-      "aten::dropout",        "aten::dropout_",        "aten::feature_dropout",        "aten::feature_dropout_",
-      "aten::alpha_dropout",  "aten::alpha_dropout_",  "aten::feature_alpha_dropout",  "aten::feature_alpha_dropout_"};
+      "aten::dropout",       "aten::dropout_",       "aten::feature_dropout",       "aten::feature_dropout_",
+      "aten::alpha_dropout", "aten::alpha_dropout_", "aten::feature_alpha_dropout", "aten::feature_alpha_dropout_"};
   if (names.count(node->kind().toQualString()) == 0 || node->maybeSchema() == nullptr) return false;
   const auto train = torch::jit::toIValue(node->namedInput("train"));
   return train && train->isBool() && !train->toBool();

@@ -63,8 +63,8 @@ std::optional<Convolution> as_convolution(Node* node) {
   const auto transposed = name.transposed ? name.transposed : constant_bool(node, "transposed");
   const auto groups = constant_int(node, "groups");
   if (!transposed || !groups) return std::nullopt;
-  return Convolution{node,    node->namedInput("input"), node->namedInput("weight"), node->namedInput("bias"),
-                     *groups, *transposed};
+  return Convolution{
+      node, node->namedInput("input"), node->namedInput("weight"), node->namedInput("bias"), *groups, *transposed};
 }
 
 std::optional<Linear> as_linear(Node* node) {

@@ -37,18 +37,18 @@ std::optional<Linear> as_linear(Node* node);
 /// aten::batch_norm.
 struct BatchNorm {
   Node* node = nullptr;
-  Value* input = nullptr;  ///< (N, C, ...)
-  Value* gamma = nullptr;  ///< (C) or None
-  Value* beta = nullptr;   ///< (C) or None
-  Value* mean = nullptr;   ///< (C) or None
-  Value* var = nullptr;    ///< (C) or None
+  Value* input = nullptr;        ///< (N, C, ...)
+  Value* gamma = nullptr;        ///< (C) or None
+  Value* beta = nullptr;         ///< (C) or None
+  Value* mean = nullptr;         ///< (C) or None
+  Value* var = nullptr;          ///< (C) or None
   std::optional<bool> training;  ///< nullopt: decided at run time
   std::optional<double> eps;
 };
 
 std::optional<BatchNorm> as_batch_norm(Node* node);
 
-bool is_convolution(Node* node);             ///< not transposed
+bool is_convolution(Node* node);  ///< not transposed
 bool is_transposed_convolution(Node* node);
 bool is_linear(Node* node);
 bool is_batch_norm(Node* node);

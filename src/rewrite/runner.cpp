@@ -97,8 +97,7 @@ class Runner {
                     fmt::format("leave it out with --disable {} and report this", rule.name));
       }
     }
-    ledger_.times[index].seconds +=
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    ledger_.times[index].seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (first) keep_print(rule);
   }
 
@@ -184,8 +183,6 @@ std::size_t Ledger::fused() const {
 
 std::size_t Ledger::declined() const { return entries.size() - fused(); }
 
-Ledger fuse(Program& program, const FuseOptions& options) {
-  return rewrite::Runner(program.impl(), options).run();
-}
+Ledger fuse(Program& program, const FuseOptions& options) { return rewrite::Runner(program.impl(), options).run(); }
 
 }  // namespace fusekit

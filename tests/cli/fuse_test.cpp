@@ -18,9 +18,7 @@ namespace fs = std::filesystem;
 using test::ProgramResult;
 using test::run_fusekit;
 
-fs::path network(const std::string& name) {
-  return fs::path(FUSEKIT_SOURCE_DIR) / "tests/cases" / (name + ".pt");
-}
+fs::path network(const std::string& name) { return fs::path(FUSEKIT_SOURCE_DIR) / "tests/cases" / (name + ".pt"); }
 
 const char* const kDims = "2,3,9,9";
 

@@ -119,14 +119,14 @@ TEST(ConvBn, FoldsInsideABranch) {
   test::FileCheck().check("prim::If")->check("aten::_convolution")->check_not("batch_norm")->run(fused.graph());
   const at::Tensor positive = torch::rand({2, 3, 9, 9});
   for (const at::Tensor& input : {positive, at::Tensor(-positive)})
-    EXPECT_TRUE(at::allclose(fused.original.forward({input}).toTensor(), fused.module.forward({input}).toTensor(),
-                             1e-4, 1e-4));
+    EXPECT_TRUE(
+        at::allclose(fused.original.forward({input}).toTensor(), fused.module.forward({input}).toTensor(), 1e-4, 1e-4));
 }
 
 TEST(ConvBn, FoldsThroughInactiveDropout) {
-  Fused fused(layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4),
-              std::string("  y = torch.dropout(") + kConv2d + ", 0.5, False)\n  return " + batch_norm_call("y", "bn") +
-                  "\n");
+  Fused fused(
+      layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4),
+      std::string("  y = torch.dropout(") + kConv2d + ", 0.5, False)\n  return " + batch_norm_call("y", "bn") + "\n");
   EXPECT_EQ(fused.fired("conv+bn"), 1);
   EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
 }
@@ -143,8 +143,7 @@ TEST(ConvBn, GoesOnThroughASecondBatchNorm) {
 
 TEST(ConvBn, AConvolutionCalledTwiceWithOneBatchNormIsFoldedOnce) {
   const std::string call = batch_norm_call("torch.conv2d(x, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)", "bn");
-  const std::string again =
-      batch_norm_call("torch.conv2d(y, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)", "bn");
+  const std::string again = batch_norm_call("torch.conv2d(y, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)", "bn");
   Fused fused(layer("conv", {3, 3, 3, 3}, false) + batch_norm("bn", 3),
               "  y = torch.sigmoid(" + call + ")\n  return " + again + "\n");
   EXPECT_EQ(fused.fired("conv+bn"), 2);
@@ -229,8 +228,7 @@ TEST(ConvBn, UnbatchedDataIsNeverFoldedWrongly) {
 }
 
 TEST(ConvBn, AnUnbatchedConvolutionIsLeft) {
-  Fused fused(layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3),
-              "  x = x.view([3, 3, 5])\n" + conv_bn(kConv2d));
+  Fused fused(layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3), "  x = x.view([3, 3, 5])\n" + conv_bn(kConv2d));
   EXPECT_EQ(fused.fired(), 0);
   EXPECT_EQ(fused.reasons(), "its data has 3 dimensions, no batch among them\n");
   EXPECT_TRUE(fused.is_unchanged());
@@ -288,8 +286,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"written_through_a_view",
                 "  self.conv.weight[0].mul_(2)\n" + kY + "  return " + batch_norm_call("y", "bn") + "\n",
                 "is written by a method"},
-        Refusal{"in_a_loop", kY + "  for i in range(2):\n    z = " + batch_norm_call("y", "bn") +
-                                 "\n    z.mul_(2)\n    x = x + z\n  return x\n",
+        Refusal{"in_a_loop",
+                kY + "  for i in range(2):\n    z = " + batch_norm_call("y", "bn") +
+                    "\n    z.mul_(2)\n    x = x + z\n  return x\n",
                 "different branches or loops"}),
     [](const auto& info) { return info.param.name; });
 

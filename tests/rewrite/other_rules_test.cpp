@@ -43,7 +43,8 @@ INSTANTIATE_TEST_SUITE_P(
     Kinds, ConvTransposeBn,
     testing::Values(
         Transposed{"one_d", {3, 4, 3}, 1, {2, 3, 9}, "torch.conv_transpose1d(x, self.conv.weight, self.conv.bias)"},
-        Transposed{"two_d", {3, 4, 3, 3}, 1, {2, 3, 9, 9}, "torch.conv_transpose2d(x, self.conv.weight, self.conv.bias)"},
+        Transposed{
+            "two_d", {3, 4, 3, 3}, 1, {2, 3, 9, 9}, "torch.conv_transpose2d(x, self.conv.weight, self.conv.bias)"},
         Transposed{"three_d",
                    {3, 4, 3, 3, 3},
                    1,
@@ -114,8 +115,8 @@ TEST(ConvRelu, AnotherReaderSeesWhatItSaw) {
 }
 
 TEST(LinearRelu, MakesTheReluWorkInPlace) {
-  for (const char* call : {"torch.linear(x, self.fc.weight, self.fc.bias)",
-                           "torch.addmm(self.fc.bias, x, torch.t(self.fc.weight))"}) {
+  for (const char* call :
+       {"torch.linear(x, self.fc.weight, self.fc.bias)", "torch.addmm(self.fc.bias, x, torch.t(self.fc.weight))"}) {
     Fused fused(layer("fc", {5, 4}), std::string("  return torch.relu(") + call + ")\n");
     EXPECT_EQ(fused.fired("linear+relu"), 1) << call;
     test::FileCheck().check("aten::relu_(")->run(fused.graph());
@@ -124,8 +125,7 @@ TEST(LinearRelu, MakesTheReluWorkInPlace) {
 }
 
 TEST(LinearRelu, AnotherReaderIsARefusal) {
-  Fused fused(layer("fc", {5, 4}),
-              "  y = torch.linear(x, self.fc.weight, self.fc.bias)\n  return torch.relu(y) - y\n");
+  Fused fused(layer("fc", {5, 4}), "  y = torch.linear(x, self.fc.weight, self.fc.bias)\n  return torch.relu(y) - y\n");
   EXPECT_EQ(fused.fired(), 0);
   EXPECT_TRUE(fused.is_unchanged());
   EXPECT_EQ(fused.error({3, 4}), 0);
@@ -160,9 +160,9 @@ TEST(LinearBn, FoldsWhereTheRankIsProven) {
 }
 
 TEST(LinearBn, FoldsTheAddmmOfOldTraces) {
-  Fused fused(layer("fc", {5, 4}) + batch_norm("bn", 5),
-              "  y = torch.addmm(self.fc.bias, x, torch.t(self.fc.weight))\n  return " + batch_norm_call("y", "bn") +
-                  "\n");
+  Fused fused(
+      layer("fc", {5, 4}) + batch_norm("bn", 5),
+      "  y = torch.addmm(self.fc.bias, x, torch.t(self.fc.weight))\n  return " + batch_norm_call("y", "bn") + "\n");
   EXPECT_EQ(fused.fired("linear+bn"), 1);
   test::FileCheck().check("aten::addmm")->check_not("batch_norm")->run(fused.graph());
   EXPECT_LT(fused.error({3, 4}), 1e-5);

@@ -21,8 +21,11 @@ void rewrite(const Site& site, Context& context) { group_with_relu(site, "bn+rel
 
 template <>
 Rule rule<"bn+relu">() {
-  return {"bn+relu", "BatchNorm{1,2,3}d + ReLU that no convolution can take: the ReLU in place, one group for a target",
-          {batch_norm, relu}, why_not, rewrite};
+  return {"bn+relu",
+          "BatchNorm{1,2,3}d + ReLU that no convolution can take: the ReLU in place, one group for a target",
+          {batch_norm, relu},
+          why_not,
+          rewrite};
 }
 
 }  // namespace fusekit::rewrite

@@ -15,8 +15,12 @@ void rewrite(const Site& site, Context& context) { fold_batch_norm(site, context
 
 template <>
 Rule rule<"conv+bn">() {
-  return {"conv+bn", "Conv{1,2,3}d + BatchNorm: the BatchNorm is folded into the convolution's weight and bias",
-          {convolution, batch_norm}, convolution_cannot_take_batch_norm, rewrite, 1e-5};
+  return {"conv+bn",
+          "Conv{1,2,3}d + BatchNorm: the BatchNorm is folded into the convolution's weight and bias",
+          {convolution, batch_norm},
+          convolution_cannot_take_batch_norm,
+          rewrite,
+          1e-5};
 }
 
 }  // namespace fusekit::rewrite

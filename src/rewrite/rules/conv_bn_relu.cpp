@@ -25,8 +25,12 @@ void rewrite(const Site& site, Context& context) {
 
 template <>
 Rule rule<"conv+bn+relu">() {
-  return {"conv+bn+relu", "Conv{1,2,3}d + BatchNorm + ReLU: folded as conv+bn, the ReLU in place, one group for a target",
-          {convolution, batch_norm, relu}, why_not, rewrite, 1e-5};
+  return {"conv+bn+relu",
+          "Conv{1,2,3}d + BatchNorm + ReLU: folded as conv+bn, the ReLU in place, one group for a target",
+          {convolution, batch_norm, relu},
+          why_not,
+          rewrite,
+          1e-5};
 }
 
 }  // namespace fusekit::rewrite

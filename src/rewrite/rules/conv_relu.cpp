@@ -16,7 +16,10 @@ void rewrite(const Site& site, Context& context) { group_with_relu(site, "conv+r
 
 template <>
 Rule rule<"conv+relu">() {
-  return {"conv+relu", "Conv{1,2,3}d + ReLU: the ReLU in place, one group for a target", {convolution, relu}, relu_cannot_work_in_place,
+  return {"conv+relu",
+          "Conv{1,2,3}d + ReLU: the ReLU in place, one group for a target",
+          {convolution, relu},
+          relu_cannot_work_in_place,
           rewrite};
 }
 

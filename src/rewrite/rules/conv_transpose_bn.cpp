@@ -15,8 +15,12 @@ void rewrite(const Site& site, Context& context) { fold_batch_norm(site, context
 
 template <>
 Rule rule<"conv_transpose+bn">() {
-  return {"conv_transpose+bn", "ConvTranspose{1,2,3}d + BatchNorm: folded as conv+bn, also with groups",
-          {transposed_convolution, batch_norm}, convolution_cannot_take_batch_norm, rewrite, 1e-5};
+  return {"conv_transpose+bn",
+          "ConvTranspose{1,2,3}d + BatchNorm: folded as conv+bn, also with groups",
+          {transposed_convolution, batch_norm},
+          convolution_cannot_take_batch_norm,
+          rewrite,
+          1e-5};
 }
 
 }  // namespace fusekit::rewrite

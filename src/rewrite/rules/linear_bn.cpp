@@ -26,8 +26,12 @@ void rewrite(const Site& site, Context& context) { fold_batch_norm(site, context
 
 template <>
 Rule rule<"linear+bn">() {
-  return {"linear+bn", "Linear + BatchNorm1d on 2-D data: the BatchNorm is folded into the linear's weight and bias",
-          {linear, batch_norm}, why_not, rewrite, 1e-5};
+  return {"linear+bn",
+          "Linear + BatchNorm1d on 2-D data: the BatchNorm is folded into the linear's weight and bias",
+          {linear, batch_norm},
+          why_not,
+          rewrite,
+          1e-5};
 }
 
 }  // namespace fusekit::rewrite

@@ -16,7 +16,11 @@ void rewrite(const Site& site, Context& context) { group_with_relu(site, "linear
 
 template <>
 Rule rule<"linear+relu">() {
-  return {"linear+relu", "Linear + ReLU: the ReLU in place, one group for a target", {linear, relu}, relu_cannot_work_in_place, rewrite};
+  return {"linear+relu",
+          "Linear + ReLU: the ReLU in place, one group for a target",
+          {linear, relu},
+          relu_cannot_work_in_place,
+          rewrite};
 }
 
 }  // namespace fusekit::rewrite
