@@ -42,7 +42,8 @@ at::Tensor weight_of(const Value* value, const torch::jit::Module& self, int dep
 
 std::optional<c10::IValue> constant_input(const Node& node, const char* name) {
   const auto* schema = node.maybeSchema();
-  const auto index = schema ? schema->argumentIndexWithName(name) : std::nullopt;
+  if (schema == nullptr) return std::nullopt;
+  const auto index = schema->argumentIndexWithName(name);
   if (!index) return std::nullopt;
   return torch::jit::toIValue(node.input(static_cast<std::size_t>(*index)));
 }
@@ -50,7 +51,8 @@ std::optional<c10::IValue> constant_input(const Node& node, const char* name) {
 /// A list of integers, as one constant or put together of constants.
 std::optional<Shape> constant_ints(const Node& node, const char* name) {
   const auto* schema = node.maybeSchema();
-  const auto index = schema ? schema->argumentIndexWithName(name) : std::nullopt;
+  if (schema == nullptr) return std::nullopt;
+  const auto index = schema->argumentIndexWithName(name);
   if (!index) return std::nullopt;
   const Value* list = node.input(static_cast<std::size_t>(*index));
   if (const auto stored = torch::jit::toIValue(list))
