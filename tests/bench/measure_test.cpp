@@ -22,6 +22,11 @@ Report run(const World& world, const Options& options, std::uint64_t seed) {
   return measure(test::variants(world.run_us.size()), seeded, launcher, clock);
 }
 
+bool warns_of(const Report& report, const std::string& what) {
+  return std::any_of(report.warnings.begin(), report.warnings.end(),
+                     [&](const std::string& warning) { return warning.find(what) != std::string::npos; });
+}
+
 double share_of(const World& world, const Options& options, int trials, Verdict verdict, double truth,
                 double* covered) {
   int count = 0;
@@ -142,8 +147,7 @@ TEST(BenchMeasure, GoesOnUntilTheIntervalIsNarrow) {
 TEST(BenchMeasure, SaysWhenTheIntervalDidNotGetNarrow) {
   const Report report = run({.run_us = {20000, 20000}, .placement = 0.05}, {.max_seconds = 40, .until_ci = 0.001}, 1);
   EXPECT_FALSE(report.reached_ci);
-  EXPECT_TRUE(std::any_of(report.warnings.begin(), report.warnings.end(),
-                          [](const std::string& text) { return text.find("did not get narrower") != text.npos; }));
+  EXPECT_TRUE(warns_of(report, "did not get narrower"));
 }
 
 TEST(BenchMeasure, DifferentThreadsAreProcessesOfTheirOwnInterleaved) {
@@ -162,8 +166,7 @@ TEST(BenchMeasure, DifferentThreadsAreProcessesOfTheirOwnInterleaved) {
 
 TEST(BenchMeasure, OneProcessSaysWhatItCantSee) {
   const Report report = run({.run_us = {20000, 20000}}, {.processes = 1, .max_seconds = 5}, 1);
-  ASSERT_FALSE(report.warnings.empty());
-  EXPECT_NE(report.warnings.back().find("one process only"), std::string::npos);
+  EXPECT_TRUE(warns_of(report, "one process only"));  // this machine's own noise may stand beside it
 }
 
 TEST(BenchMeasure, ADyingProcessEndsItWithNothingLeft) {
