@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 preset=${1:-release}
 
 packages=(g++ cmake ninja-build ccache pkg-config libcli11-dev libfmt-dev libgtest-dev nlohmann-json3-dev libzip-dev
-  libboost-dev unzip)
+  libboost-dev libjpeg-dev libpng-dev unzip)
 [ "$preset" = debian ] && packages+=(libtorch-dev libopenblas0-pthread)
 need_packages "${packages[@]}"
 
