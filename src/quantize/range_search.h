@@ -21,8 +21,8 @@ Range middle_share(const Histogram& histogram, double share);
 /// with TensorRT" (GTC 2017), and MXNet's smoothing of empty bins (python/mxnet/contrib/quantization.py).
 Range least_divergence(const Histogram& histogram, Levels levels);
 
-/// The range of least expected squared error with these levels, rounding and clipping together. Both ends are searched
-/// in turn, each over all bins in steps, until neither moves.
+/// The range of least expected squared error with these levels, rounding and clipping together: both ends are searched
+/// on a grid, which is then refined around the best. Exact zeros, which cost nothing, count as such.
 Range least_squared_error(const Histogram& histogram, Levels levels);
 
 }  // namespace fusekit::quantize
