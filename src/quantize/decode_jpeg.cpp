@@ -35,10 +35,10 @@ void print_nothing(j_common_ptr) {}
 
 /// A small file may hold thousands of scans that each go over the whole picture; encoders write about ten.
 void limit_scans(j_common_ptr jpeg) {
-  constexpr int kMostScans = 100;
-  if (reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number <= kMostScans) return;
+  constexpr int most_scans = 100;
+  if (reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number <= most_scans) return;
   auto* failure = reinterpret_cast<Failure*>(jpeg->err);
-  std::snprintf(failure->message, sizeof failure->message, "it has more than %d scans", kMostScans);
+  std::snprintf(failure->message, sizeof failure->message, "it has more than %d scans", most_scans);
   std::longjmp(failure->back, 1);
 }
 

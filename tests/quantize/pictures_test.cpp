@@ -130,16 +130,17 @@ TEST(Pictures, ADamagedFileNeverCrashes) {
 std::string png_that_claims(std::uint32_t width, std::uint32_t height) {
   const std::string real = test::bytes_of(source() / "pictures" / "color.png");
   std::string bytes = real;
-  for (int k = 0; k < 4; ++k) {
-    bytes[static_cast<std::size_t>(16 + k)] = static_cast<char>(width >> (24 - 8 * k));
-    bytes[static_cast<std::size_t>(20 + k)] = static_cast<char>(height >> (24 - 8 * k));
-  }
+  const auto write = [&bytes](std::size_t place, std::uint32_t value) {
+    for (std::size_t k = 0; k < 4; ++k) bytes[place + k] = static_cast<char>(value >> (24 - 8 * k));
+  };
+  write(16, width);
+  write(20, height);
   std::uint32_t crc = 0xFFFFFFFF;  // of the chunk's name and content (PNG specification, annex D)
   for (std::size_t k = 12; k < 29; ++k) {
     crc ^= static_cast<unsigned char>(bytes[k]);
     for (int bit = 0; bit < 8; ++bit) crc = crc & 1 ? 0xEDB88320 ^ (crc >> 1) : crc >> 1;
   }
-  for (int k = 0; k < 4; ++k) bytes[static_cast<std::size_t>(29 + k)] = static_cast<char>(~crc >> (24 - 8 * k));
+  write(29, ~crc);
   return bytes;
 }
 
