@@ -236,6 +236,13 @@ TEST(SearchScales, LowersTheErrorOfEachRowAndNeverRaisesIt) {
   }
 }
 
+TEST(SearchScales, KeepsTheWholeRangeWhereClippingCostsMore) {
+  const at::Tensor even = at::linspace(-1, 1, 2001).expand({1, 2, 2001});
+  const std::vector<double> start = largest_over(even, 127);
+  const std::vector<double> found = search_scales(even, start, kSigned8);
+  for (std::size_t row = 0; row < start.size(); ++row) EXPECT_NEAR(found[row], start[row], 0.02 * start[row]);
+}
+
 TEST(SearchScales, OneForAllStaysOne) {
   const Layer l = layer(2, 10, 50, 86);
   const std::vector<double> found =
