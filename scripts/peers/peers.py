@@ -14,8 +14,8 @@ FX = ["qnnpack", "x86", "fbgemm", FULL_RANGE]
 
 
 def engine_of(qconfig):
-    """The engine that FX's converted modules are packed for and run with. qconfig qnnpack runs with onednn: its own
-    engine is slow on a PC and, with these networks' paddings, wrong."""
+    """The engine that FX's converted modules are packed for and run with. qconfig qnnpack runs with onednn: the
+    engine qnnpack is slow on a PC, and its clamp, hardtanh and relu6 give channels_last tensors in the wrong order."""
     return qconfig if qconfig in ("x86", "fbgemm") else "onednn"
 
 
