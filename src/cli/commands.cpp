@@ -8,6 +8,7 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   std::vector<std::unique_ptr<Command>> commands;
   commands.push_back(make_example_command());
   commands.push_back(make_fuse_command());
+  commands.push_back(make_quantize_command());
   commands.push_back(make_verify_command());
   commands.push_back(make_bench_command());
   commands.push_back(make_bench_worker_command());

@@ -17,6 +17,12 @@ void collect(const Block* block, std::vector<Node*>& nodes) {
   }
 }
 
+std::string free_key(const Program& program, const std::string& path) {
+  std::string key = path;
+  for (int copy = 1; program.weights.count(key) > 0; ++copy) key = fmt::format("{}#{}", path, copy);
+  return key;
+}
+
 }  // namespace
 
 std::optional<std::string> weight_key(const Value* value) {
@@ -31,7 +37,8 @@ const Weight* weight_of(const Program& program, const Value* value) {
 }
 
 std::optional<at::Tensor> constant_tensor(const Program& program, const Value* value) {
-  if (const Weight* weight = weight_of(program, value)) return weight->tensor.detach();
+  if (const Weight* weight = weight_of(program, value))
+    return weight->packed.isNone() ? std::optional(weight->tensor.detach()) : std::nullopt;
   const auto constant = torch::jit::toIValue(value);
   if (constant && constant->isTensor() && constant->toTensor().defined()) return constant->toTensor();
   return std::nullopt;
@@ -41,11 +48,30 @@ bool is_none(const Value* value) { return value->mustBeNone(); }
 
 Value* insert_weight(Program& program, Node* before, const std::string& key) {
   const torch::jit::WithInsertPoint guard(before);
-  Value* value = before->owningGraph()->insertConstant(program.weights.at(key).tensor.detach());
+  const Weight& weight = program.weights.at(key);
+  const bool is_tensor = weight.packed.isNone();
+  Value* value = before->owningGraph()->insertConstant(is_tensor ? c10::IValue(weight.tensor.detach()) : weight.packed);
   value->node()->s_(kKey, key);
   value->node()->copyMetadata(before);
-  value->setType(c10::TensorType::get());
+  if (is_tensor) value->setType(c10::TensorType::get());
   return value;
+}
+
+Value* add_packed(Program& program, Node* before, const std::string& path, const c10::IValue& packed) {
+  const std::string key = free_key(program, path);
+  Weight weight;
+  weight.path = path;
+  weight.is_new = true;
+  weight.packed = packed;
+  program.weights.emplace(key, std::move(weight));
+  return insert_weight(program, before, key);
+}
+
+Program copy_of(const Program& program) {
+  Program copy = program;
+  for (Method& method : copy.methods) method.graph = method.graph->copy();
+  copy.groups.clear();
+  return copy;
 }
 
 Value* add_weight(Program& program, Node* before, const std::string& path, const at::Tensor& tensor,
@@ -54,9 +80,8 @@ Value* add_weight(Program& program, Node* before, const std::string& path, const
     const torch::jit::WithInsertPoint guard(before);
     return before->owningGraph()->insertConstant(tensor.detach());
   }
-  std::string key = path;
-  for (int copy = 1; program.weights.count(key) > 0; ++copy) key = fmt::format("{}#{}", path, copy);
-  Weight weight{tensor, path, /*is_parameter=*/true, /*is_buffer=*/false, /*is_new=*/true};
+  const std::string key = free_key(program, path);
+  Weight weight{tensor, path, /*is_parameter=*/true, /*is_buffer=*/false, /*is_new=*/true, /*packed=*/{}};
   if (like != nullptr) {
     weight.is_parameter = like->is_parameter;
     weight.is_buffer = like->is_buffer;

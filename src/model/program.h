@@ -19,13 +19,14 @@ using torch::jit::Graph;
 using torch::jit::Node;
 using torch::jit::Value;
 
-/// A tensor that the graphs read and never write.
+/// A tensor that the graphs read and never write, or the packed weights of a quantized operator.
 struct Weight {
   at::Tensor tensor;
   std::string path;  ///< in the module tree, e.g. "layer1.0.conv1.weight"; for a new one: the path that it would like
   bool is_parameter = false;  ///< else a buffer or a plain attribute
   bool is_buffer = false;
   bool is_new = false;  ///< made by a rewrite: yields the path to an original that is still read
+  c10::IValue packed;   ///< not None: an object of torch.classes.quantized.*PackedParamsBase, and `tensor` is undefined
 };
 
 /// A method of the root module as one flat graph: no calls, its first input is self.
@@ -67,6 +68,12 @@ bool is_none(const Value* value);
 /// constant; `like`: the weight whose kind (parameter or buffer, requires_grad) it takes.
 Value* add_weight(Program& program, Node* before, const std::string& path, const at::Tensor& tensor,
                   const Weight* like);
+
+/// Adds packed weights and their constant in front of `before`.
+Value* add_packed(Program& program, Node* before, const std::string& path, const c10::IValue& packed);
+
+/// The same network with graphs of its own; tensors are shared. Groups are left out.
+Program copy_of(const Program& program);
 
 /// A constant for the weight `key` in front of `before`. A weight may have any number of constants.
 Value* insert_weight(Program& program, Node* before, const std::string& key);

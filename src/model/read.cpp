@@ -89,7 +89,7 @@ void resolve_weights(Program& program, FlatGraph& flat, const std::set<std::stri
     if (!value.isTensor() || written.count(path) > 0 || is_opaque(owner.module)) continue;
     const std::size_t slot = owner.module.type()->getAttributeSlot(name);
     program.weights.emplace(path, Weight{value.toTensor(), path, owner.module.type()->is_parameter(slot),
-                                         owner.module.type()->is_buffer(slot), /*is_new=*/false});
+                                         owner.module.type()->is_buffer(slot), /*is_new=*/false, /*packed=*/{}});
     Value* weight = insert_weight(program, node, path);
     node->output()->replaceAllUsesWith(weight);
     name_users(weight, owner.path);

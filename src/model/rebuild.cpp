@@ -80,6 +80,7 @@ class Builder {
 
   Slot weight_slot(const std::string& name, const std::string& key) const {
     const Weight& weight = program_.weights.at(key);
+    if (!weight.packed.isNone()) return {name, weight.packed.type(), weight.packed};
     return {name, c10::TensorType::get(), weight.tensor, weight.is_parameter, weight.is_buffer};
   }
 

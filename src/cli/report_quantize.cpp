@@ -1,0 +1,91 @@
+#include "cli/report_quantize.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/report_ledger.h"
+
+namespace fusekit::cli {
+namespace {
+
+/// JSON has no infinity.
+nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(); }
+
+std::size_t int8_layers(const QuantizeReport& report) {
+  return static_cast<std::size_t>(
+      std::count_if(report.layers.begin(), report.layers.end(), [](const LayerCost& layer) { return layer.int8; }));
+}
+
+std::string row(const LayerCost& layer) {
+  if (!layer.int8) return fmt::format("  {:>8}  {:>9}  {:>9}  {:<40} float: {}", "", "", "", layer.path, layer.reason);
+  return fmt::format("  {:>8.1f}  {:>8.2f}%  {:>8.1f}M  {:<40} {}", layer.sqnr_db, 100 * layer.saturated,
+                     layer.macs / 1e6, layer.path, layer.operation);
+}
+
+}  // namespace
+
+std::string quantize_summary(const QuantizeReport& report) {
+  std::string text = fmt::format(
+      "int8: {} of {} convolutions and linears ({:.1f} % of the multiply-adds), {} operators in all; qconfig {}, {} "
+      "observers, {} rounding, {} {}samples",
+      int8_layers(report), report.layers.size(), 100 * report.int8_macs, report.int8_operators, report.qconfig,
+      report.observer, report.rounding, report.samples, report.random ? "random " : "");
+  const OutputError& whole = report.whole;
+  text += fmt::format(
+      "\nagainst float: SQNR {:.1f} dB (worst sample {:.1f}), cosine {:.5f}, largest error {:.2g} of the "
+      "largest output",
+      whole.sqnr_db, report.worst_sqnr_db, whole.cosine, whole.max_rel);
+  if (whole.top1) text += fmt::format(", same top-1 {:.1f} %", 100 * *whole.top1);
+  if (!report.fallbacks.empty())
+    text += fmt::format("\nback to float to hold the bound: {}", fmt::join(report.fallbacks, ", "));
+  return text;
+}
+
+std::string quantize_explanation(const QuantizeReport& report) {
+  std::string text = "   SQNR dB  saturated       MACs  layer";
+  for (const LayerCost& layer : report.layers) text += "\n" + row(layer);
+  for (const FloatOperator& one : report.floats)
+    text += fmt::format("\nfloat: {} in {}: {}", one.operation, one.path.empty() ? "the root module" : one.path,
+                        one.reason);
+  return text;
+}
+
+nlohmann::json quantize_json(const QuantizeReport& report) {
+  nlohmann::json json = {{"qconfig", report.qconfig},
+                         {"observer", report.observer},
+                         {"rounding", report.rounding},
+                         {"samples", report.samples},
+                         {"random_calibration", report.random},
+                         {"int8_operators", report.int8_operators},
+                         {"int8_share_of_macs", report.int8_macs},
+                         {"fallbacks", report.fallbacks},
+                         {"bound_holds", report.bound_holds},
+                         {"warnings", report.warnings}};
+  json["error"] = {{"sqnr_db", number(report.whole.sqnr_db)},
+                   {"worst_sqnr_db", number(report.worst_sqnr_db)},
+                   {"max_abs", number(report.whole.max_abs)},
+                   {"max_rel", number(report.whole.max_rel)},
+                   {"cosine", number(report.whole.cosine)},
+                   {"top1", report.whole.top1 ? nlohmann::json(*report.whole.top1) : nlohmann::json()}};
+  json["layers"] = nlohmann::json::array();
+  for (const LayerCost& layer : report.layers)
+    json["layers"].push_back({{"path", layer.path},
+                              {"operation", layer.operation},
+                              {"int8", layer.int8},
+                              {"reason", layer.reason},
+                              {"sqnr_db", number(layer.sqnr_db)},
+                              {"alone_db", number(layer.alone_db)},
+                              {"saturated", layer.saturated},
+                              {"macs", layer.macs}});
+  json["floats"] = nlohmann::json::array();
+  for (const FloatOperator& one : report.floats)
+    json["floats"].push_back({{"path", one.path}, {"operation", one.operation}, {"reason", one.reason}});
+  json["fused"] = ledger_json(report.fused);
+  return json;
+}
+
+}  // namespace fusekit::cli

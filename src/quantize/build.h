@@ -1,0 +1,37 @@
+#pragma once
+
+#include "quantize/emitter.h"
+#include "quantize/network.h"
+#include "quantize/plan.h"
+
+namespace fusekit::quantize {
+
+/// A float network that is ready to be quantized: fused, functional, observed.
+struct Observed {
+  const model::Program* program = nullptr;
+  const Numbering* numbers = nullptr;  ///< of its forward
+  Facts facts;
+};
+
+/// One step of a built network, by numbers that hold for every copy of the float network.
+struct BuiltStep {
+  const Conversion* how = nullptr;
+  std::string scope;           ///< module path of the operator
+  int input = -1;              ///< number of the first input
+  int output = -1;             ///< number of the output
+  const Node* node = nullptr;  ///< in the float network
+};
+
+struct Built {
+  model::Program program;  ///< int8
+  std::vector<BuiltStep> steps;
+  std::vector<Watch> watches;      ///< the steps' int8 outputs by the output's number
+  std::vector<Declined> declined;  ///< nodes of the float network
+};
+
+/// The int8 network in which everything is int8 that can be and that `keep_float` (asked with nodes of the float
+/// network) lets be.
+Built build(const Observed& observed, const std::function<WhyNot(const Node*)>& keep_float,
+            const WeightQuantizer& quantizer);
+
+}  // namespace fusekit::quantize

@@ -1,0 +1,54 @@
+// batch_norm (+ ReLU) that no convolution could take -> quantized::batch_norm[_relu], its scale a number: the recipe's
+// bn+relu, which torch.ao scripts with a tensor of shape [1] that throws at the first run.
+#include "quantize/operators/all.h"
+#include "rewrite/operators.h"
+
+namespace fusekit::quantize {
+namespace {
+
+bool is_batch_norm(const Node* node) { return rewrite::is_batch_norm(const_cast<Node*>(node)); }
+
+WhyNot why_not(Node* node, const model::Program& program) {
+  const auto norm = *rewrite::as_batch_norm(node);
+  if (!norm.training || *norm.training) return "it uses the statistics of the batch";
+  if (!norm.eps) return "its eps is computed at run time";
+  for (const Value* value : {norm.mean, norm.var}) {
+    const auto tensor = model::constant_tensor(program, value);
+    if (!tensor || tensor->scalar_type() != at::kFloat) return "its statistics are not constant float32 tensors";
+  }
+  for (const Value* value : {norm.gamma, norm.beta}) {
+    // The int8 kernels read both without asking whether they are there.
+    const auto tensor = model::constant_tensor(program, value);
+    if (!tensor || tensor->scalar_type() != at::kFloat) return "its weight and bias are not constant float32 tensors";
+  }
+  return std::nullopt;
+}
+
+std::vector<Value*> inputs(Node* node) { return {rewrite::as_batch_norm(node)->input}; }
+
+std::vector<std::int64_t> ranks(Node*, const model::Program&) { return {2, 3, 4, 5}; }
+
+Value* emit(const Step& step, Emitter& emitter) {
+  const auto norm = *rewrite::as_batch_norm(step.front());
+  const bool relu = step.clamp && step.clamp->low == 0;
+  return emitter.insert(
+      step, relu ? "quantized::batch_norm_relu" : "quantized::batch_norm",
+      with_qparams({emitter.int8(step.inputs[0]), norm.gamma, norm.beta, norm.mean, norm.var, *norm.eps},
+                   emitter.output_qparams(step)));
+}
+
+}  // namespace
+
+Conversion batch_norm() {
+  return {.name = "BatchNorm",
+          .summary = "batch_norm that was not folded, with the ReLU or clamp behind it",
+          .matches = is_batch_norm,
+          .why_not = why_not,
+          .inputs = inputs,
+          .emit = emit,
+          .appetite = Appetite::any_input,
+          .absorbs_clamp = true,
+          .ranks = ranks};
+}
+
+}  // namespace fusekit::quantize

@@ -1,0 +1,83 @@
+// conv1d/2d/3d (+ ReLU or a clamp) -> quantized::conv{1,2,3}d[_relu]; conv_transpose likewise. Weights are per channel
+// along the output channels; a transposed convolution's int8 operator takes them per tensor only.
+#include "quantize/operators/all.h"
+#include "rewrite/operators.h"
+
+namespace fusekit::quantize {
+namespace {
+
+bool is_any_convolution(const Node* node) {
+  return is_operator(
+      node, {"aten::conv1d", "aten::conv2d", "aten::conv3d", "aten::_convolution", "aten::convolution",
+             "aten::_convolution_mode", "aten::conv_transpose1d", "aten::conv_transpose2d", "aten::conv_transpose3d"});
+}
+
+bool is_plain(const Node* node) {
+  return is_any_convolution(node) && !rewrite::is_transposed_convolution(const_cast<Node*>(node));
+}
+
+bool is_transposed(const Node* node) { return rewrite::is_transposed_convolution(const_cast<Node*>(node)); }
+
+ConvolutionSettings settings_of(Node* node, const model::Program& program) {
+  std::string why;
+  return *convolution_settings(node, program, why);
+}
+
+WhyNot why_not(Node* node, const model::Program& program) {
+  std::string why;
+  return convolution_settings(node, program, why) ? std::nullopt : WhyNot(why);
+}
+
+std::vector<Value*> inputs(Node* node) { return {node->namedInput("input")}; }
+
+std::vector<std::int64_t> ranks(Node* node, const model::Program& program) {
+  return {static_cast<std::int64_t>(settings_of(node, program).spatial) + 2};
+}
+
+std::vector<c10::IValue> prepack_settings(const ConvolutionSettings& settings) {
+  std::vector<c10::IValue> values{settings.stride, settings.padding};
+  if (settings.transposed) values.emplace_back(settings.output_padding);
+  values.emplace_back(settings.dilation);
+  values.emplace_back(settings.groups);
+  return values;
+}
+
+bool ends_in_relu(const Step& step) { return step.clamp && step.clamp->low == 0; }
+
+Value* emit(const Step& step, Emitter& emitter) {
+  const ConvolutionSettings settings = settings_of(step.front(), emitter.program());
+  const std::string name =
+      fmt::format("quantized::conv{}{}d", settings.transposed ? "_transpose" : "", settings.spatial);
+  const auto axis = settings.transposed ? std::nullopt : std::optional<std::int64_t>(0);
+  Value* packed = emitter.packed_weights(step, settings.weight, settings.bias, axis, (name + "_prepack").c_str(),
+                                         prepack_settings(settings));
+  const bool relu = ends_in_relu(step) && !settings.transposed;  // transposed: levels end at zero, which is the same
+  return emitter.insert(step, (name + (relu ? "_relu" : "")).c_str(),
+                        with_qparams({emitter.int8(step.inputs[0]), packed}, emitter.output_qparams(step)));
+}
+
+}  // namespace
+
+Conversion convolution() {
+  return {.name = "convolution",
+          .summary = "conv1d/2d/3d, with the ReLU or clamp behind it",
+          .matches = is_plain,
+          .why_not = why_not,
+          .inputs = inputs,
+          .emit = emit,
+          .absorbs_clamp = true,
+          .ranks = ranks};
+}
+
+Conversion transposed_convolution() {
+  return {.name = "transposed convolution",
+          .summary = "conv_transpose1d/2d/3d, with the ReLU or clamp behind it",
+          .matches = is_transposed,
+          .why_not = why_not,
+          .inputs = inputs,
+          .emit = emit,
+          .absorbs_clamp = true,
+          .ranks = ranks};
+}
+
+}  // namespace fusekit::quantize

@@ -1,0 +1,125 @@
+#include "quantize/score.h"
+
+#include <cmath>
+#include <limits>
+
+#include "fusekit/error.h"
+#include "verify/compare.h"
+#include "verify/metrics.h"
+
+namespace fusekit::quantize {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+double decibels(double signal, double noise) {
+  if (noise == 0) return kInfinity;
+  return signal == 0 ? -kInfinity : 10 * std::log10(signal / noise);
+}
+
+double energy(const at::Tensor& tensor) { return tensor.to(at::kDouble).square().sum().item<double>(); }
+
+/// Energies over all floating-point tensors of two outputs of one structure.
+struct Energies {
+  double signal = 0;
+  double noise = 0;
+  double dot = 0;
+  double other = 0;
+
+  void add(const c10::IValue& a, const c10::IValue& b) {
+    std::vector<at::Tensor> as;
+    std::vector<at::Tensor> bs;
+    a.visit([&](const c10::IValue& value) { return collect(value, as); });
+    b.visit([&](const c10::IValue& value) { return collect(value, bs); });
+    for (std::size_t i = 0; i < std::min(as.size(), bs.size()); ++i) {
+      if (as[i].sizes() != bs[i].sizes()) continue;
+      const at::Tensor x = as[i].to(at::kDouble);
+      const at::Tensor y = bs[i].to(at::kDouble);
+      signal += energy(x);
+      other += energy(y);
+      noise += energy(x - y);
+      dot += (x * y).sum().item<double>();
+    }
+  }
+
+ private:
+  static bool collect(const c10::IValue& value, std::vector<at::Tensor>& tensors) {
+    if (value.isTensor() && value.toTensor().is_floating_point()) tensors.push_back(value.toTensor());
+    return false;
+  }
+};
+
+}  // namespace
+
+double LayerError::sqnr_db() const { return decibels(signal, noise); }
+
+Judge::Judge(const Observed& observed, std::vector<Sample> samples)
+    : observed_(observed), samples_(std::move(samples)) {
+  Network network(model::copy_of(*observed.program));
+  for (const Sample& sample : samples_) outputs_.push_back(network.run(sample.inputs).deepcopy());
+}
+
+Score Judge::score(const Built& built, std::size_t limit) const {
+  Network network(model::copy_of(built.program));
+  const std::size_t count = limit == 0 ? samples_.size() : std::min(limit, samples_.size());
+  Score score;
+  score.worst_sqnr_db = kInfinity;
+  Energies all;
+  double top1 = 0;
+  bool has_top1 = true;
+  for (std::size_t k = 0; k < count; ++k) {
+    const c10::IValue output = network.run(samples_[k].inputs);
+    const gate::Comparison comparison = gate::compare(outputs_[k], output);
+    if (!comparison.failure.empty())
+      throw Error(ErrorKind::model, fmt::format("{}: the int8 network can't stand for the float one: {}",
+                                                samples_[k].name, comparison.failure));
+    score.whole = k == 0 ? comparison.error : gate::worse(score.whole, comparison.error);
+    score.worst_sqnr_db = std::min(score.worst_sqnr_db, comparison.error.sqnr_db);
+    has_top1 = has_top1 && comparison.error.top1.has_value();
+    top1 += comparison.error.top1.value_or(0);
+    all.add(outputs_[k], output);
+  }
+  score.whole.sqnr_db = decibels(all.signal, all.noise);
+  score.whole.cosine = all.dot / std::sqrt(all.signal * all.other);
+  if (has_top1) score.whole.top1 = top1 / static_cast<double>(count);
+  return score;
+}
+
+Score Judge::score_layers(Built built) const {
+  Score score = this->score(built);
+  model::Program floats = model::copy_of(*observed_.program);
+  const Numbering numbers(*floats.methods.front().graph);
+  std::vector<Watch> watches;
+  for (const Watch& watch : built.watches) watches.push_back({watch.number, numbers.value(watch.number)});
+  Network before(std::move(floats), watches);
+  Network after(std::move(built.program), built.watches);
+  for (const Sample& sample : samples_) {
+    std::map<int, at::Tensor> truth;
+    before.run(sample.inputs, [&](int number, const at::Tensor& tensor) { truth[number] = tensor; });
+    after.run(sample.inputs, [&](int number, const at::Tensor& tensor) {
+      const auto found = truth.find(number);
+      if (found == truth.end() || found->second.sizes() != tensor.sizes()) return;
+      LayerError& error = score.layers[number];
+      const QParams qparams = observed_.facts.at(number).qparams;
+      const double low = qparams.scale * (kUnsigned8.low - static_cast<double>(qparams.zero_point) - 0.5);
+      const double high = qparams.scale * (kUnsigned8.high - static_cast<double>(qparams.zero_point) + 0.5);
+      error.signal += energy(found->second);
+      error.noise += energy(found->second - tensor);
+      error.outside += found->second.lt(low).logical_or_(found->second.gt(high)).sum().item<double>();
+      error.count += static_cast<double>(tensor.numel());
+    });
+  }
+  return score;
+}
+
+std::vector<Sample> spread_samples(const CalibrationOptions& options, const std::vector<std::string>& arguments,
+                                   std::size_t limit) {
+  CalibrationOptions few = options;
+  few.limit = few.limit == 0 ? limit : std::min(few.limit, limit);
+  Samples samples(few, arguments);
+  std::vector<Sample> list;
+  while (auto sample = samples.next()) list.push_back(std::move(*sample));
+  return list;
+}
+
+}  // namespace fusekit::quantize

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "fusekit/quantize.h"
+#include "quantize/build.h"
+#include "quantize/samples.h"
+
+namespace fusekit::quantize {
+
+/// Energies of one layer's output and of its error, over all samples.
+struct LayerError {
+  double signal = 0;
+  double noise = 0;
+  double outside = 0;  ///< values outside of the levels' range
+  double count = 0;
+
+  [[nodiscard]] double sqnr_db() const;
+};
+
+/// How far an int8 network is from the float one.
+struct Score {
+  OutputError whole;     ///< sqnr_db and cosine over all samples, max_abs and max_rel the worst, top1 the mean
+  double worst_sqnr_db;  ///< of one sample
+  std::map<int, LayerError> layers;  ///< by the number of the layer's output
+};
+
+/// Compares int8 networks with one float network on the same samples, whose outputs are kept.
+class Judge {
+ public:
+  /// Runs the float network. `samples`: few enough that they and their outputs fit into memory.
+  Judge(const Observed& observed, std::vector<Sample> samples);
+
+  /// Runs the int8 network on the first `limit` samples (0: all).
+  [[nodiscard]] Score score(const Built& built, std::size_t limit = 0) const;
+  /// The same, with the error of each step's output.
+  [[nodiscard]] Score score_layers(Built built) const;
+
+ private:
+  const Observed& observed_;
+  std::vector<Sample> samples_;
+  std::vector<c10::IValue> outputs_;
+};
+
+/// The first samples, spread evenly, at most `limit`.
+std::vector<Sample> spread_samples(const CalibrationOptions& options, const std::vector<std::string>& arguments,
+                                   std::size_t limit);
+
+}  // namespace fusekit::quantize

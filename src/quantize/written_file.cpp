@@ -1,0 +1,57 @@
+#include <cmath>
+
+#include "fusekit/quantize.h"
+#include "model/explain.h"
+#include "model/load.h"
+#include "model/quiet.h"
+#include "quantize/samples.h"
+#include "quantize/score.h"
+#include "verify/compare.h"
+
+namespace fusekit {
+namespace {
+
+constexpr std::size_t kSamples = 3;
+constexpr int kRuns = 3;        // the executor specializes in the second
+constexpr double kSlackDb = 6;  // below the worst sample: rounding may fall otherwise in another run
+
+std::vector<std::string> argument_names(const torch::jit::Module& module) {
+  std::vector<std::string> names;
+  for (const c10::Argument& argument : module.get_method("forward").function().getSchema().arguments())
+    names.push_back(argument.name());
+  names.erase(names.begin());  // self
+  return names;
+}
+
+}  // namespace
+
+std::string quantized_file_problem(const std::filesystem::path& float_file, const std::filesystem::path& int8_file,
+                                   const QuantizeOptions& options, const QuantizeReport& report) {
+  const torch::NoGradGuard no_grad;
+  const model::Quiet quiet;
+  torch::jit::Module floats = model::load(float_file).module;
+  torch::jit::Module int8 = model::load(int8_file).module;
+  for (const quantize::Sample& sample :
+       quantize::spread_samples(options.calibration, argument_names(floats), kSamples)) {
+    for (int run = 0; run < kRuns; ++run) {
+      std::vector<c10::IValue> a;
+      std::vector<c10::IValue> b;
+      for (const c10::IValue& input : sample.inputs) {
+        a.push_back(input.deepcopy());
+        b.push_back(input.deepcopy());
+      }
+      try {
+        const gate::Comparison comparison = gate::compare(floats.forward(a), int8.forward(b));
+        if (!comparison.failure.empty()) return fmt::format("{}: {}", sample.name, comparison.failure);
+        if (comparison.error.sqnr_db < report.worst_sqnr_db - kSlackDb)
+          return fmt::format("{}: the reloaded file's SQNR is {:.1f} dB, and no sample was below {:.1f} dB in memory",
+                             sample.name, comparison.error.sqnr_db, report.worst_sqnr_db);
+      } catch (...) {
+        return fmt::format("{}: the reloaded file fails: {}", sample.name, model::explain_current_exception());
+      }
+    }
+  }
+  return "";
+}
+
+}  // namespace fusekit

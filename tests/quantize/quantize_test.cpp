@@ -1,0 +1,177 @@
+// Whole networks to int8: what becomes int8, how near it stays, what is refused, and that the file runs everywhere.
+#include "fusekit/quantize.h"
+
+#include <gtest/gtest.h>
+#include <torch/script.h>
+
+#include "fusekit/error.h"
+#include "fusekit/runtime.h"
+#include "fusekit/write.h"
+#include "support/module.h"
+#include "support/temporary_folder.h"
+
+namespace fusekit {
+namespace {
+
+using Tensors = std::map<std::string, at::Tensor>;
+
+const char* const kResidual =
+    "def forward(self, x):\n"
+    "    a = torch.relu(torch.conv2d(x, self.c1.weight, self.c1.bias, [1, 1], [1, 1], [1, 1], 1))\n"
+    "    b = torch.conv2d(a, self.c2.weight, self.c2.bias, [1, 1], [1, 1], [1, 1], 4)\n"
+    "    c = torch.relu(a + b)\n"
+    "    d = torch.flatten(torch.adaptive_avg_pool2d(torch.cat([c, a], 1), [2, 2]), 1)\n"
+    "    return torch.linear(d, self.fc.weight, self.fc.bias)\n";
+
+Tensors residual_weights() {
+  at::manual_seed(1);
+  return {{"c1.weight", at::randn({8, 3, 3, 3}) / 5}, {"c1.bias", at::randn({8})},
+          {"c2.weight", at::randn({8, 2, 3, 3}) / 4}, {"c2.bias", at::randn({8})},
+          {"fc.weight", at::randn({5, 64}) / 8},      {"fc.bias", at::randn({5})}};
+}
+
+/// A network from source, quantized on random samples of one shape and written.
+class Quantized {
+ public:
+  Quantized(const Tensors& tensors, const std::string& source, std::vector<std::int64_t> shape,
+            QuantizeOptions options = {}) {
+    test::save_module(test::make_module("Net", tensors, source), folder_ / "float.pt");
+    options.calibration.random = 6;
+    options.calibration.inputs.dims = {std::move(shape)};
+    options.calibration.inputs.types = {"float"};
+    Program program = read(folder_ / "float.pt");
+    report = to_int8(program, options);
+    write(std::move(program), folder_ / "int8.pt");
+    original = torch::jit::load(folder_ / "float.pt");
+    module = torch::jit::load(folder_ / "int8.pt");
+    options_ = options;
+  }
+
+  [[nodiscard]] std::string graph() { return module.get_method("forward").graph()->toString(false); }
+  [[nodiscard]] std::string problem() const {
+    return quantized_file_problem(folder_ / "float.pt", folder_ / "int8.pt", options_, report);
+  }
+
+  /// SQNR in dB on an input that calibration has not seen, the worst of three runs.
+  double sqnr(at::IntArrayRef shape) {
+    const torch::NoGradGuard no_grad;
+    at::manual_seed(77);
+    const at::Tensor x = at::randn(shape);
+    const at::Tensor truth = original.forward({x}).toTensor();
+    double worst = INFINITY;
+    for (int run = 0; run < 3; ++run) {
+      const at::Tensor got = torch::jit::load(folder_ / "int8.pt").forward({x}).toTensor();
+      worst = std::min(worst, 10 * std::log10((truth.square().sum() / (truth - got).square().sum()).item<double>()));
+    }
+    return worst;
+  }
+
+  QuantizeReport report;
+  torch::jit::Module original;
+  torch::jit::Module module;
+
+ private:
+  test::TemporaryFolder folder_;
+  QuantizeOptions options_;
+};
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(Quantize, AResidualNetworkIsInt8FromEndToEnd) {
+  Quantized net(residual_weights(), kResidual, {2, 3, 12, 12});
+  EXPECT_EQ(net.report.layers.size(), 3U);
+  EXPECT_DOUBLE_EQ(net.report.int8_macs, 1);
+  const std::string graph = net.graph();
+  for (const char* name : {"quantized::conv2d_relu", "quantized::conv2d(", "quantized::add_relu", "quantized::cat",
+                           "quantized::linear", "aten::adaptive_avg_pool2d"})
+    EXPECT_TRUE(has(graph, name)) << name << "\n" << graph;
+  EXPECT_FALSE(has(graph, "aten::relu")) << graph;
+  EXPECT_EQ(graph.find("aten::quantize_per_tensor"), graph.rfind("aten::quantize_per_tensor"));
+  EXPECT_GT(net.sqnr({2, 3, 12, 12}), 25);
+  EXPECT_EQ(net.problem(), "");
+}
+
+TEST(Quantize, TheFileRunsUnderEveryEngine) {
+  Quantized net(residual_weights(), kResidual, {1, 3, 12, 12}, {.qconfig = "qnnpack"});
+  const at::QEngine before = at::globalContext().qEngine();
+  for (const std::string& engine : quantized_engines()) {
+    apply({.threads = 0, .engine = engine});
+    EXPECT_GT(net.sqnr({1, 3, 12, 12}), 20) << engine;
+  }
+  at::globalContext().setQEngine(before);
+}
+
+TEST(Quantize, PackedWeightsLiveWhereTheWeightsLived) {
+  Quantized net(residual_weights(), kResidual, {1, 3, 12, 12});
+  EXPECT_TRUE(net.module.attr("c1").toModule().hasattr("_packed_params"));
+  EXPECT_FALSE(net.module.attr("c1").toModule().hasattr("weight"));
+}
+
+TEST(Quantize, AClampIsTheEndOfTheLevels) {
+  Tensors weights = residual_weights();
+  for (const char* unused : {"c2.weight", "c2.bias", "fc.weight", "fc.bias"}) weights.erase(unused);
+  const std::string plain =
+      "def forward(self, x):\n    return torch.clamp(torch.conv2d(x, self.c1.weight, self.c1.bias), 0.0, 0.5)\n";
+  Quantized net(weights, plain, {1, 3, 9, 9});
+  EXPECT_TRUE(has(net.graph(), "quantized::conv2d_relu")) << net.graph();
+  EXPECT_FALSE(has(net.graph(), "aten::clamp"));
+  const torch::NoGradGuard no_grad;
+  EXPECT_LE(net.module.forward({at::randn({1, 3, 9, 9}) * 10}).toTensor().max().item<double>(), 0.5 + 1e-3);
+}
+
+TEST(Quantize, WhatIsSkippedStaysFloat) {
+  Quantized net(residual_weights(), kResidual, {1, 3, 12, 12}, {.skip = {"c2"}});
+  EXPECT_TRUE(has(net.graph(), "aten::conv2d"));
+  EXPECT_LT(net.report.int8_macs, 1);
+  EXPECT_GT(net.sqnr({1, 3, 12, 12}), 25);
+}
+
+TEST(Quantize, LayersGoBackToFloatUntilTheBoundHolds) {
+  const double free = Quantized(residual_weights(), kResidual, {1, 3, 12, 12}).report.whole.sqnr_db;
+  Quantized net(residual_weights(), kResidual, {1, 3, 12, 12}, {.min_sqnr_db = free + 2});
+  EXPECT_TRUE(net.report.bound_holds);
+  EXPECT_GE(net.report.whole.sqnr_db, free + 2);
+  EXPECT_FALSE(net.report.fallbacks.empty());
+  EXPECT_LT(net.report.fallbacks.size(), 3U);
+}
+
+TEST(Quantize, RefusesWhatIsWrong) {
+  EXPECT_THROW(Quantized(residual_weights(), kResidual, {1, 3, 12, 12}, {.qconfig = "nonsense"}), Error);
+  EXPECT_THROW(Quantized(residual_weights(), kResidual, {1, 3, 12, 12}, {.observer = "nonsense"}), Error);
+  EXPECT_THROW(Quantized(residual_weights(), kResidual, {1, 3, 12, 12}, {.skip = {"nowhere"}}), Error);
+  EXPECT_THROW(Quantized(residual_weights(), kResidual, {1, 4, 12, 12}), Error);
+  EXPECT_THROW(Quantized({}, "def forward(self, x):\n    return x + 1\n", {1, 3}), Error);
+}
+
+TEST(Quantize, ANaNIsNamedWithItsLayer) {
+  Tensors weights = residual_weights();
+  weights["c2.bias"][0] = NAN;
+  try {
+    Quantized(weights, kResidual, {1, 3, 12, 12});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_TRUE(has(error.message(), "NaN")) << error.message();
+    EXPECT_TRUE(has(error.message(), "c2")) << error.message();
+    EXPECT_TRUE(has(error.message(), "random[0]")) << error.message();
+  }
+}
+
+TEST(Quantize, SplitsAndShufflesPassTheirScaleOn) {
+  const std::string source =
+      "def forward(self, x):\n"
+      "    a = torch.relu(torch.conv2d(x, self.c1.weight, self.c1.bias))\n"
+      "    b, c = torch.chunk(a, 2, 1)\n"
+      "    d = torch.cat([c, torch.max_pool2d(b, [3, 3], [1, 1], [1, 1])], 1)\n"
+      "    e = d.view(1, 2, 4, 7, 7).transpose(1, 2).reshape(1, 8, 7, 7)\n"
+      "    return torch.conv2d(e, self.c2.weight, self.c2.bias, [1, 1], [0, 0], [1, 1], 4)\n";
+  Tensors weights = residual_weights();
+  weights.erase("fc.weight");
+  weights.erase("fc.bias");
+  Quantized net(weights, source, {1, 3, 9, 9});
+  EXPECT_EQ(net.graph().find("aten::quantize_per_tensor"), net.graph().rfind("aten::quantize_per_tensor"))
+      << net.graph();
+  EXPECT_GT(net.sqnr({1, 3, 9, 9}), 25);
+}
+
+}  // namespace
+}  // namespace fusekit
