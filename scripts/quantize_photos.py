@@ -36,7 +36,6 @@ FUSEKIT = [
     "qnnpack:--qconfig qnnpack",
     "x86:--qconfig x86",
     "fbgemm:--qconfig fbgemm",
-    "learned rounding:--rounding learned",
     "at least 25 dB:--min-sqnr 25",
 ]
 

@@ -22,9 +22,6 @@ struct QuantizeOptions {
   /// How activations are observed: "min-max", "moving-average", "histogram", "percentile", "entropy",
   /// "squared-error". Empty: as the qconfig has it.
   std::string observer{};
-  /// How weights are rounded: "nearest", or "learned": rounding and biases are chosen so that each layer's output, and
-  /// not each weight, is off by the least on the calibration data. Empty: nearest with PyTorch's qconfigs, else learned.
-  std::string rounding{};
   /// Module paths that stay float, with everything below them.
   std::vector<std::string> skip{};
   /// Largest allowed error, relative to the largest output: layers go back to float, worst first, until it holds.
