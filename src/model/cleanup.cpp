@@ -1,8 +1,5 @@
 #include "model/cleanup.h"
 
-#include <torch/csrc/jit/passes/constant_propagation.h>
-#include <torch/csrc/jit/passes/lower_tuples.h>
-
 #include <algorithm>
 #include <unordered_set>
 
@@ -36,11 +33,38 @@ bool is_read(const Node* node) {
                      [](const torch::jit::Value* output) { return output->hasUses(); });
 }
 
+void remove_from(Block* block);
+
+/// Results of a branch that nothing reads: what computes them may go, too.
+void remove_unread_results_of_branch(Node* node) {
+  for (std::size_t i = node->outputs().size(); i-- > 0;) {
+    if (node->outputs()[i]->hasUses()) continue;
+    node->eraseOutput(i);
+    for (Block* branch : node->blocks()) branch->eraseOutput(i);
+  }
+}
+
+/// Carried values of a loop that neither its body nor anything after it reads. Were there any?
+bool remove_unread_results_of_loop(Node* node) {
+  const std::size_t before = node->outputs().size();
+  Block* body = node->blocks().at(0);
+  for (std::size_t i = node->outputs().size(); i-- > 0;) {
+    if (node->outputs()[i]->hasUses() || body->inputs()[i + 1]->hasUses()) continue;
+    node->eraseOutput(i);
+    body->eraseOutput(i + 1);
+    body->eraseInput(i + 1);
+    node->removeInput(i + 2);
+  }
+  return node->outputs().size() < before;
+}
+
 void remove_from(Block* block) {
   for (auto it = block->nodes().rbegin(); it != block->nodes().rend();) {
     Node* node = *it;
     ++it;
+    if (node->kind() == c10::prim::If) remove_unread_results_of_branch(node);
     for (Block* inner : node->blocks()) remove_from(inner);
+    if (node->kind() == c10::prim::Loop && remove_unread_results_of_loop(node)) remove_from(node->blocks().at(0));
     if (!is_read(node) && !has_effect(node)) node->destroy();
   }
 }
@@ -53,11 +77,6 @@ bool has_effect(const Node* node) {
   if (const auto* schema = node->maybeSchema())
     return schema->is_mutable() || node->hasSideEffects() || node->isNondeterministic();
   return pure_without_schema().count(node->kind()) == 0;
-}
-
-void propagate_constants(std::shared_ptr<torch::jit::Graph>& graph) {
-  torch::jit::LowerSimpleTuples(graph);
-  torch::jit::ConstantPropagationImmutableTypes(graph);
 }
 
 void remove_dead_code(torch::jit::Graph& graph) { remove_from(graph.block()); }

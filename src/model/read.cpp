@@ -66,7 +66,7 @@ void resolve_settings(FlatGraph& flat, const std::set<std::string>& assigned) {
     node->output()->replaceAllUsesWith(flat.graph->insertConstant(value));
     node->destroy();
   }
-  propagate_constants(flat.graph);
+  propagate_constants(*flat.graph);
   remove_dead_code(*flat.graph);
   forget_removed_modules(flat);
 }
@@ -95,7 +95,7 @@ void resolve_weights(Program& program, FlatGraph& flat, const std::set<std::stri
     name_users(weight, owner.path);
     node->destroy();
   }
-  propagate_constants(flat.graph);
+  propagate_constants(*flat.graph);
   remove_dead_code(*flat.graph);
 }
 

@@ -4,6 +4,7 @@
 
 #include "model/flatten.h"
 #include "model/tree_plan.h"
+#include "model/value_names.h"
 
 namespace fusekit::model {
 namespace {
@@ -25,14 +26,6 @@ std::vector<std::string> plain_atoms(const c10::QualifiedName& name) {
   for (const std::string& atom : name.atoms())
     if (!atom.starts_with(kMangle)) atoms.push_back(atom);
   return atoms;
-}
-
-/// A module path as one identifier: "layer2.0" -> "layer2_0".
-std::string identifier(const std::string& path) {
-  std::string text = path.empty() || std::isdigit(static_cast<unsigned char>(path[0])) ? "m" + path : path;
-  for (char& letter : text)
-    if (!std::isalnum(static_cast<unsigned char>(letter))) letter = '_';
-  return text;
 }
 
 class Builder {
@@ -133,6 +126,7 @@ class Builder {
     std::shared_ptr<Graph> graph = method.graph->copy();
     graph->inputs().at(0)->setType(root.type());
     attach(*graph);
+    name_values(*graph);
     graph->lint();
     const c10::QualifiedName name(*root.type()->name(), method.name);
     torch::jit::Function* function = unit_->create_function(name, std::move(graph));

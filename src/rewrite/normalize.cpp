@@ -47,7 +47,7 @@ void answer_rank_questions(torch::jit::Graph& graph) {
 void normalize(std::shared_ptr<torch::jit::Graph>& graph) {
   drop_inactive_dropout(*graph);
   answer_rank_questions(*graph);
-  model::propagate_constants(graph);
+  model::propagate_constants(*graph);
   model::remove_dead_code(*graph);
 }
 
