@@ -5,6 +5,18 @@ import argparse
 import torch
 from torch import nn
 
+STAGE = 50  # blocks traced at a time: tracing takes time that grows with the square of what is traced
+
+
+def make_stage(blocks, channels):
+    layers = []
+    for _ in range(blocks):
+        batch_norm = nn.BatchNorm2d(channels)
+        batch_norm.running_mean.normal_(0, 0.1)
+        batch_norm.running_var.uniform_(0.5, 1.5)
+        layers += [nn.Conv2d(channels, channels, 3, padding=1, bias=False), batch_norm, nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers).eval()
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
@@ -13,18 +25,13 @@ def main():
     parser.add_argument("--channels", type=int, default=8)
     options = parser.parse_args()
     torch.manual_seed(0)
-    c = options.channels
-    layers = []
-    for _ in range(options.blocks):
-        layers += [nn.Conv2d(c, c, 3, padding=1, bias=False), nn.BatchNorm2d(c), nn.ReLU(inplace=True)]
-    model = nn.Sequential(*layers).eval()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    with torch.no_grad():
-        traced = torch.jit.trace(model, torch.randn(1, c, 4, 4), check_trace=False)
-    torch.jit.save(traced, options.out)
+    example = torch.randn(1, options.channels, 4, 4)
+    stages = []
+    for first in range(0, options.blocks, STAGE):
+        stage = make_stage(min(STAGE, options.blocks - first), options.channels)
+        with torch.no_grad():
+            stages.append(torch.jit.trace(stage, example, check_trace=False))
+    torch.jit.save(torch.jit.script(nn.Sequential(*stages)), options.out)
 
 
 if __name__ == "__main__":
