@@ -57,6 +57,7 @@ class InspectCommand : public Command {
     try {
       Program program = read(path_);
       ledger_ = fuse(program);
+      std::erase_if(ledger_.entries, [](const LedgerEntry& entry) { return entry.as_found; });
     } catch (const Error& error) {
       why_not_ = error.message();  // the file is fine, only not for fusing
     }
@@ -76,8 +77,8 @@ class InspectCommand : public Command {
     text += totals_line("buffers", info_.buffers) + "\n\noperators:\n";
     for (const OperatorCount& op : info_.operators) text += fmt::format("{:>7}  {}\n", op.count, op.name);
     if (!why_not_.empty()) return text + "\ncan't be fused: " + why_not_;
-    return text + "\ncan be fused: " + ledger_summary(ledger_) +
-           (ledger_.entries.empty() ? "" : "\n" + ledger_explanation(ledger_));
+    if (ledger_.entries.empty()) return text + "\nnothing is left to fuse";
+    return text + "\ncan be fused: " + ledger_summary(ledger_) + "\n" + ledger_explanation(ledger_);
   }
 
   [[nodiscard]] nlohmann::ordered_json to_json() const {

@@ -49,6 +49,7 @@ nlohmann::json ledger_json(const Ledger& ledger) {
                      {"method", entry.method},
                      {"modules", entry.modules},
                      {"fused", entry.fused},
+                     {"as_found", entry.as_found},
                      {"reason", entry.reason}});
   nlohmann::json times = nlohmann::json::object();
   for (const RuleTime& rule : ledger.times) times[rule.rule] = rule.seconds;

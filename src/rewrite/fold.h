@@ -39,7 +39,7 @@ Node* fold_batch_norm(const Site& site, Context& context);
 WhyNot relu_cannot_work_in_place(const Site& site, Context& context);
 
 /// Makes the last node of the site, a ReLU, work in place, and notes the nodes as a group for a target that has one
-/// operator for them. The nodes before it must be read by their successors alone.
-void group_with_relu(const Site& site, std::string_view rule, Context& context);
+/// operator for them. The nodes before it must be read by their successors alone. Did anything change?
+bool group_with_relu(const Site& site, std::string_view rule, Context& context);
 
 }  // namespace fusekit::rewrite

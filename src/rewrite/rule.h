@@ -62,6 +62,8 @@ class Context {
   std::optional<Folded> folded;
   /// What the user should know of the site that was fused last.
   std::string note;
+  /// Was that site only noted, because its graph was as the rule would have it?
+  bool as_found = false;
 
   /// The rank that `value` certainly has when `at` runs.
   std::optional<std::int64_t> rank(const Value* value, const Node* at);

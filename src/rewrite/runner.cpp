@@ -110,14 +110,16 @@ class Runner {
     for (Node* node : model::all_nodes(*method.graph)) {
       const auto site = match(rule.pattern, node);
       if (!site || is_grouped(*site) || !lists_.wants(*site)) continue;
-      LedgerEntry entry{std::string(rule.name), method.name, names_of(*site), true, ""};
+      LedgerEntry entry{std::string(rule.name), method.name, names_of(*site), true, false, ""};
       if (const WhyNot reason = rule.why_not(*site, context)) {
         decline(std::move(entry), *reason);
         continue;
       }
       context.note.clear();
+      context.as_found = false;
       rule.rewrite(*site, context);
       entry.reason = context.note;
+      entry.as_found = context.as_found;
       ledger_.entries.push_back(std::move(entry));
       fired = true;
       if (!program_.groups.empty()) grouped_.insert(program_.groups.back().nodes.back());

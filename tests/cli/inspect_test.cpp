@@ -40,6 +40,14 @@ TEST_F(InspectCommand, GivesTheSameAsJson) {
   EXPECT_EQ(json["fuse"]["fused"], 1);
 }
 
+TEST_F(InspectCommand, OffersNothingForAFileThatIsFused) {
+  const std::string fused = (folder_ / "fused.pt").string();
+  ASSERT_EQ(test::run_fusekit({"fuse", model_.string(), "-o", fused}).exit_code, 0);
+  const auto result = test::run_fusekit({"inspect", fused});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("\nnothing is left to fuse"), std::string::npos) << result.out;
+}
+
 TEST_F(InspectCommand, RefusesWhatIsNoTorchScriptFile) {
   test::write_bytes(folder_ / "notes.txt", "hello");
   const auto result = test::run_fusekit({"inspect", (folder_ / "notes.txt").string()});

@@ -32,6 +32,10 @@ std::string batch_norm_call(const std::string& input, const std::string& path, c
       input, path, training);
 }
 
+std::string conv_bn(const std::string& conv_call) {
+  return "  y = " + conv_call + "\n  return torch.sigmoid(" + batch_norm_call("y", "bn") + ")\n";
+}
+
 Fused::Fused(const Tensors& tensors, const std::string& body, const FuseOptions& options)
     : Fused(make_module("Net", tensors, "def forward(self, x):\n" + body), options) {}
 

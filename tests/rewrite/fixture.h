@@ -23,6 +23,12 @@ Tensors operator+(Tensors a, const Tensors& b);
 /// "torch.batch_norm(INPUT, self.PATH.weight, ..., False, ...)".
 std::string batch_norm_call(const std::string& input, const std::string& path, const std::string& training = "False");
 
+/// Forward's body: `conv_call`, a BatchNorm, and a sigmoid, so that nothing but conv+bn fits.
+std::string conv_bn(const std::string& conv_call);
+
+/// A 3x3 convolution of x with padding, "self.conv".
+inline constexpr const char* kConv2d = "torch.conv2d(x, self.conv.weight, self.conv.bias, [1, 1], [1, 1], [1, 1], 1)";
+
 /// A network before and after `fuse`, both as they come back from disk.
 class Fused {
  public:

@@ -15,7 +15,7 @@ WhyNot why_not(const Site& site, Context& context) {
   return batch_norm_is_not_constant(site.nodes[0], context);
 }
 
-void rewrite(const Site& site, Context& context) { group_with_relu(site, "bn+relu", context); }
+void rewrite(const Site& site, Context& context) { context.as_found = !group_with_relu(site, "bn+relu", context); }
 
 }  // namespace
 

@@ -10,7 +10,7 @@
 namespace fusekit::rewrite {
 namespace {
 
-void rewrite(const Site& site, Context& context) { group_with_relu(site, "conv+relu", context); }
+void rewrite(const Site& site, Context& context) { context.as_found = !group_with_relu(site, "conv+relu", context); }
 
 }  // namespace
 

@@ -1,0 +1,111 @@
+#include "rewrite/fixture.h"
+#include "support/module.h"
+
+// Refusals of conv+bn: each leaves the graph as it was and says why.
+
+namespace fusekit {
+namespace {
+
+using test::batch_norm;
+using test::batch_norm_call;
+using test::conv_bn;
+using test::Fused;
+using test::kConv2d;
+using test::layer;
+using test::Tensors;
+using test::operator+;
+
+struct Refusal {
+  const char* name;
+  std::string body;
+  const char* reason;
+};
+
+void PrintTo(const Refusal& given, std::ostream* out) { *out << given.name; }
+
+class ConvBnRefusal : public testing::TestWithParam<Refusal> {};
+
+TEST_P(ConvBnRefusal, LeavesTheGraphAsItWas) {
+  Fused fused(layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3) + batch_norm("bn2", 3), GetParam().body);
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_TRUE(fused.is_unchanged());
+  EXPECT_NE(fused.reasons().find(GetParam().reason), std::string::npos) << fused.reasons();
+  EXPECT_EQ(fused.error({2, 3, 9, 9}), 0);
+}
+
+const std::string kY = std::string("  y = ") + kConv2d + "\n";
+
+INSTANTIATE_TEST_SUITE_P(
+    Reasons, ConvBnRefusal,
+    testing::Values(
+        Refusal{"batch_statistics", kY + "  return " + batch_norm_call("y", "bn", "True") + "\n",
+                "uses batch statistics (it was saved in training mode)"},
+        Refusal{"decided_at_run_time", kY + "  return " + batch_norm_call("y", "bn", "x.size(0) > 100") + "\n",
+                "is decided at run time"},
+        Refusal{"no_running_statistics",
+                kY + "  return torch.batch_norm(y, self.bn.weight, self.bn.bias, None, None, True, 0.1, 1e-5, True)\n",
+                "no running statistics"},
+        Refusal{"another_reader", kY + "  return " + batch_norm_call("y", "bn") + " + y\n", "aten::add reads what"},
+        Refusal{"two_batch_norms",
+                kY + "  return " + batch_norm_call("y", "bn") + " * " + batch_norm_call("y", "bn2") + "\n",
+                "two BatchNorms read"},
+        Refusal{"a_write_between", kY + "  y.mul_(2)\n  return " + batch_norm_call("y", "bn") + "\n",
+                "aten::mul_ writes what it computes in place"},
+        Refusal{"computed_weight",
+                "  y = torch.conv2d(x, self.conv.weight * 2)\n  return " + batch_norm_call("y", "bn") + "\n",
+                "its weight is computed by aten::mul"},
+        Refusal{"returned_too", kY + "  z = " + batch_norm_call("y", "bn") + "\n  return torch.stack([z, y])\n",
+                "reads what it computes"},
+        Refusal{"written_running_mean",
+                "  self.bn.running_mean.add_(1)\n" + kY + "  return " + batch_norm_call("y", "bn") + "\n",
+                "running_mean is written by a method"},
+        Refusal{"written_weight", "  self.conv.weight.mul_(2)\n" + kY + "  return " + batch_norm_call("y", "bn") + "\n",
+                "its weight weight is written by a method"},
+        Refusal{"written_through_a_view",
+                "  self.conv.weight[0].mul_(2)\n" + kY + "  return " + batch_norm_call("y", "bn") + "\n",
+                "is written by a method"},
+        Refusal{"in_a_loop",
+                kY + "  for i in range(2):\n    z = " + batch_norm_call("y", "bn") +
+                    "\n    z.mul_(2)\n    x = x + z\n  return x\n",
+                "different branches or loops"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(ConvBn, VarianceThatIsNotPositiveIsLeft) {
+  for (const double var : {-1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    Tensors tensors = layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3);
+    tensors["bn.running_var"][1] = var;
+    Fused fused(tensors, conv_bn(kConv2d));
+    EXPECT_EQ(fused.fired(), 0);
+    EXPECT_EQ(fused.reasons(), "the BatchNorm's var + eps is not positive and finite\n");
+    EXPECT_TRUE(fused.is_unchanged());
+  }
+}
+
+TEST(ConvBn, AFoldThatLeavesTheFiniteRangeIsLeft) {
+  Tensors tensors = layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3);
+  tensors["conv.weight"].fill_(1e30);
+  tensors["bn.weight"].fill_(1e30);
+  Fused fused(tensors, conv_bn(kConv2d));
+  EXPECT_EQ(fused.reasons(), "the folded weights leave the finite range of Float\n");
+  EXPECT_TRUE(fused.is_unchanged());
+}
+
+TEST(ConvBn, AWriteByAnotherMethodCounts) {
+  auto module = test::make_module("Net", layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3),
+                                  "def forward(self, x):\n" + conv_bn(kConv2d) +
+                                      "def update(self, x):\n  self.bn.running_mean.add_(x)\n  return x\n");
+  Fused fused(module);
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_NE(fused.reasons().find("running_mean is written by a method"), std::string::npos);
+}
+
+TEST(ConvBn, AWriteThroughAnotherNameOfTheStorageCounts) {
+  Tensors tensors = layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3);
+  tensors["other.buffer"] = tensors["conv.weight"].view({-1}).detach();
+  Fused fused(tensors, "  self.other.buffer.mul_(2)\n" + conv_bn(kConv2d));
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_EQ(fused.error({2, 3, 9, 9}), 0);
+}
+
+}  // namespace
+}  // namespace fusekit
