@@ -86,7 +86,7 @@ TEST(PropagateConstants, AnOptionalGoesOnAsking) {
 
 TEST(PropagateConstants, ComputesNoTensor) {
   const std::string graph = cleaned(R"(graph():
-  %n : int = prim::Constant[value=1000000]()
+  %n : int = prim::Constant[value=10]()
   %none : NoneType = prim::Constant()
   %size : int[] = prim::ListConstruct(%n, %n)
   %zeros : Tensor = aten::zeros(%size, %none, %none, %none, %none)

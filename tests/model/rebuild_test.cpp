@@ -6,6 +6,7 @@
 #include <set>
 
 #include "fusekit/program.h"
+#include "model/program.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
 
@@ -149,7 +150,10 @@ TEST(Rebuild, TheProgramStaysAsItWas) {
   root.define("def forward(self, x):\n    return x * self.one.weight\n");
   test::save_module(root, folder / "model.pt");
   const Program program = read(folder / "model.pt");
+  const auto text = [&] { return program.impl().methods.at(0).graph->toString(); };
+  const std::string before = text();
   torch::jit::Module first = program.to_module();
+  EXPECT_EQ(text(), before);
   torch::jit::Module second = program.to_module();
   const at::Tensor input = at::randn({3});
   EXPECT_TRUE(at::equal(run(first, input), run(root, input)));
