@@ -7,7 +7,9 @@ scripts/setup.sh "$preset"
 build=build/$preset
 if [ ! -f "$build/build.ninja" ] || [ CMakePresets.json -nt "$build/build.ninja" ]; then
   say "configuring $build"
-  cmake --preset "$preset"
+  unity=${FUSEKIT_UNITY:-ON}  # OFF: a change in one file builds faster, everything takes twice as long
+  [ ! -f "$build/CMakeCache.txt" ] || unity=
+  cmake --preset "$preset" ${unity:+-D FUSEKIT_UNITY="$unity"}
 fi
 say "building $build"
 cmake --build "$build" --parallel "$(nproc)" ${2:+--target "${@:2}"}

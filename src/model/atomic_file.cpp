@@ -18,10 +18,10 @@ constexpr mode_t kMode = 0666;  // less the umask
 
 AtomicFile::AtomicFile(std::filesystem::path output) : output_(std::move(output)), folder_(output_.parent_path()) {
   if (folder_.empty()) folder_ = ".";
-  descriptor_ = open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kMode);
+  descriptor_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kMode);
   if (descriptor_ < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
     named_ = hidden_name();
-    descriptor_ = open(named_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, kMode);
+    descriptor_ = ::open(named_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, kMode);
     if (descriptor_ < 0) named_.clear();
   }
   if (descriptor_ < 0) fail("can't be written", errno);
@@ -68,7 +68,7 @@ void AtomicFile::publish(bool replace) {
     if (renameat2(AT_FDCWD, named_.c_str(), AT_FDCWD, output_.c_str(), flags) != 0) fail("can't be written", errno);
     named_.clear();
   }
-  const int folder = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder >= 0) {
     fsync(folder);
     close(folder);

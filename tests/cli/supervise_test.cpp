@@ -59,17 +59,17 @@ TEST(Supervise, TheChildDiesWithItsSupervisor) {
   const pid_t supervisor = fork();
   if (supervisor == 0) {
     supervise("fusekit test", [&]() -> int {
-      if (write(ends[1], "x", 1) != 1) _exit(1);
+      if (::write(ends[1], "x", 1) != 1) _exit(1);
       for (;;) pause();
     });
     _exit(0);
   }
   close(ends[1]);
   char byte = 0;
-  ASSERT_EQ(read(ends[0], &byte, 1), 1);
+  ASSERT_EQ(::read(ends[0], &byte, 1), 1);
   kill(supervisor, SIGKILL);
   waitpid(supervisor, nullptr, 0);
-  EXPECT_EQ(read(ends[0], &byte, 1), 0);  // the end of the pipe: nobody holds it open any more
+  EXPECT_EQ(::read(ends[0], &byte, 1), 0);  // the end of the pipe: nobody holds it open any more
   close(ends[0]);
 }
 

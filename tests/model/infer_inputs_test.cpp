@@ -90,6 +90,42 @@ TEST(InferInputs, OtherArgumentsAreFilledIn) {
   EXPECT_EQ(summary.text, "1x4 float; =1; =None; =false; 1x4 float, inferred");
 }
 
+TEST(InferInputs, RecurrentLayersTakeSequencesOfTheirFeatures) {
+  const Tensors weights{{"w_ih", at::zeros({4, 9})}, {"w_hh", at::zeros({4, 4})}};
+  EXPECT_EQ(infer("def forward(self, x):\n"
+                  "    h = torch.zeros([1, x.size(0), 4])\n"
+                  "    return torch.rnn_tanh(x, h, [self.w_ih, self.w_hh], False, 1, 0.0, False, False, True)[0]\n",
+                  weights)
+                .text,
+            "1x16x9 float, inferred");
+}
+
+TEST(InferInputs, NormalizationsTakeTheirChannelsAtTheRankThatRuns) {
+  const Tensors channels{{"w", at::ones({6})}, {"running_mean", at::zeros({6})}, {"running_var", at::ones({6})}};
+  const std::string batch_norm =
+      "torch.batch_norm(x, self.w, self.w, self.running_mean, self.running_var, False, 0.1, 1e-5, False)\n";
+  EXPECT_EQ(infer("def forward(self, x):\n    return " + batch_norm, channels).text, "1x6x224x224 float, inferred");
+  EXPECT_EQ(infer("def forward(self, x):\n    assert x.dim() == 2\n    return " + batch_norm, channels).text,
+            "2x6 float, inferred");
+  EXPECT_EQ(infer("def forward(self, x):\n    return torch.group_norm(x, 2, self.w)\n", channels).text,
+            "1x6x224x224 float, inferred");
+  EXPECT_EQ(infer("def forward(self, x):\n    return torch.layer_norm(x, [6], self.w)\n", channels).text,
+            "1x6 float, inferred");
+}
+
+TEST(InferInputs, FollowsAValueThroughBranchesAndLoops) {
+  const Tensors weight{{"w", at::zeros({3, 3, 1, 1})}};
+  EXPECT_EQ(infer("def forward(self, x, n: int):\n"
+                  "    for i in range(n):\n"
+                  "        if i > 3:\n"
+                  "            x = torch.relu(x)\n"
+                  "        x = torch.conv2d(x, self.w)\n"
+                  "    return x\n",
+                  weight)
+                .text,
+            "1x3x224x224 float; =1, inferred");
+}
+
 TEST(InferInputs, AListHoldsOneTensorWithoutABatch) {
   const auto summary =
       infer("def forward(self, images: List[Tensor]):\n    return torch.conv2d(torch.stack(images), self.w)\n",

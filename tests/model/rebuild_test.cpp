@@ -15,7 +15,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-torch::jit::Module leaf(const std::string& class_name, const at::Tensor& weight) {
+torch::jit::Module layer_with(const std::string& class_name, const at::Tensor& weight) {
   torch::jit::Module module("__torch__.test." + class_name);
   module.register_parameter("weight", weight, /*is_buffer=*/false);
   return module;
@@ -48,19 +48,19 @@ Names names_of(const List& list) {
   return names;
 }
 
-at::Tensor run(torch::jit::Module& module, const at::Tensor& input) { return module.forward({input}).toTensor(); }
+at::Tensor output_of(torch::jit::Module& module, const at::Tensor& input) { return module.forward({input}).toTensor(); }
 
 TEST(Rebuild, ChildrenKeepTheirOrderAndUnusedOnesGo) {
   torch::jit::Module root("__torch__.test.Root");
   for (const char* name : {"zeta", "unused", "alpha", "mid"})
-    root.register_module(name, leaf(std::string(name) + "_class", at::randn({3})));
+    root.register_module(name, layer_with(std::string(name) + "_class", at::randn({3})));
   root.define("def forward(self, x):\n    return x * self.alpha.weight + self.mid.weight - self.zeta.weight\n");
   torch::jit::Module module = reloaded(root);
   EXPECT_EQ(children_of(module), (Names{"zeta", "alpha", "mid"}));
   EXPECT_EQ(names_of(module.named_parameters()), (Names{"zeta.weight", "alpha.weight", "mid.weight"}));
   EXPECT_EQ(module.attr("alpha").toModule().type()->name()->name(), "alpha_class");
   const at::Tensor input = at::randn({3});
-  EXPECT_TRUE(at::equal(run(module, input), run(root, input)));
+  EXPECT_TRUE(at::equal(output_of(module, input), output_of(root, input)));
 }
 
 TEST(Rebuild, ParametersBuffersAndPlainTensorsStayWhatTheyAre) {
@@ -79,7 +79,7 @@ TEST(Rebuild, ParametersBuffersAndPlainTensorsStayWhatTheyAre) {
 }
 
 TEST(Rebuild, AModuleUnderTwoNamesStaysOne) {
-  const torch::jit::Module shared = leaf("Shared", at::randn({3}));
+  const torch::jit::Module shared = layer_with("Shared", at::randn({3}));
   torch::jit::Module root("__torch__.test.Root");
   root.register_module("first", shared);
   root.register_module("second", shared);
@@ -88,14 +88,14 @@ TEST(Rebuild, AModuleUnderTwoNamesStaysOne) {
   EXPECT_EQ(children_of(module), (Names{"first", "second"}));
   EXPECT_EQ(module.attr("first").toModule()._ivalue(), module.attr("second").toModule()._ivalue());
   const at::Tensor input = at::randn({3});
-  EXPECT_TRUE(at::equal(run(module, input), run(root, input)));
+  EXPECT_TRUE(at::equal(output_of(module, input), output_of(root, input)));
 }
 
 TEST(Rebuild, TiedWeightsStayTiedUnderBothNames) {
   const at::Tensor weight = at::randn({3});
   torch::jit::Module root("__torch__.test.Root");
-  root.register_module("encoder", leaf("Encoder", weight));
-  root.register_module("decoder", leaf("Decoder", weight));
+  root.register_module("encoder", layer_with("Encoder", weight));
+  root.register_module("decoder", layer_with("Decoder", weight));
   root.define("def forward(self, x):\n    return x * self.encoder.weight + self.decoder.weight\n");
   const torch::jit::Module module = reloaded(root);
   const at::Tensor encoder = module.attr("encoder").toModule().attr("weight").toTensor();
@@ -129,7 +129,7 @@ TEST(Rebuild, StateThatForwardWritesStaysState) {
       "    return x + self.count\n");
   torch::jit::Module module = reloaded(root);
   const at::Tensor input = at::zeros({1});
-  for (int call = 1; call <= 3; ++call) EXPECT_EQ(run(module, input).item<float>(), static_cast<float>(call));
+  for (int call = 1; call <= 3; ++call) EXPECT_EQ(output_of(module, input).item<float>(), static_cast<float>(call));
   EXPECT_EQ(module.attr("calls").toInt(), 6);
 }
 
@@ -146,7 +146,7 @@ TEST(Rebuild, SettingsThatNoGraphReadsStay) {
 TEST(Rebuild, TheProgramStaysAsItWas) {
   const test::TemporaryFolder folder;
   torch::jit::Module root("__torch__.test.Root");
-  root.register_module("one", leaf("One", at::randn({3})));
+  root.register_module("one", layer_with("One", at::randn({3})));
   root.define("def forward(self, x):\n    return x * self.one.weight\n");
   test::save_module(root, folder / "model.pt");
   const Program program = read(folder / "model.pt");
@@ -156,8 +156,8 @@ TEST(Rebuild, TheProgramStaysAsItWas) {
   EXPECT_EQ(text(), before);
   torch::jit::Module second = program.to_module();
   const at::Tensor input = at::randn({3});
-  EXPECT_TRUE(at::equal(run(first, input), run(root, input)));
-  EXPECT_TRUE(at::equal(run(second, input), run(root, input)));
+  EXPECT_TRUE(at::equal(output_of(first, input), output_of(root, input)));
+  EXPECT_TRUE(at::equal(output_of(second, input), output_of(root, input)));
   EXPECT_NE(first.type(), second.type());
 }
 
@@ -165,7 +165,7 @@ TEST(Rebuild, EveryValueHasANameThatSaysWhereItIsComputed) {
   // Two modules with a local of one name: the written code tells them apart by their paths.
   torch::jit::Module root("__torch__.test.Root");
   for (const char* name : {"a", "b"}) {
-    torch::jit::Module child = leaf("Child", at::randn({3}));
+    torch::jit::Module child = layer_with("Child", at::randn({3}));
     child.define("def forward(self, x):\n    y = x * self.weight\n    return y + y\n");
     root.register_module(name, child);
   }
