@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "fusekit/bench_report.h"
 #include "fusekit/inputs.h"
 #include "fusekit/runtime.h"
 
@@ -31,6 +32,11 @@ struct Variant {
   std::filesystem::path model;
   Arguments arguments;
   RuntimeOptions runtime;
+  std::string dtype =
+      {};           ///< "float", "double", "half", "bfloat16": module and float inputs are converted; "": as they are
+  int streams = 1;  ///< > 1: so many copies of the module run side by side, each in a thread of its own
+  std::int64_t samples = 1;  ///< that one run handles (the batch); ratios are those of the time a sample
+  std::size_t against = 0;   ///< index of the variant that it is compared with; its own: with none
 };
 
 /// A monotonic clock.
@@ -76,28 +82,6 @@ OnceReport measure_once(Runner& runner, Clock& clock, const OnceOptions& options
 
 // ---- several fresh processes ----
 
-/// Consecutive runs of one variant: `lead_in` that are not timed (its data come back into the caches), then `runs`.
-struct Slot {
-  std::size_t variant = 0;
-  int lead_in = 0;
-  int runs = 1;
-};
-
-/// What one variant's start in a process cost.
-struct LoadFigures {
-  double load_us = 0;        ///< FuseKit's checked load of the file
-  double first_us = 0;       ///< the first inference
-  std::int64_t rss_kib = 0;  ///< growth of the process's resident memory over load and first inference
-};
-
-/// What the kernel counted in a process.
-struct Usage {
-  std::int64_t peak_rss_kib = 0;
-  std::int64_t major_faults = 0;
-  std::int64_t involuntary_switches = 0;
-  double cpu_seconds = 0;
-};
-
 /// A fresh process in which variants are loaded and run. Errors of the variants come through as they are; a process
 /// that dies is Error{model}, an interrupt (Options::interrupted) Error{usage}.
 class Process {
@@ -105,8 +89,7 @@ class Process {
   virtual ~Process() = default;
   /// `padding`: bytes that are taken up before the load, so that the variant's memory lies elsewhere each time.
   virtual LoadFigures load(std::size_t index, const Variant& variant, std::size_t padding) = 0;
-  /// The time of each timed run, in microseconds.
-  virtual std::vector<double> run(const Slot& slot) = 0;
+  virtual Times run(const Slot& slot) = 0;
   virtual Usage usage() = 0;
 };
 
@@ -135,99 +118,10 @@ struct Options {
   std::function<bool()> interrupted = {};  ///< asked now and then; true ends it with Error{usage}
 };
 
-/// What was asked of the processes and what they answered: the raw data of a report.
-struct Block {
-  std::vector<Slot> slots;
-  std::vector<std::vector<double>> run_us;  ///< one list a slot
-};
-
-struct ProcessTrace {
-  std::vector<std::size_t> load_order;
-  std::vector<LoadFigures> loads;              ///< one a variant
-  std::vector<std::vector<double>> warmup_us;  ///< one list a variant
-  std::vector<Block> blocks;
-  Usage usage;  ///< summed over the processes that ran side by side
-};
-
-struct Interval {
-  double low = 0;
-  double high = 0;
-};
-
-struct Percentiles {
-  double min = 0, p50 = 0, p90 = 0, p99 = 0, p999 = 0, max = 0;
-};
-
-/// One variant's figures, microseconds a run.
-struct Outcome {
-  std::string label;
-  std::string model;
-  std::string inputs;
-  int threads = 0;  ///< as asked for; 0: LibTorch's default
-  std::string engine;
-  double median_us = 0;              ///< the median of the processes' medians
-  std::optional<Interval> interval;  ///< of the processes' typical median; from two processes on
-  Percentiles percentiles;           ///< of all timed runs
-  double mean_us = 0;
-  std::size_t runs = 0;
-  std::size_t far_out = 0;  ///< runs beyond the third quartile + 3 interquartile ranges (Tukey); they are not dropped
-  double load_us = 0, first_us = 0;  ///< medians over the processes
-  std::int64_t rss_kib = 0;
-  std::vector<double> process_median_us;
-};
-
-enum class Verdict { faster, slower, no_difference };
-
-/// How one variant compares with another.
-struct Ratio {
-  std::size_t variant = 0;
-  std::size_t against = 0;
-  double ratio = 1;       ///< time of `against` / time of `variant`: above 1 where `variant` is faster
-  Interval interval;      ///< of `ratio`
-  double detectable = 0;  ///< relative difference that such a run finds in 9 of 10 cases
-  Verdict verdict = Verdict::no_difference;
-  std::vector<double> process_log_ratios;  ///< the units: each process's median log-ratio
-};
-
-/// The machine and its state.
-struct Environment {
-  std::string cpu;
-  int cpus = 0;  ///< that this process may run on
-  std::string kernel;
-  std::string libtorch;
-  std::string fusekit;
-  std::string governor;  ///< of CPU 0's frequency; empty where the kernel does not say
-  double load_average = 0;
-  double cpu_quota = 0;  ///< cgroup limit in CPUs; 0: none
-  double timer_resolution_ns = 0;
-  double timer_overhead_ns = 0;
-};
-
-/// What else went on while it was measured.
-struct Noise {
-  double other_cpus = 0;  ///< CPUs that other programs kept busy, on average
-  double steal = 0;       ///< share of time that the hypervisor took
-  std::int64_t major_faults = 0;
-  std::int64_t involuntary_switches = 0;
-  double throttled_seconds = 0;  ///< by the cgroup's quota
-};
-
-struct Report {
-  std::vector<Outcome> outcomes;
-  std::vector<Ratio> ratios;  ///< each variant after the first against the first
-  std::vector<ProcessTrace> traces;
-  double confidence = 0.95;
-  double seconds = 0;  ///< that the measurement took
-  bool reached_ci = false;
-  Environment environment;
-  Noise noise;
-  std::vector<std::string> warnings;  ///< what may be wrong with the figures, and what to do
-};
-
 /// Called now and then with a fraction in [0,1] and what is going on.
 using Progress = std::function<void(double, const std::string&)>;
 
-/// Times the variants against each other: blocks A B B A in random order inside each of several fresh processes (one for
+/// Times the variants against each other (each against its Variant::against): blocks A B B A in random order inside each of several fresh processes (one for
 /// each distinct `runtime`, side by side and interleaved) with balanced random load order; the process's median
 /// log-ratio is the unit of a Student t interval. Error{usage}: no variants, or numbers below 1.
 Report measure(const std::vector<Variant>& variants, const Options& options, Launcher& launcher, Clock& clock,
@@ -244,7 +138,8 @@ Environment this_environment(Clock& clock);
 
 // ---- reports as text ----
 
-/// All facts; `schema` names the version ("fusekit.bench/1"). `processes`, which hold every slot's median, are left out
+/// All facts, as src/bench/README.md describes them; `schema` names the version ("fusekit.bench/2"). `processes`, which
+/// hold every slot's median, are left out
 /// where `traces` is false; each run's time is there as well where they are at most 20,000.
 std::string to_json(const Report& report, bool traces = true);
 /// What to_json wrote, without the traces. Error{file}: `text` (from `origin`) is something else.
@@ -252,6 +147,8 @@ Report from_json(const std::string& text, const std::string& origin);
 std::string to_csv(const Report& report);       ///< one line a variant, RFC 4180
 std::string to_markdown(const Report& report);  ///< a table and verdicts for a pull request's comment
 std::string to_table(const Report& report);     ///< for a terminal
+/// For a terminal: load, first inference, peak memory and the shape of the times; "" where they were not measured.
+std::string to_start_table(const Report& report);
 
 // ---- the gate ----
 

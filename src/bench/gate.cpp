@@ -42,6 +42,8 @@ std::string mismatch_of(const Report& now, const Report& baseline) {
     const Outcome& y = baseline.outcomes[i];
     if (x.threads != y.threads) return differs("--threads", x.threads, y.threads);
     if (x.engine != y.engine) return differs("--engine", x.engine, y.engine);
+    if (x.dtype != y.dtype) return differs("--dtype", x.dtype, y.dtype);
+    if (x.streams != y.streams) return differs("--streams", x.streams, y.streams);
     if (x.inputs != y.inputs) return differs("the inputs", x.inputs, y.inputs);
   }
   return {};

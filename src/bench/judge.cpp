@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "bench/statistics.h"
+#include "bench/traces.h"
 #include "fusekit/bench.h"
 
 namespace fusekit::bench {
@@ -11,50 +12,49 @@ namespace {
 constexpr std::size_t kLeastProcesses = 3;   // with fewer, a t interval over processes says nothing
 constexpr std::uint64_t kBootstrapSeed = 1;  // fixed: a report is a function of its traces
 
-/// All timed runs of a variant in a process.
-std::vector<double> runs_of(const ProcessTrace& trace, std::size_t variant) {
-  std::vector<double> runs;
-  for (const Block& block : trace.blocks)
-    for (std::size_t i = 0; i < block.slots.size(); ++i)
-      if (block.slots[i].variant == variant) runs.insert(runs.end(), block.run_us[i].begin(), block.run_us[i].end());
-  return runs;
+/// What a variant's samples cost in a process: with several streams by the wall clock. One figure a block.
+std::vector<double> log_costs(const ProcessTrace& trace, const std::vector<Variant>& variants, std::size_t index) {
+  const Variant& variant = variants[index];
+  std::vector<double> costs = log_costs(trace, index, /*by_wall=*/variant.streams > 1);
+  for (double& cost : costs) cost -= std::log(static_cast<double>(variant.samples));
+  return costs;
 }
 
-/// The mean log of a variant's slots in a block, each slot by its median.
-double log_time(const Block& block, std::size_t variant) {
-  std::vector<double> logs;
-  for (std::size_t i = 0; i < block.slots.size(); ++i)
-    if (block.slots[i].variant == variant) logs.push_back(std::log(median(block.run_us[i])));
-  return mean(logs);
-}
-
-/// log(time of `against` / time of `variant`), one a block.
-std::vector<double> log_ratios(const ProcessTrace& trace, std::size_t variant, std::size_t against) {
-  std::vector<double> ratios;
-  for (const Block& block : trace.blocks) ratios.push_back(log_time(block, against) - log_time(block, variant));
+/// log(cost of the one it is compared with / cost of `variant`), one a block.
+std::vector<double> log_ratios(const ProcessTrace& trace, const std::vector<Variant>& variants, std::size_t variant) {
+  std::vector<double> ratios = log_costs(trace, variants, variants[variant].against);
+  const std::vector<double> own = log_costs(trace, variants, variant);
+  for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] -= own.at(i);
   return ratios;
 }
 
 Interval exp_of(const Interval& logs) { return {std::exp(logs.low), std::exp(logs.high)}; }
 
-Outcome outcome_of(const Variant& variant, std::size_t index, const std::vector<ProcessTrace>& traces,
+Outcome outcome_of(const std::vector<Variant>& variants, std::size_t index, const std::vector<ProcessTrace>& traces,
                    double confidence) {
+  const Variant& variant = variants[index];
   Outcome outcome;
   outcome.label = variant.label;
   outcome.model = variant.model.string();
   outcome.threads = variant.runtime.threads;
   outcome.engine = variant.runtime.engine;
-  std::vector<double> all, logs, loads, firsts, memory;
+  outcome.dtype = variant.dtype;
+  outcome.streams = variant.streams;
+  outcome.samples = variant.samples;
+  std::vector<double> logs, costs, loads, firsts, memory, peaks;
   for (const ProcessTrace& trace : traces) {
-    const std::vector<double> runs = runs_of(trace, index);
-    all.insert(all.end(), runs.begin(), runs.end());
-    outcome.process_median_us.push_back(median(runs));
+    outcome.process_median_us.push_back(median(runs_of(trace, index)));
     logs.push_back(std::log(outcome.process_median_us.back()));
+    costs.push_back(std::exp(median(log_costs(trace, variants, index))));
     loads.push_back(trace.loads.at(index).load_us);
     firsts.push_back(trace.loads.at(index).first_us);
     memory.push_back(static_cast<double>(trace.loads.at(index).rss_kib));
+    if (index < trace.peak_alone_kib.size() && trace.peak_alone_kib[index] > 0)
+      peaks.push_back(static_cast<double>(trace.peak_alone_kib[index]));
   }
+  const std::vector<double> all = runs_of(traces, index);
   outcome.median_us = median(outcome.process_median_us);
+  outcome.sample_us = variant.streams > 1 ? median(costs) : outcome.median_us / static_cast<double>(variant.samples);
   if (logs.size() >= 2) outcome.interval = exp_of(t_estimate(logs, confidence).interval);
   outcome.percentiles = percentiles(all);
   outcome.mean_us = mean(all);
@@ -63,19 +63,21 @@ Outcome outcome_of(const Variant& variant, std::size_t index, const std::vector<
   outcome.load_us = median(loads);
   outcome.first_us = median(firsts);
   outcome.rss_kib = static_cast<std::int64_t>(median(memory));
+  if (!peaks.empty()) outcome.peak_rss_kib = static_cast<std::int64_t>(median(peaks));
   return outcome;
 }
 
-Ratio ratio_of(std::size_t variant, std::size_t against, const std::vector<ProcessTrace>& traces, double confidence) {
+Ratio ratio_of(const std::vector<Variant>& variants, std::size_t variant, const std::vector<ProcessTrace>& traces,
+               double confidence) {
   Ratio ratio;
   ratio.variant = variant;
-  ratio.against = against;
+  ratio.against = variants[variant].against;
   for (const ProcessTrace& trace : traces)
-    ratio.process_log_ratios.push_back(median(log_ratios(trace, variant, against)));
+    ratio.process_log_ratios.push_back(median(log_ratios(trace, variants, variant)));
   const Estimate estimate =
       traces.size() >= kLeastProcesses
           ? t_estimate(ratio.process_log_ratios, confidence)
-          : bootstrap_median(log_ratios(traces.front(), variant, against), confidence, kBootstrapSeed);
+          : bootstrap_median(log_ratios(traces.front(), variants, variant), confidence, kBootstrapSeed);
   ratio.ratio = std::exp(estimate.centre);
   ratio.interval = exp_of(estimate.interval);
   ratio.detectable = std::exp(estimate.detectable) - 1;
@@ -96,8 +98,7 @@ void add_warnings(Report& report) {
                       outcome.label, outcome.far_out, outcome.runs, 100 * share));
     std::size_t drifting = 0;
     for (const ProcessTrace& trace : report.traces) {
-      std::vector<double> logs;
-      for (const Block& block : trace.blocks) logs.push_back(log_time(block, index));
+      const std::vector<double> logs = log_costs(trace, index, /*by_wall=*/false);
       if (logs.size() < 8) continue;
       const ChangePoint change = change_point(logs);
       const auto split = logs.begin() + static_cast<std::ptrdiff_t>(change.index);
@@ -123,8 +124,9 @@ Report judge(const std::vector<Variant>& variants, std::vector<ProcessTrace> tra
   Report report;
   report.confidence = confidence;
   for (std::size_t i = 0; i < variants.size(); ++i)
-    report.outcomes.push_back(outcome_of(variants[i], i, traces, confidence));
-  for (std::size_t i = 1; i < variants.size(); ++i) report.ratios.push_back(ratio_of(i, 0, traces, confidence));
+    report.outcomes.push_back(outcome_of(variants, i, traces, confidence));
+  for (std::size_t i = 0; i < variants.size(); ++i)
+    if (variants[i].against != i) report.ratios.push_back(ratio_of(variants, i, traces, confidence));
   report.traces = std::move(traces);
   add_warnings(report);
   return report;

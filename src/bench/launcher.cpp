@@ -79,8 +79,8 @@ class WorkerProcess : public Process {
         ask({{"op", "load"}, {"index", index}, {"padding", padding}, {"variant", to_request(variant)}}));
   }
 
-  std::vector<double> run(const Slot& slot) override {
-    return ask({{"op", "run"}, {"index", slot.variant}, {"lead_in", slot.lead_in}, {"runs", slot.runs}}).at("run_us");
+  Times run(const Slot& slot) override {
+    return times_of(ask({{"op", "run"}, {"index", slot.variant}, {"lead_in", slot.lead_in}, {"runs", slot.runs}}));
   }
 
   Usage usage() override { return usage_of(ask({{"op", "usage"}})); }

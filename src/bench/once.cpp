@@ -24,14 +24,19 @@ Clock& real_clock() {
   return clock;
 }
 
-std::vector<double> time_runs(Runner& runner, Clock& clock, int lead_in, int runs) {
+Times time_runs(Runner& runner, Clock& clock, int lead_in, int runs) {
   for (int i = 0; i < lead_in; ++i) runner.run();
-  std::vector<double> times(static_cast<std::size_t>(runs));
-  for (double& time : times) {
+  Times times;
+  times.run_us.resize(static_cast<std::size_t>(runs));
+  const std::int64_t first = clock.now();
+  std::int64_t last = first;
+  for (double& time : times.run_us) {
     const std::int64_t begin = clock.now();
     runner.run();
-    time = 1e-3 * static_cast<double>(clock.now() - begin);
+    last = clock.now();
+    time = 1e-3 * static_cast<double>(last - begin);
   }
+  times.wall_us = 1e-3 * static_cast<double>(last - first);
   return times;
 }
 
@@ -44,9 +49,9 @@ OnceReport measure_once(Runner& runner, Clock& clock, const OnceOptions& options
   for (int i = 0; i < options.warmup; ++i) runner.run();
   if (at_main_runs) at_main_runs();
   OnceReport report;
-  const std::int64_t begin = clock.now();
-  report.run_us = time_runs(runner, clock, 0, options.iterations);
-  report.mean_us = 1e-3 * static_cast<double>(clock.now() - begin) / options.iterations;
+  Times times = time_runs(runner, clock, 0, options.iterations);
+  report.mean_us = times.wall_us / options.iterations;
+  report.run_us = std::move(times.run_us);
   constexpr std::size_t shows_a_level = 3;
   if (report.run_us.size() >= shows_a_level)
     report.unsteady = steady_from(report.run_us).value_or(report.run_us.size());

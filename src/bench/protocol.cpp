@@ -11,6 +11,8 @@ json to_request(const Variant& variant) {
           {"label", variant.label},
           {"threads", variant.runtime.threads},
           {"engine", variant.runtime.engine},
+          {"dtype", variant.dtype},
+          {"streams", variant.streams},
           {"none", arguments.none},
           {"bundled", arguments.bundled},
           {"pytext_len", arguments.pytext_len},
@@ -28,6 +30,8 @@ Variant variant_of(const json& request) {
   variant.label = request.at("label");
   variant.runtime.threads = request.at("threads");
   variant.runtime.engine = request.at("engine");
+  variant.dtype = request.at("dtype");
+  variant.streams = request.at("streams");
   variant.arguments.none = request.at("none");
   variant.arguments.bundled = request.at("bundled");
   variant.arguments.pytext_len = request.at("pytext_len");
@@ -48,6 +52,10 @@ json to_answer(const LoadFigures& figures) {
 LoadFigures load_figures_of(const json& answer) {
   return {answer.at("load_us"), answer.at("first_us"), answer.at("rss_kib")};
 }
+
+json to_answer(const Times& times) { return {{"run_us", times.run_us}, {"wall_us", times.wall_us}}; }
+
+Times times_of(const json& answer) { return {answer.at("run_us"), answer.at("wall_us")}; }
 
 json to_answer(const Usage& usage) {
   return {{"peak_rss_kib", usage.peak_rss_kib},

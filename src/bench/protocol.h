@@ -9,7 +9,7 @@
 /// What a parent and its worker processes say to each other: one JSON object a line, a request and its answer.
 ///   {"op":"start","threads":1,"engine":"auto"}                 -> {}
 ///   {"op":"load","index":0,"padding":4096,"variant":{...}}     -> {"load_us":..,"first_us":..,"rss_kib":..}
-///   {"op":"run","index":0,"lead_in":1,"runs":3}                -> {"run_us":[..]}
+///   {"op":"run","index":0,"lead_in":1,"runs":3}                -> {"run_us":[..],"wall_us":..}
 ///   {"op":"usage"}                                             -> {"peak_rss_kib":..,"major_faults":..,...}
 /// A request that fails is answered with {"error":{"kind":..,"message":..,"hint":..}}.
 namespace fusekit::bench {
@@ -19,6 +19,9 @@ Variant variant_of(const nlohmann::json& request);
 
 nlohmann::json to_answer(const LoadFigures& figures);
 LoadFigures load_figures_of(const nlohmann::json& answer);
+
+nlohmann::json to_answer(const Times& times);
+Times times_of(const nlohmann::json& answer);
 
 nlohmann::json to_answer(const Usage& usage);
 Usage usage_of(const nlohmann::json& answer);

@@ -11,8 +11,13 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kSchema = "fusekit.bench/1";
+constexpr const char* kSchema = "fusekit.bench/2";
 constexpr std::size_t kMostRuns = 20000;
+
+json to_json(const std::optional<double>& value) { return value ? json(*value) : json(); }
+std::optional<double> to_optional(const json& value) {
+  return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
+}
 
 json to_array(const Interval& interval) { return {interval.low, interval.high}; }
 Interval to_interval(const json& array) { return {array.at(0), array.at(1)}; }
@@ -40,15 +45,25 @@ json to_object(const Outcome& outcome) {
                  {"inputs", outcome.inputs},
                  {"threads", outcome.threads},
                  {"engine", outcome.engine},
+                 {"dtype", outcome.dtype},
+                 {"streams", outcome.streams},
+                 {"samples", outcome.samples},
+                 {"sample_us", outcome.sample_us},
                  {"median_us", outcome.median_us},
                  {"mean_us", outcome.mean_us},
                  {"percentiles_us",
-                  {{"min", p.min}, {"p50", p.p50}, {"p90", p.p90}, {"p99", p.p99}, {"p99.9", p.p999}, {"max", p.max}}},
+                  {{"min", p.min},
+                   {"p50", p.p50},
+                   {"p90", to_json(p.p90)},
+                   {"p99", to_json(p.p99)},
+                   {"p99.9", to_json(p.p999)},
+                   {"max", p.max}}},
                  {"runs", outcome.runs},
                  {"far_out", outcome.far_out},
                  {"checked_load_us", outcome.load_us},
                  {"first_inference_us", outcome.first_us},
                  {"resident_kib", outcome.rss_kib},
+                 {"peak_resident_kib", outcome.peak_rss_kib},
                  {"process_median_us", outcome.process_median_us}};
   if (outcome.interval) object["interval_us"] = to_array(*outcome.interval);
   return object;
@@ -61,15 +76,22 @@ Outcome to_outcome(const json& object) {
   outcome.inputs = object.at("inputs");
   outcome.threads = object.at("threads");
   outcome.engine = object.at("engine");
+  outcome.dtype = object.at("dtype");
+  outcome.streams = object.at("streams");
+  outcome.samples = object.at("samples");
+  outcome.sample_us = object.at("sample_us");
   outcome.median_us = object.at("median_us");
   outcome.mean_us = object.at("mean_us");
   const json& p = object.at("percentiles_us");
-  outcome.percentiles = {p.at("min"), p.at("p50"), p.at("p90"), p.at("p99"), p.at("p99.9"), p.at("max")};
+  outcome.percentiles = {
+      p.at("min"), p.at("p50"), to_optional(p.at("p90")), to_optional(p.at("p99")), to_optional(p.at("p99.9")),
+      p.at("max")};
   outcome.runs = object.at("runs");
   outcome.far_out = object.at("far_out");
   outcome.load_us = object.at("checked_load_us");
   outcome.first_us = object.at("first_inference_us");
   outcome.rss_kib = object.at("resident_kib");
+  outcome.peak_rss_kib = object.at("peak_resident_kib");
   object.at("process_median_us").get_to(outcome.process_median_us);
   if (object.contains("interval_us")) outcome.interval = to_interval(object.at("interval_us"));
   return outcome;
@@ -136,8 +158,10 @@ json to_object(const ProcessTrace& trace, bool every_run) {
     json slots = json::array();
     for (std::size_t i = 0; i < block.slots.size(); ++i) {
       const Slot& slot = block.slots[i];
-      slots.push_back({{"variant", slot.variant}, {"lead_in", slot.lead_in}, {"median_us", median(block.run_us[i])}});
-      if (every_run) slots.back()["run_us"] = block.run_us[i];
+      slots.push_back(
+          {{"variant", slot.variant}, {"lead_in", slot.lead_in}, {"median_us", median(block.times[i].run_us)}});
+      slots.back()["wall_us"] = block.times[i].wall_us;
+      if (every_run) slots.back()["run_us"] = block.times[i].run_us;
     }
     blocks.push_back(std::move(slots));
   }
@@ -145,6 +169,7 @@ json to_object(const ProcessTrace& trace, bool every_run) {
           {"loads", std::move(loads)},
           {"warmup_us", trace.warmup_us},
           {"blocks", std::move(blocks)},
+          {"peak_resident_alone_kib", trace.peak_alone_kib},
           {"peak_resident_kib", trace.usage.peak_rss_kib},
           {"major_faults", trace.usage.major_faults},
           {"involuntary_switches", trace.usage.involuntary_switches},

@@ -1,34 +1,98 @@
-// The report for people: terminal, spreadsheet, pull request.
+// The report for people: terminal and pull request.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
+#include "bench/distribution.h"
+#include "bench/traces.h"
 #include "fusekit/bench.h"
 
 namespace fusekit::bench {
 namespace {
 
+using Row = std::vector<std::string>;
+
 /// Four significant digits, never in powers of ten.
-std::string figure(double us) {
-  const double magnitude = std::abs(us);
-  return fmt::format("{:.{}f}", us, magnitude >= 1000 ? 0 : magnitude >= 100 ? 1 : magnitude >= 10 ? 2 : 3);
+std::string figure(double value) {
+  const double magnitude = std::abs(value);
+  return fmt::format("{:.{}f}", value, magnitude >= 1000 ? 0 : magnitude >= 100 ? 1 : magnitude >= 10 ? 2 : 3);
 }
+
+std::string figure(const std::optional<double>& value) { return value ? figure(*value) : "-"; }
 
 std::string interval_of(const Outcome& outcome) {
   return outcome.interval ? fmt::format("{} to {}", figure(outcome.interval->low), figure(outcome.interval->high))
                           : "-";
 }
 
-std::string ratio_of(const Report& report, std::size_t variant) {
+std::string speed_of(const Report& report, std::size_t variant) {
   for (const Ratio& ratio : report.ratios)
     if (ratio.variant == variant) return fmt::format("{:.3f}", ratio.ratio);
   return "1";
 }
 
-std::string escaped(const std::string& field) {
-  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
-  std::string quoted = "\"";
-  for (char c : field) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
+std::string mebibytes(std::int64_t kib) {
+  return kib > 0 ? fmt::format("{:.1f}", static_cast<double>(kib) / 1024) : "-";
+}
+
+/// Where a run is not a sample: a batch, or several streams.
+bool has_samples(const Report& report) {
+  return std::any_of(report.outcomes.begin(), report.outcomes.end(),
+                     [](const Outcome& outcome) { return outcome.samples > 1 || outcome.streams > 1; });
+}
+
+std::vector<Row> times_of(const Report& report) {
+  const bool samples = has_samples(report);
+  std::vector<Row> rows = {
+      {"model", "median us", fmt::format("{:.3g} % interval", 100 * report.confidence), "p90", "p99", "p99.9", "runs"}};
+  if (samples) rows.front().insert(rows.front().end(), {"us a sample", "samples/s"});
+  rows.front().emplace_back("speed");
+  for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
+    const Outcome& o = report.outcomes[i];
+    const Percentiles& p = o.percentiles;
+    Row row = {o.label,       figure(o.median_us), interval_of(o),        figure(p.p90),
+               figure(p.p99), figure(p.p999),      std::to_string(o.runs)};
+    if (samples) row.insert(row.end(), {figure(o.sample_us), figure(1e6 / o.sample_us)});
+    row.push_back(speed_of(report, i));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+/// What starting costs, and how the times lie: from the fastest run of all to the slowest 99th percentile.
+std::vector<Row> starts_of(const Report& report) {
+  constexpr std::size_t steps = 24;
+  double low = 0, high = 0;
+  for (const Outcome& o : report.outcomes) {
+    low = low == 0 ? o.percentiles.min : std::min(low, o.percentiles.min);
+    high = std::max(high, o.percentiles.p99.value_or(o.percentiles.max));
+  }
+  const bool drawn = !report.traces.empty() && low > 0 && high > low;
+  std::vector<Row> rows = {{"model", "load ms", "first run ms", "peak MiB"}};
+  if (drawn) rows.front().push_back(fmt::format("runs from {} to {} us", figure(low), figure(high)));
+  for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
+    const Outcome& o = report.outcomes[i];
+    rows.push_back({o.label, figure(1e-3 * o.load_us), figure(1e-3 * o.first_us), mebibytes(o.peak_rss_kib)});
+    if (drawn) rows.back().push_back(bars(log_histogram(runs_of(report.traces, i), low, high, steps)));
+  }
+  return rows;
+}
+
+/// Columns in line: the first and what is drawn to the left, figures to the right.
+std::string aligned(const std::vector<Row>& rows, std::size_t figures) {
+  std::vector<std::size_t> widths(figures + 1);
+  for (const Row& row : rows)
+    for (std::size_t i = 0; i <= figures; ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::vector<std::string> lines;
+  for (const Row& row : rows) {
+    std::string line = fmt::format("{:<{}}", row[0], widths[0]);
+    for (std::size_t i = 1; i <= figures; ++i) line += fmt::format("  {:>{}}", row[i], widths[i]);
+    for (std::size_t i = figures + 1; i < row.size(); ++i) line += "  " + row[i];
+    line.erase(line.find_last_not_of(' ') + 1);
+    lines.push_back(std::move(line));
+  }
+  return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
 std::string without_pipes(const std::string& text) {
@@ -37,45 +101,35 @@ std::string without_pipes(const std::string& text) {
   return out;
 }
 
-}  // namespace
-
-std::string to_csv(const Report& report) {
-  std::string text =
-      "label,model,inputs,threads,engine,median_us,interval_low_us,interval_high_us,mean_us,min_us,p50_us,p90_us,p99_"
-      "us,"
-      "p99.9_us,max_us,runs,ratio,ratio_low,ratio_high\r\n";
-  for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
-    const Outcome& o = report.outcomes[i];
-    const Percentiles& p = o.percentiles;
-    text += fmt::format("{},{},{},{},{},{:.6g},", escaped(o.label), escaped(o.model), escaped(o.inputs), o.threads,
-                        escaped(o.engine), o.median_us);
-    text += o.interval ? fmt::format("{:.6g},{:.6g}", o.interval->low, o.interval->high) : ",";
-    text += fmt::format(",{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{}", o.mean_us, p.min, p.p50, p.p90, p.p99,
-                        p.p999, p.max, o.runs);
-    const auto ratio = std::find_if(report.ratios.begin(), report.ratios.end(),
-                                    [&](const Ratio& candidate) { return candidate.variant == i; });
-    text += ratio == report.ratios.end()
-                ? ",,,"
-                : fmt::format(",{:.6g},{:.6g},{:.6g}", ratio->ratio, ratio->interval.low, ratio->interval.high);
-    text += "\r\n";
+std::string markdown_table(std::vector<Row> rows, std::size_t figures) {
+  std::string text;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    rows[r].resize(figures + 1);  // without what is drawn
+    rows[r][0] = without_pipes(rows[r][0]);
+    text += fmt::format("| {} |\n", fmt::join(rows[r], " | "));
+    if (r > 0) continue;
+    text += "|---|";
+    for (std::size_t i = 0; i < figures; ++i) text += "---:|";
+    text += "\n";
   }
   return text;
 }
 
+bool has_starts(const Report& report) {
+  return std::any_of(report.outcomes.begin(), report.outcomes.end(),
+                     [](const Outcome& outcome) { return outcome.load_us > 0; });
+}
+
+constexpr std::size_t kStartFigures = 3;
+
+}  // namespace
+
 std::string to_markdown(const Report& report) {
-  std::string text = fmt::format(
-      "| model | median, µs | {:.3g} % interval | p90 | p99 | runs | speed |\n"
-      "|---|---:|---:|---:|---:|---:|---:|\n",
-      100 * report.confidence);
-  for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
-    const Outcome& o = report.outcomes[i];
-    text +=
-        fmt::format("| {} | {} | {} | {} | {} | {} | {}x |\n", without_pipes(o.label), figure(o.median_us),
-                    interval_of(o), figure(o.percentiles.p90), figure(o.percentiles.p99), o.runs, ratio_of(report, i));
-  }
-  text += "\n";
+  const std::vector<Row> times = times_of(report);
+  std::string text = markdown_table(times, times.front().size() - 1) + "\n";
   for (const Ratio& ratio : report.ratios) text += fmt::format("- **{}**\n", verdict_text(report, ratio));
   for (const std::string& warning : report.warnings) text += fmt::format("- {}\n", warning);
+  if (has_starts(report)) text += "\n" + markdown_table(starts_of(report), kStartFigures);
   const Environment& e = report.environment;
   text += fmt::format("\n<sub>{}, {} CPUs, LibTorch {}, {} processes, {:.0f} s</sub>\n", e.cpu, e.cpus, e.libtorch,
                       report.outcomes.empty() ? 0 : report.outcomes.front().process_median_us.size(), report.seconds);
@@ -83,18 +137,12 @@ std::string to_markdown(const Report& report) {
 }
 
 std::string to_table(const Report& report) {
-  std::size_t width = 5;
-  for (const Outcome& outcome : report.outcomes) width = std::max(width, outcome.label.size());
-  std::string text =
-      fmt::format("{:<{}}  {:>10}  {:>20}  {:>9}  {:>9}  {:>7}  {:>6}", "model", width, "median us",
-                  fmt::format("{:.3g} % interval", 100 * report.confidence), "p90", "p99", "runs", "speed");
-  for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
-    const Outcome& o = report.outcomes[i];
-    text +=
-        fmt::format("\n{:<{}}  {:>10}  {:>20}  {:>9}  {:>9}  {:>7}  {:>6}", o.label, width, figure(o.median_us),
-                    interval_of(o), figure(o.percentiles.p90), figure(o.percentiles.p99), o.runs, ratio_of(report, i));
-  }
-  return text;
+  const std::vector<Row> times = times_of(report);
+  return aligned(times, times.front().size() - 1);
+}
+
+std::string to_start_table(const Report& report) {
+  return has_starts(report) ? aligned(starts_of(report), kStartFigures) : "";
 }
 
 }  // namespace fusekit::bench

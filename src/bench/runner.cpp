@@ -44,6 +44,25 @@ model::Sample arguments_of(torch::jit::Module& module, const Variant& variant) {
   return sample;
 }
 
+/// Error{usage} where LibTorch has no such floating type or FuseKit no name for it.
+at::ScalarType float_type(const std::string& name) {
+  if (name == "float") return at::kFloat;
+  if (name == "double") return at::kDouble;
+  if (name == "half") return at::kHalf;
+  if (name == "bfloat16") return at::kBFloat16;
+  throw Error(ErrorKind::usage, fmt::format("--dtype {} is not known", name), "float, double, half or bfloat16");
+}
+
+/// Floating tensors of an argument in another type; everything else as it is.
+c10::IValue converted(const c10::IValue& value, at::ScalarType type) {
+  if (value.isTensor() && value.toTensor().is_floating_point()) return value.toTensor().to(type);
+  if (!value.isTensorList()) return value;
+  c10::List<at::Tensor> list;
+  for (const at::Tensor& tensor : value.toTensorVector())
+    list.push_back(tensor.is_floating_point() ? tensor.to(type) : tensor);
+  return list;
+}
+
 class ModuleRunner : public Runner {
  public:
   explicit ModuleRunner(const Variant& variant) : path_(variant.model.string()) {
@@ -52,6 +71,10 @@ class ModuleRunner : public Runner {
     module_.eval();
     const torch::NoGradGuard no_grad;
     arguments_ = arguments_of(module_, variant);
+    if (variant.dtype.empty()) return;
+    const at::ScalarType type = float_type(variant.dtype);
+    module_.to(type);
+    for (c10::IValue& argument : arguments_) argument = converted(argument, type);
   }
 
   void run() override { forward(); }

@@ -33,6 +33,7 @@ Outcome outcome_of(const std::vector<std::vector<double>>& groups, const std::st
   outcome.median_us = median(outcome.process_median_us);
   outcome.percentiles = percentiles(all);
   outcome.mean_us = mean(all);
+  outcome.sample_us = outcome.median_us;
   outcome.runs = all.size();
   outcome.far_out = far_out(all);
   return outcome;

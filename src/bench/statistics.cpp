@@ -75,8 +75,13 @@ double median(std::vector<double> values) { return quantile(std::move(values), 0
 Percentiles percentiles(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const auto at = [&](double p) { return quantile_of_sorted(values, p); };
-  return {at(0), at(0.5), at(0.9), at(0.99), at(0.999), at(1)};
+  const auto supported = [&](double p) {
+    return shows_quantile(values.size(), p) ? std::optional<double>(at(p)) : std::nullopt;
+  };
+  return {at(0), at(0.5), supported(0.9), supported(0.99), supported(0.999), at(1)};
 }
+
+bool shows_quantile(std::size_t count, double p) { return std::pow(p, static_cast<double>(count)) <= 0.05; }
 
 std::size_t far_out(const std::vector<double>& values) {
   std::vector<double> sorted = values;

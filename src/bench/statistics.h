@@ -18,6 +18,8 @@ double standard_deviation(std::span<const double> values);
 double quantile(std::vector<double> values, double p);
 double median(std::vector<double> values);
 Percentiles percentiles(std::vector<double> values);
+/// Whether the largest of `count` independent values lies above the p-quantile with 95 % confidence: p^count <= 0.05.
+bool shows_quantile(std::size_t count, double p);
 /// Values above the third quartile + 3 interquartile ranges (Tukey 1977, "far out").
 std::size_t far_out(const std::vector<double>& values);
 

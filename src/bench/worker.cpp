@@ -59,13 +59,23 @@ std::int64_t resident_kib() {
   return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/// Not getrusage's ru_maxrss, in which execve leaves the peak of the program that started this one.
+std::int64_t peak_kib() {
+  std::ifstream file("/proc/self/status");
+  std::string word;
+  std::int64_t kib = 0;
+  while (file >> word)
+    if (word == "VmHWM:") file >> kib;
+  return kib;
+}
+
 Usage usage_so_far() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const auto seconds = [](const timeval& t) {
     return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
   };
-  return {usage.ru_maxrss, usage.ru_majflt, usage.ru_nivcsw, seconds(usage.ru_utime) + seconds(usage.ru_stime)};
+  return {peak_kib(), usage.ru_majflt, usage.ru_nivcsw, seconds(usage.ru_utime) + seconds(usage.ru_stime)};
 }
 
 class Worker {
@@ -90,23 +100,28 @@ class Worker {
     padding_.emplace_back(request.at("padding").get<std::size_t>(), '\1');
     const std::int64_t before = resident_kib();
     const std::int64_t begin = clock_.now();
-    std::unique_ptr<Runner> runner = load_runner(variant_of(request.at("variant")));
+    const Variant variant = variant_of(request.at("variant"));
+    Streams& streams = runners_[request.at("index")];
+    streams.push_back(load_runner(variant));
     LoadFigures figures;
     figures.load_us = 1e-3 * static_cast<double>(clock_.now() - begin);
-    figures.first_us = time_runs(*runner, clock_, 0, 1).front();
+    figures.first_us = time_runs(*streams.front(), clock_, 0, 1).run_us.front();
+    while (streams.size() < static_cast<std::size_t>(variant.streams)) streams.push_back(load_runner(variant));
     figures.rss_kib = resident_kib() - before;
-    runners_[request.at("index")] = std::move(runner);
     return to_answer(figures);
   }
 
   json run(const json& request) {
-    Runner& runner = *runners_.at(request.at("index"));
-    return {{"run_us", time_runs(runner, clock_, request.at("lead_in"), request.at("runs"))}};
+    Streams& streams = runners_.at(request.at("index"));
+    const int lead_in = request.at("lead_in");
+    const int runs = request.at("runs");
+    return to_answer(streams.size() == 1 ? time_runs(*streams.front(), clock_, lead_in, runs)
+                                         : time_streams(streams, clock_, lead_in, runs));
   }
 
   Clock& clock_ = real_clock();
   std::vector<std::string> padding_;
-  std::map<std::size_t, std::unique_ptr<Runner>> runners_;
+  std::map<std::size_t, Streams> runners_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "fusekit/bench.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -9,7 +10,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/bench_options.h"
 #include "cli/commands.h"
@@ -90,8 +93,9 @@ class BenchCommand : public Command {
 
  private:
   /// What each variant is run on, in words.
-  std::vector<std::string> make_inputs_explicit(std::vector<bench::Variant>& variants, Console& console) const {
+  static std::vector<std::string> make_inputs_explicit(std::vector<bench::Variant>& variants, Console& console) {
     std::vector<std::string> texts;
+    std::map<std::string, InputSummary> known;  // the cells of a matrix share what was worked out for a model
     for (bench::Variant& variant : variants) {
       bench::Arguments& arguments = variant.arguments;
       if (arguments.none) {
@@ -99,16 +103,21 @@ class BenchCommand : public Command {
       } else if (arguments.bundled >= 0) {
         texts.push_back(fmt::format("bundled input {}", arguments.bundled));
       } else {
-        const InputSummary summary = resolve_inputs(variant.model, arguments.inputs);
-        arguments.inputs = summary.options;
-        texts.push_back(summary.text);
+        std::string key = variant.model.string();
+        for (const auto& shape : arguments.inputs.dims) key += fmt::format(" {}", fmt::join(shape, "x"));
+        auto found = known.find(key);
+        if (found == known.end()) found = known.emplace(key, resolve_inputs(variant.model, arguments.inputs)).first;
+        arguments.inputs = found->second.options;
+        texts.push_back(found->second.text);
       }
       if (InterruptWatch::raised()) throw Error(ErrorKind::usage, "interrupted");
-      if (texts.back() != texts.front())
-        console.warn(fmt::format("{} is run on {}, {} on {}", variants.front().label, texts.front(), variant.label,
-                                 texts.back()));
+      const std::size_t other = variant.against < texts.size() ? variant.against : 0;
+      if (texts.back() != texts[other] && variant.samples == variants[other].samples)
+        console.warn(
+            fmt::format("{} is run on {}, {} on {}", variants[other].label, texts[other], variant.label, texts.back()));
     }
-    console.note(fmt::format("inputs: {}", texts.front()));
+    const std::set<std::string> distinct(texts.begin(), texts.end());
+    console.note(fmt::format("inputs: {}", fmt::join(distinct, " | ")));
     return texts;
   }
 
@@ -236,6 +245,8 @@ class BenchCommand : public Command {
     } else {
       console.print(bench::to_table(report));
     }
+    const std::string starts = bench::to_start_table(report);
+    if (!starts.empty()) report.outcomes.size() == 1 ? console.note(starts) : console.print("\n" + starts + "\n");
     for (const bench::Ratio& ratio : report.ratios) console.print(bench::verdict_text(report, ratio));
     for (const bench::Gate& gate : gates) console.print(gate.text);
     if (report.outcomes.size() == 1) console.print(last_line(report.outcomes.front().median_us));

@@ -16,26 +16,6 @@ constexpr double kQuickSeconds = 5;
 constexpr double kUntilSeconds = 180;  // --until-ci may take this long
 constexpr const char* kDefaultRegression = "3%";
 
-std::size_t times_in(const std::vector<std::string>& names, const std::string& name) {
-  return static_cast<std::size_t>(std::count(names.begin(), names.end(), name));
-}
-
-/// The files' names; their whole paths where names are alike; a number where even those are.
-std::vector<std::string> labels_of(const std::vector<std::string>& models) {
-  std::vector<std::string> labels;
-  for (const std::string& model : models) labels.push_back(std::filesystem::path(model).filename().string());
-  const std::vector<std::string> names = labels;
-  for (std::size_t i = 0; i < models.size(); ++i)
-    if (times_in(names, names[i]) > 1) labels[i] = models[i];
-  const std::vector<std::string> paths = labels;
-  for (std::size_t i = 0; i < models.size(); ++i) {
-    if (times_in(paths, paths[i]) == 1) continue;
-    const auto before = std::count(paths.begin(), paths.begin() + static_cast<std::ptrdiff_t>(i), paths[i]);
-    labels[i] += fmt::format(" ({})", before + 1);
-  }
-  return labels;
-}
-
 void add_compatible_flags(CLI::App& app, BenchFlags& flags) {
   const char* group = "As speed_benchmark_torch has them";
   app.add_option("--model", flags.model, "A TorchScript file")->group(group);
@@ -70,6 +50,7 @@ void BenchFlags::add_to(CLI::App& app) {
   app.add_option("MODEL", models, "TorchScript files; several are compared with the first");
   add_compatible_flags(app, *this);
   add_input_options(app, inputs);
+  matrix.add_to(app);
   const char* sampling = "Sampling";
   app.add_option("--max-time", max_seconds, "Seconds for everything (default: 20)")->group(sampling);
   app.add_option("--until-ci", until_ci, "Go on until the interval is narrower than this, e.g. 1% (up to 180 s)")
@@ -91,7 +72,7 @@ void BenchFlags::add_to(CLI::App& app) {
   app.add_option("--samples", samples, "Judge two files of times (one a line) measured elsewhere")
       ->expected(2)
       ->group(reports);
-  add_common_options(app, common, /*runs_a_model=*/true);
+  add_common_options(app, common, /*runs_a_model=*/false);
 }
 
 void BenchFlags::finish() {
@@ -123,27 +104,19 @@ void BenchFlags::finish() {
 }
 
 bool BenchFlags::once() const {
-  return models.size() == 1 && !processes && !max_seconds && until_ci.empty() && !quick && !csv && !markdown &&
-         save.empty() && baseline.empty() && baseline_model.empty();
+  return models.size() == 1 && !matrix.several() && inputs.dims.find('|') == std::string::npos && !processes &&
+         !max_seconds && until_ci.empty() && !quick && !csv && !markdown && save.empty() && baseline.empty() &&
+         baseline_model.empty();
 }
 
 std::vector<bench::Variant> BenchFlags::variants() const {
   std::vector<std::string> paths = models;
   if (!baseline_model.empty()) paths.insert(paths.begin(), baseline_model);
-  const std::vector<std::string> labels = labels_of(paths);
-  std::vector<bench::Variant> variants;
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    bench::Variant variant;
-    variant.label = labels[i];
-    variant.model = paths[i];
-    variant.arguments.inputs = inputs.finish();
-    variant.arguments.none = no_inputs;
-    variant.arguments.bundled = use_bundled_input;
-    variant.arguments.pytext_len = pytext_len;
-    variant.runtime = common.runtime;
-    variants.push_back(std::move(variant));
-  }
-  return variants;
+  bench::Arguments arguments;
+  arguments.none = no_inputs;
+  arguments.bundled = use_bundled_input;
+  arguments.pytext_len = pytext_len;
+  return cells_of(paths, inputs, arguments, matrix);
 }
 
 bench::Options BenchFlags::options() const {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/bench_matrix.h"
 #include "cli/options.h"
 #include "fusekit/bench.h"
 
@@ -20,6 +21,7 @@ double parse_share(const std::string& flag, const std::string& text);
 struct BenchFlags {
   CommonOptions common;
   InputFlags inputs;
+  MatrixFlags matrix;
 
   // speed_benchmark_torch's
   std::vector<std::string> models;
@@ -54,7 +56,7 @@ struct BenchFlags {
 
   /// One file and nothing that asks for more than speed_benchmark_torch does.
   [[nodiscard]] bool once() const;
-  /// Distinct names for the models, as short as they can be; the baseline model first.
+  /// The baseline model first; see cells_of.
   [[nodiscard]] std::vector<bench::Variant> variants() const;
   [[nodiscard]] bench::Options options() const;
   [[nodiscard]] double allowed_regression() const;

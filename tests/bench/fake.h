@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <numeric>
 #include <random>
 
 #include "fusekit/bench.h"
@@ -71,12 +72,13 @@ class FakeLauncher : public Launcher {
       world_.clock_.advance(1e5);
       return {1e5, one_run(index), 1000};
     }
-    std::vector<double> run(const Slot& slot) override {
+    Times run(const Slot& slot) override {
       world_.calls.push_back({'r', number_, slot});
       if (number_ == world_.dies_in_process) throw Error(ErrorKind::model, "a worker process was ended by signal 9");
       for (int i = 0; i < slot.lead_in; ++i) one_run(slot.variant);
-      std::vector<double> times;
-      for (int i = 0; i < slot.runs; ++i) times.push_back(one_run(slot.variant));
+      Times times;
+      for (int i = 0; i < slot.runs; ++i) times.run_us.push_back(one_run(slot.variant));
+      times.wall_us = std::accumulate(times.run_us.begin(), times.run_us.end(), 0.0);
       return times;
     }
     Usage usage() override { return {1000, 0, 0, 0}; }

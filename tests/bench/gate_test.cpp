@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "bench/distribution.h"
 #include "bench/fake.h"
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
@@ -114,7 +115,25 @@ TEST(Reports, CsvHasALineAModelAndQuotesWhatItMust) {
 TEST(Reports, MarkdownIsATableAndAVerdict) {
   const std::string text = to_markdown(measured());
   EXPECT_NE(text.find("| a.pt | "), std::string::npos);
-  EXPECT_NE(text.find("**b.pt is 1.99x as fast as a.pt ("), std::string::npos) << text;
+  EXPECT_NE(text.find("**b.pt is 2.00x as fast as a.pt (1.9"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n| a.pt | 100.0 | "), std::string::npos) << text;  // the fake's start
+}
+
+TEST(Reports, TheStartTableDrawsTheTimesOnOneAxis) {
+  const std::string text = to_start_table(measured());
+  EXPECT_NE(text.find("load ms"), std::string::npos) << text;
+  const std::string a = text.substr(text.find("a.pt"), text.find("b.pt") - text.find("a.pt"));
+  const std::string b = text.substr(text.find("b.pt"));
+  EXPECT_LT(b.find("█"), a.find("█")) << text;  // twice as fast: further left
+  EXPECT_EQ(to_start_table(with_medians({1, 2, 3})), "");
+}
+
+TEST(Distribution, CountsInStepsOfTheLogarithm) {
+  const std::vector<double> values = {0.5, 1, 1.5, 2, 3, 4, 100};
+  EXPECT_EQ(log_histogram(values, 1, 16, 4), (std::vector<std::size_t>{3, 2, 1, 1}));
+  EXPECT_EQ(bars(std::vector<std::size_t>{0, 1, 4, 8}), " ▁▄█");
+  EXPECT_EQ(bars(std::vector<std::size_t>{0, 0}), "  ");
+  EXPECT_EQ(bars(std::vector<std::size_t>{1, 1000}), "▁█");
 }
 
 TEST(Samples, ReadsGroupsAndNamesTheLineThatIsNoTime) {

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <numeric>
 
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
@@ -67,13 +69,40 @@ TEST_F(RealWorker, LoadsRunsAndCounts) {
     const LoadFigures load = process->load(5, variant_, 4096);
     EXPECT_GT(load.load_us, 0);
     EXPECT_GT(load.first_us, 0);
-    const std::vector<double> times = process->run({5, 1, 20});
-    ASSERT_EQ(times.size(), 20U);
-    for (double time : times) EXPECT_GT(time, 0);
+    const Times times = process->run({5, 1, 20});
+    ASSERT_EQ(times.run_us.size(), 20U);
+    for (double time : times.run_us) EXPECT_GT(time, 0);
+    EXPECT_GE(times.wall_us, std::accumulate(times.run_us.begin(), times.run_us.end(), 0.0));
     EXPECT_GT(process->usage().peak_rss_kib, 10000);
     EXPECT_GT(process->usage().cpu_seconds, 0);
   }
   EXPECT_TRUE(no_child_left());
+}
+
+TEST_F(RealWorker, RunsStreamsSideBySide) {
+  const auto process = launcher_->start({.threads = 1, .engine = "auto"});
+  variant_.streams = 3;
+  process->load(0, variant_, 0);
+  const Times times = process->run({0, 1, 20});
+  EXPECT_EQ(times.run_us.size(), 60U);
+  EXPECT_GE(times.wall_us, *std::max_element(times.run_us.begin(), times.run_us.end()));
+}
+
+TEST_F(RealWorker, ItsPeakMemoryIsItsOwn) {
+  const std::string large(600 << 20, '\1');  // this program's peak, which a child's ru_maxrss would begin with
+  const auto process = launcher_->start({.threads = 1, .engine = "auto"});
+  process->load(0, variant_, 0);
+  const std::int64_t small = process->usage().peak_rss_kib;
+  EXPECT_LT(small, 600 << 10) << large.size();
+  process->load(1, variant_, 100 << 20);
+  EXPECT_GT(process->usage().peak_rss_kib, small + (90 << 10));
+}
+
+TEST_F(RealWorker, ConvertsModuleAndInputs) {
+  variant_.dtype = "bfloat16";
+  EXPECT_NE(load_runner(variant_)->run_and_print().find("CPUBFloat16Type{2,3}"), std::string::npos);
+  variant_.dtype = "nonesuch";
+  EXPECT_NE(message_of([&] { load_runner(variant_); }).find("nonesuch"), std::string::npos);
 }
 
 TEST_F(RealWorker, PassesErrorsOn) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "bench/fake.h"
 #include "fusekit/bench.h"
@@ -54,7 +55,7 @@ TEST(BenchMeasure, DriftAndOutliersRaiseNoFalseAlarm) {
 
 TEST(BenchMeasure, FindsTwoPercentAndItsIntervalCoversTheTruth) {
   double covered = 0;
-  EXPECT_GE(share_of({.run_us = {20400, 20000}}, {.max_seconds = 10}, 200, Verdict::faster, 1.02, &covered), 0.9);
+  EXPECT_GE(share_of({.run_us = {20400, 20000}}, {}, 200, Verdict::faster, 1.02, &covered), 0.9);
   EXPECT_GE(covered, 0.93);
 }
 
@@ -162,6 +163,48 @@ TEST(BenchMeasure, DifferentThreadsAreProcessesOfTheirOwnInterleaved) {
   const auto last = launcher.calls.end();
   EXPECT_NE((last - 1)->process, (last - 3)->process);  // A B B A across the two
   EXPECT_EQ((last - 2)->process, (last - 3)->process);
+}
+
+TEST(BenchMeasure, RatiosAreThoseOfTheTimeASampleAgainstWhatWasAskedFor) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {20000, 40000, 10000, 30000}, .placement = 0}, clock, 1);
+  auto variants = test::variants(4);
+  variants[1].samples = 4;
+  variants[2].against = 2;
+  variants[3].against = 2;
+  const Report report = measure(variants, {.max_seconds = 10}, launcher, clock);
+  ASSERT_EQ(report.ratios.size(), 2U);
+  EXPECT_NEAR(report.ratios[0].ratio, 2, 0.05);
+  EXPECT_NEAR(report.outcomes[1].sample_us, 10000, 200);
+  EXPECT_EQ(report.ratios[1].against, 2U);
+  EXPECT_NEAR(report.ratios[1].ratio, 1.0 / 3, 0.01);
+  variants[3].against = 4;
+  EXPECT_THROW(measure(variants, {}, launcher, clock), Error);
+}
+
+TEST(BenchMeasure, EachIsLoadedFirstInAProcessForItsPeakMemory) {
+  const Report report = run({.run_us = {9000, 9000, 9000, 9000, 9000}}, {}, 3);
+  std::set<std::size_t> first;
+  for (const ProcessTrace& trace : report.traces) {
+    first.insert(trace.load_order.front());
+    for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(trace.peak_alone_kib.at(i), trace.load_order.front() == i ? 1000 : 0);
+  }
+  EXPECT_EQ(first.size(), 5U);
+  for (const Outcome& outcome : report.outcomes) EXPECT_EQ(outcome.peak_rss_kib, 1000);
+}
+
+TEST(BenchMeasure, StreamsCountByTheWallClock) {
+  auto variants = test::variants(2);
+  variants[1].streams = 2;
+  ProcessTrace trace;
+  trace.loads.resize(2);
+  // Two streams of 10 runs that take 150 us each, side by side: 75 us an inference, against 100.
+  Block block{{{0, 0, 10}, {1, 0, 10}}, {{std::vector<double>(10, 100), 1000}, {std::vector<double>(20, 150), 1500}}};
+  trace.blocks.assign(3, block);
+  const Report report = judge(variants, {trace, trace, trace}, 0.95);
+  EXPECT_NEAR(report.ratios.at(0).ratio, 100.0 / 75, 1e-9);
+  EXPECT_NEAR(report.outcomes[1].median_us, 150, 1e-9);
+  EXPECT_NEAR(report.outcomes[1].sample_us, 75, 1e-9);
 }
 
 TEST(BenchMeasure, OneProcessSaysWhatItCantSee) {

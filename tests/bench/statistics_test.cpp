@@ -20,10 +20,22 @@ TEST(Statistics, MedianAndQuantiles) {
   const Percentiles p = percentiles({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
   EXPECT_EQ(p.min, 1);
   EXPECT_EQ(p.p50, 6);
-  EXPECT_EQ(p.p90, 10);
-  EXPECT_DOUBLE_EQ(p.p99, 10.9);
-  EXPECT_DOUBLE_EQ(p.p999, 10.99);
+  EXPECT_EQ(p.p90, std::nullopt);
   EXPECT_EQ(p.max, 11);
+}
+
+TEST(Statistics, PercentilesThatTheSampleDoesNotShowAreLeftOut) {
+  const auto of = [](int count) {
+    std::vector<double> values;
+    for (int i = 0; i < count; ++i) values.push_back(i);
+    return percentiles(values);
+  };
+  EXPECT_EQ(of(28).p90, std::nullopt);   // 0.9^28 = 0.0523
+  EXPECT_NEAR(*of(29).p90, 25.2, 1e-9);  // 0.9^29 = 0.0471; numpy.percentile(range(29), 90)
+  EXPECT_EQ(of(298).p99, std::nullopt);
+  EXPECT_NEAR(*of(299).p99, 295.02, 1e-9);
+  EXPECT_EQ(of(2994).p999, std::nullopt);
+  EXPECT_NEAR(*of(2995).p999, 2991.006, 1e-9);
 }
 
 TEST(Statistics, StandardDeviation) {

@@ -87,6 +87,10 @@ TEST_F(Bench, RefusesWhatItCantDoInOneLineWithAHint) {
                                                        {"--warmup", "-1"},
                                                        {"--engine", "nonesuch"},
                                                        {"--use_bundled_input", "0"},
+                                                       {"--input_dims", "2,3 | "},
+                                                       {"--dtype", "int8"},
+                                                       {"--streams", "0"},
+                                                       {"--threads", "1,-2"},
                                                        {"--until-ci", "abc"},
                                                        {"--max-regression", "3%"},
                                                        {"--csv", "--json"},
@@ -106,7 +110,7 @@ TEST_F(Bench, TellsASlowerFileFromAFasterOne) {
   const auto result = compare({at("slow.pt"), at("scale.pt"), "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const json report = json::parse(result.out);
-  EXPECT_EQ(report["schema"], "fusekit.bench/1");
+  EXPECT_EQ(report["schema"], "fusekit.bench/2");
   EXPECT_EQ(report["outcomes"].size(), 2U);
   EXPECT_EQ(report["ratios"][0]["verdict"], "faster");
   EXPECT_GT(report["ratios"][0]["ratio"], 2);
@@ -140,6 +144,34 @@ TEST_F(Bench, TheGateFallsForABaselineTwiceAsFastAndForAnotherMachine) {
 TEST_F(Bench, TheGateWithTheOldFileFallsForASlowerOneOnly) {
   EXPECT_EQ(compare({at("slow.pt"), "--baseline-model", at("scale.pt")}).exit_code, 1);
   EXPECT_EQ(compare({at("scale.pt"), "--baseline-model", at("slow.pt")}).exit_code, 0);
+}
+
+TEST_F(Bench, MeasuresEveryCombinationOfSettingsAgainstTheFirst) {
+  const auto result = run_fusekit({"bench", at("slow.pt"), "--input_dims", "1,64 | 32,64", "--threads", "1,2",
+                                   "--processes", "3", "--max-time", "2", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json report = json::parse(result.out);
+  ASSERT_EQ(report["outcomes"].size(), 4U);
+  EXPECT_EQ(report["outcomes"][3]["label"], "slow.pt [32x64, 2 threads]");
+  EXPECT_EQ(report["outcomes"][3]["threads"], 2);
+  EXPECT_EQ(report["outcomes"][3]["inputs"], "32x64 float");
+  EXPECT_EQ(report["outcomes"][3]["samples"], 32);
+  EXPECT_LT(report["outcomes"][2]["sample_us"].get<double>() * 2, report["outcomes"][0]["sample_us"].get<double>());
+  ASSERT_EQ(report["ratios"].size(), 3U);
+  EXPECT_EQ(report["ratios"][1]["against_index"], 0);
+  EXPECT_GT(report["ratios"][1]["ratio"], 2);  // of the time a sample
+}
+
+TEST_F(Bench, ComparesModelsWithinEachSetting) {
+  const auto result =
+      run_fusekit({"bench", at("slow.pt"), at("scale.pt"), "--input_dims", "64,64", "--dtype", "float,double",
+                   "--streams", "2", "--threads", "1", "--processes", "3", "--max-time", "2"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("scale.pt [float] is "), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("x as fast as slow.pt [double] ("), std::string::npos) << result.out;
+  EXPECT_EQ(result.out.find("as fast as slow.pt [float] (1"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("samples/s"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("peak MiB"), std::string::npos) << result.out;
 }
 
 TEST_F(Bench, JudgesTimesMeasuredElsewhere) {

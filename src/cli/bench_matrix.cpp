@@ -1,0 +1,138 @@
+#include "cli/bench_matrix.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+
+#include "fusekit/error.h"
+
+namespace fusekit::cli {
+namespace {
+
+std::size_t times_in(const std::vector<std::string>& names, const std::string& name) {
+  return static_cast<std::size_t>(std::count(names.begin(), names.end(), name));
+}
+
+/// The files' names; their whole paths where names are alike; a number where even those are.
+std::vector<std::string> labels_of(const std::vector<std::string>& models) {
+  std::vector<std::string> labels;
+  for (const std::string& model : models) labels.push_back(std::filesystem::path(model).filename().string());
+  const std::vector<std::string> names = labels;
+  for (std::size_t i = 0; i < models.size(); ++i)
+    if (times_in(names, names[i]) > 1) labels[i] = models[i];
+  const std::vector<std::string> paths = labels;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    if (times_in(paths, paths[i]) == 1) continue;
+    const auto before = std::count(paths.begin(), paths.begin() + static_cast<std::ptrdiff_t>(i), paths[i]);
+    labels[i] += fmt::format(" ({})", before + 1);
+  }
+  return labels;
+}
+
+/// The inputs between the bars.
+std::vector<InputOptions> inputs_of(const InputFlags& flags) {
+  const std::vector<std::string> dims = split(flags.dims, '|');
+  const std::vector<std::string> types = split(flags.types, '|');
+  if (types.size() > 1 && types.size() != dims.size())
+    throw Error(ErrorKind::usage,
+                fmt::format("--input_type has {} parts between bars, --input_dims {}", types.size(), dims.size()),
+                "give one --input_type for all of them, or one for each");
+  std::vector<InputOptions> all;
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, dims.size()); ++i) {
+    InputFlags one = flags;
+    one.dims = dims.empty() ? "" : dims[i];
+    one.types = types.empty() ? "" : types[types.size() == 1 ? 0 : i];
+    if (dims.size() > 1 && one.dims.empty())
+      throw Error(ErrorKind::usage, "--input_dims has nothing between two bars", "write it like \"1,3,8,8 | 4,3,8,8\"");
+    all.push_back(one.finish());
+  }
+  return all;
+}
+
+std::string shape_text(const InputOptions& inputs) {
+  std::vector<std::string> shapes;
+  for (const auto& shape : inputs.dims) shapes.push_back(fmt::format("{}", fmt::join(shape, "x")));
+  return fmt::format("{}", fmt::join(shapes, " "));
+}
+
+std::string counted(int count, const char* what) { return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s"); }
+
+/// A setting: what differs from cell to cell beside the model.
+struct Setting {
+  bench::Variant variant;
+  std::string text;  ///< of what varies; empty where nothing does
+};
+
+std::vector<Setting> settings_of(const InputFlags& inputs, const bench::Arguments& arguments,
+                                 const MatrixFlags& matrix) {
+  const std::vector<InputOptions> all_inputs = inputs_of(inputs);
+  std::vector<Setting> settings;
+  for (const InputOptions& input : all_inputs)
+    for (const std::string& dtype : matrix.dtypes)
+      for (const std::string& engine : matrix.engines)
+        for (const int threads : matrix.threads)
+          for (const int streams : matrix.streams) {
+            Setting setting;
+            bench::Variant& variant = setting.variant;
+            variant.arguments = arguments;
+            variant.arguments.inputs = input;
+            variant.runtime = {threads, engine};
+            variant.dtype = dtype;
+            variant.streams = streams;
+            std::vector<std::string> words;
+            if (all_inputs.size() > 1) {
+              words.push_back(shape_text(input));
+              if (!input.dims.front().empty()) variant.samples = std::max<std::int64_t>(1, input.dims.front().front());
+            }
+            if (matrix.dtypes.size() > 1) words.push_back(dtype);
+            if (matrix.engines.size() > 1) words.push_back(engine);
+            if (matrix.threads.size() > 1) words.push_back(counted(threads, "thread"));
+            if (matrix.streams.size() > 1) words.push_back(counted(streams, "stream"));
+            setting.text = fmt::format("{}", fmt::join(words, ", "));
+            settings.push_back(std::move(setting));
+          }
+  return settings;
+}
+
+}  // namespace
+
+void MatrixFlags::add_to(CLI::App& app) {
+  const char* group = "Settings (several with commas: every combination is measured)";
+  app.add_option("--threads", threads, "Intra-op threads (default: LibTorch's)")->delimiter(',')->group(group);
+  app.add_option("--engine", engines, "Quantized engine: auto, onednn, x86, fbgemm, qnnpack")
+      ->delimiter(',')
+      ->group(group);
+  app.add_option("--dtype", dtypes, "Converts module and inputs: float, double, half, bfloat16")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"float", "double", "half", "bfloat16"}))
+      ->group(group);
+  app.add_option("--streams", streams, "Copies of the module that run side by side, each in a thread of its own")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024))
+      ->group(group);
+}
+
+bool MatrixFlags::several() const {
+  return threads.size() > 1 || engines.size() > 1 || dtypes.size() > 1 || streams.size() > 1 || streams.front() > 1;
+}
+
+std::vector<bench::Variant> cells_of(const std::vector<std::string>& models, const InputFlags& inputs,
+                                     const bench::Arguments& arguments, const MatrixFlags& matrix) {
+  const std::vector<std::string> labels = labels_of(models);
+  const std::vector<Setting> settings = settings_of(inputs, arguments, matrix);
+  std::vector<bench::Variant> cells;
+  for (std::size_t m = 0; m < models.size(); ++m)
+    for (std::size_t s = 0; s < settings.size(); ++s) {
+      bench::Variant cell = settings[s].variant;
+      cell.model = models[m];
+      cell.label = settings[s].text.empty() ? labels[m] : fmt::format("{} [{}]", labels[m], settings[s].text);
+      cell.against = models.size() > 1 ? s : 0;
+      cells.push_back(std::move(cell));
+    }
+  return cells;
+}
+
+}  // namespace fusekit::cli
