@@ -10,10 +10,17 @@
 
 namespace fusekit {
 
+/// An int8 network is judged by its SQNR: 10 dB is noise of a tenth of the signal's power. What works is mostly above 15,
+/// what is broken below 5.
+inline constexpr double kInt8Sqnr = 10;
+
 struct VerifyOptions {
   InputOptions inputs;
-  /// Largest allowed max_rel. Not given: 1e-5 for float and double networks, 2e-2 for half, 1e-1 for bfloat16.
+  /// Largest allowed max_rel. Not given: 1e-5 for float and double networks, 2e-2 for half, 1e-1 for bfloat16; with
+  /// `min_sqnr_db`: none.
   std::optional<double> tolerance;
+  /// Smallest allowed SQNR in dB. Not given: kInt8Sqnr where b alone is int8 and there is no `tolerance`, else none.
+  std::optional<double> min_sqnr_db{};
   int samples = 0;  ///< different inputs; 0: 3, or all samples of the inputs' file where that has more
   int runs = 3;     ///< of the same loaded module on each input (the executor specializes)
   /// The method that is compared, with its inputs.
@@ -34,7 +41,8 @@ struct VerifyReport {
   std::string failure;   ///< why not, e.g. "run 2 of sample 1: output[0] has 3 more NaNs"; empty where passed
   std::string worst_at;  ///< where max_rel is largest, e.g. "output[0]"; empty where there is nothing to measure
   OutputError worst;     ///< the worst of all runs and samples, figure by figure
-  double tolerance = 0;
+  double tolerance = 0;  ///< infinite where the SQNR alone counts
+  std::optional<double> min_sqnr_db{};  ///< what the SQNR has to be
   int samples = 0;
   int runs = 0;
   std::string inputs;  ///< InputSummary::text

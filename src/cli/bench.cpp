@@ -87,11 +87,22 @@ class BenchCommand : public Command {
     if (!flags_.samples.empty()) return judge_files(console);
     const InterruptWatch watch;
     std::vector<bench::Variant> variants = flags_.variants();
+    settle_engines(variants, console);
     const std::vector<std::string> inputs = make_inputs_explicit(variants, console);
     return flags_.once() ? once(variants.front(), inputs.front(), console) : compare(variants, inputs, console);
   }
 
  private:
+  /// Files that are run in one process share an engine.
+  static void settle_engines(std::vector<bench::Variant>& variants, const Console& console) {
+    std::map<std::pair<int, std::string>, std::vector<std::filesystem::path>> processes;
+    for (const bench::Variant& variant : variants)
+      processes[{variant.runtime.threads, variant.runtime.engine}].push_back(variant.model);
+    std::set<std::string> said;
+    for (bench::Variant& variant : variants)
+      settle_engine(variant.runtime, processes.at({variant.runtime.threads, variant.runtime.engine}), console, &said);
+  }
+
   /// What each variant is run on, in words.
   static std::vector<std::string> make_inputs_explicit(std::vector<bench::Variant>& variants, Console& console) {
     std::vector<std::string> texts;

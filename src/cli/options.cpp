@@ -1,8 +1,11 @@
 #include "cli/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "fusekit/engine.h"
 #include "fusekit/error.h"
 
 namespace fusekit::cli {
@@ -28,6 +31,18 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model
   app.add_option("--threads", options.runtime.threads, "Intra-op threads (default: LibTorch's)");
   app.add_option("--engine", options.runtime.engine, "Quantized engine: auto, onednn, x86, fbgemm, qnnpack")
       ->default_str("auto");
+}
+
+void settle_engine(RuntimeOptions& runtime, const std::vector<std::filesystem::path>& files, const Console& console,
+                   std::set<std::string>* said) {
+  const auto choice = choose_engine(runtime, files);
+  if (!choice) return;
+  const auto is_new = [said](const std::string& text) { return said == nullptr || said->insert(text).second; };
+  for (const std::string& warning : choice->warnings)
+    if (is_new(warning)) console.warn(warning);
+  const std::string note = fmt::format("engine {}: {}", choice->engine, choice->reason);
+  if (!choice->reason.empty() && is_new(note)) console.note(note);
+  runtime.engine = choice->engine;
 }
 
 void add_input_options(CLI::App& app, InputFlags& flags) {

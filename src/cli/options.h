@@ -1,7 +1,11 @@
 #pragma once
 
+#include <filesystem>
+#include <set>
 #include <string>
+#include <vector>
 
+#include "cli/console.h"
 #include "fusekit/inputs.h"
 #include "fusekit/runtime.h"
 
@@ -25,6 +29,11 @@ struct CommonOptions {
 };
 
 void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model);
+
+/// Where one of the files is int8: turns the engine "auto" into the one that runs them rightly and fastest and says why;
+/// warns of what is wrong with an engine that was asked for. What `said` holds is not said again.
+void settle_engine(RuntimeOptions& runtime, const std::vector<std::filesystem::path>& files, const Console& console,
+                   std::set<std::string>* said = nullptr);
 
 /// --input_dims, --input_type, --input_memory_format, --inputs, --seed, --int-high; call `finish` after parsing.
 struct InputFlags {

@@ -1,5 +1,7 @@
 #include "fusekit/verify.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -23,6 +25,8 @@ class VerifyCommand : public Command {
     app.add_option("B", b_, "What is compared to it")->required();
     app.add_option("--tolerance", options_.tolerance,
                    "Largest error, relative to the largest output (default: 1e-5; half 2e-2, bfloat16 1e-1)");
+    app.add_option("--min-sqnr", options_.min_sqnr_db,
+                   "Smallest SQNR in dB (default: 10 where B alone is int8 and there is no --tolerance)");
     app.add_option("--samples", options_.samples, "Different inputs (default: 3, or all of a file's)");
     app.add_option("--runs", options_.runs, "Runs on each of them")->capture_default_str();
     app.add_option("--method", options_.method, "The method that is compared")->capture_default_str();
@@ -32,9 +36,13 @@ class VerifyCommand : public Command {
 
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
+    settle_engine(common_.runtime, {a_, b_}, console);
     apply(common_.runtime);
     options_.inputs = inputs_.finish();
     const VerifyReport report = verify(a_, b_, options_);
+    if (report.min_sqnr_db && !options_.min_sqnr_db)
+      console.note(
+          fmt::format("{} is int8 and {} is not: judged by the SQNR; --min-sqnr or --tolerance set the bound", b_, a_));
     console.print(common_.json ? verify_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
                                : verify_table(report));
     return report.passed ? kDone : kNo;

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "fusekit/engine.h"
 #include "fusekit/error.h"
 #include "fusekit/verify.h"
 #include "model/explain.h"
@@ -77,6 +78,9 @@ bool take(VerifyReport& report, const gate::Comparison& comparison, const std::s
   if (comparison.error.max_rel > report.tolerance && report.failure.empty())
     report.failure = fmt::format("{}: {} is off by {:.2g} of its largest value, more than {:.2g}", run,
                                  comparison.worst_at, comparison.error.max_rel, report.tolerance);
+  if (report.min_sqnr_db && comparison.error.sqnr_db < *report.min_sqnr_db && report.failure.empty())
+    report.failure =
+        fmt::format("{}: the SQNR is {:.1f} dB, less than {:.4g}", run, comparison.error.sqnr_db, *report.min_sqnr_db);
   return true;
 }
 
@@ -92,6 +96,8 @@ Error cannot_run(const fs::path& path, const VerifyOptions& options, const Verif
 void check(const VerifyOptions& options) {
   if (options.tolerance && (!std::isfinite(*options.tolerance) || *options.tolerance < 0))
     throw Error(ErrorKind::usage, fmt::format("a tolerance of {} is not a number from 0 on", *options.tolerance));
+  if (options.min_sqnr_db && !std::isfinite(*options.min_sqnr_db))
+    throw Error(ErrorKind::usage, fmt::format("an SQNR of {} dB is no bound", *options.min_sqnr_db));
   if (options.samples < 0 || options.runs < 1)
     throw Error(ErrorKind::usage,
                 fmt::format("{} samples with {} runs each: nothing to verify", options.samples, options.runs));
@@ -103,6 +109,20 @@ InputSummary resolve(const fs::path& path, const VerifyOptions& options) {
   if (!module.find_method(options.method))
     throw Error(ErrorKind::input, fmt::format("{} has no method \"{}\"", path.string(), options.method));
   return model::resolve_inputs(module, options.inputs, options.method);
+}
+
+}  // namespace
+
+namespace {
+
+/// What b is held to.
+void set_bounds(VerifyReport& report, const VerifyOptions& options, const fs::path& a_path, const fs::path& b_path,
+                const torch::jit::Module& a) {
+  report.min_sqnr_db = options.min_sqnr_db;
+  if (!options.tolerance && !options.min_sqnr_db && int8_facts(b_path) && !int8_facts(a_path))
+    report.min_sqnr_db = kInt8Sqnr;
+  const double otherwise = report.min_sqnr_db ? std::numeric_limits<double>::infinity() : gate::default_tolerance(a);
+  report.tolerance = options.tolerance.value_or(otherwise);
 }
 
 }  // namespace
@@ -120,7 +140,7 @@ VerifyReport verify(const fs::path& a_path, const fs::path& b_path, const Verify
 
   VerifyReport report;
   report.inputs = summary.text;
-  report.tolerance = options.tolerance.value_or(gate::default_tolerance(a));
+  set_bounds(report, options, a_path, b_path, a);
   report.runs = options.runs;
   report.samples = options.samples > 0 ? options.samples : std::max(3, static_cast<int>(from_file.size()));
   if (!b.find_method(options.method)) {

@@ -15,6 +15,8 @@ class VerifyCli : public testing::Test {
     make("a.pt", "    return x * 2\n");
     make("same.pt", "    return x + x\n");
     make("other.pt", "    return x * 2.5\n");
+    make("int8.pt", "    return torch.dequantize(torch.quantize_per_tensor(x * 2, 0.1, 128, 13))\n");
+    make("coarse.pt", "    return torch.dequantize(torch.quantize_per_tensor(x * 2, 4.0, 128, 13))\n");
   }
 
   void make(const std::string& name, const std::string& body) {
@@ -80,6 +82,39 @@ TEST_F(VerifyCli, WhatIsWrongWithTheCallEndsWithTwo) {
   result = verify("same.pt", {"--input_dims", "2,3", "--tolerance", "-1"});
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(result.err, "error: a tolerance of -1 is not a number from 0 on\n");
+}
+
+TEST_F(VerifyCli, AnInt8FileIsJudgedByItsSqnr) {
+  const auto good = verify("int8.pt");
+  EXPECT_EQ(good.exit_code, 0) << good.out << good.err;
+  EXPECT_EQ(good.out.find("result    near enough for its SQNR\n"), 0U) << good.out;
+  EXPECT_NE(good.out.find(" dB (at least 10)\n"), std::string::npos) << good.out;
+  EXPECT_EQ(good.out.find("tolerance"), std::string::npos) << good.out;
+  EXPECT_NE(good.err.find("--min-sqnr or --tolerance set the bound"), std::string::npos) << good.err;
+  const auto bad = verify("coarse.pt");
+  EXPECT_EQ(bad.exit_code, 1) << bad.out;
+  EXPECT_EQ(bad.out.find("result    NOT near enough: run 1 of sample 1: the SQNR is "), 0U) << bad.out;
+  EXPECT_NE(bad.out.find(" dB, less than 10\n"), std::string::npos) << bad.out;
+}
+
+TEST_F(VerifyCli, AnInt8FileIsHeldToWhatIsAskedFor) {
+  EXPECT_EQ(verify("int8.pt", {"--input-dims", "2,3", "--min-sqnr", "60"}).exit_code, 1);
+  EXPECT_EQ(verify("coarse.pt", {"--input-dims", "2,3", "--min-sqnr=-20"}).exit_code, 0);
+  EXPECT_EQ(verify("int8.pt", {"--input-dims", "2,3", "--tolerance", "1e-5"}).exit_code, 1);
+  EXPECT_EQ(verify("int8.pt", {"--input-dims", "2,3", "--tolerance", "0.5"}).exit_code, 0);
+  EXPECT_EQ(verify("other.pt", {"--input-dims", "2,3", "--min-sqnr", "10"}).exit_code, 0) << "float files too";
+  EXPECT_EQ(verify("int8.pt", {"--input-dims", "2,3", "--min-sqnr", "nan"}).exit_code, 2);
+  const auto json = nlohmann::json::parse(verify("int8.pt", {"--input-dims", "2,3", "--json"}).out);
+  EXPECT_EQ(json["min_sqnr_db"], 10);
+  EXPECT_TRUE(json["tolerance"].is_null());
+}
+
+TEST_F(VerifyCli, SaysUnderWhichEngineAnInt8FileRan) {
+  const auto result = verify("int8.pt");
+  EXPECT_NE(result.err.find("engine "), std::string::npos) << result.err;
+  EXPECT_EQ(verify("same.pt").err, "") << "float files have no engine";
+  const auto slow = verify("int8.pt", {"--input-dims", "2,3", "--engine", "qnnpack", "--threads", "2"});
+  EXPECT_NE(slow.err.find("warning: the engine qnnpack gets up to 15 times slower"), std::string::npos) << slow.err;
 }
 
 }  // namespace

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "fusekit/runtime.h"
+
+/// Which of LibTorch's quantized engines runs an int8 file rightly, and fastest. The engine is chosen when a file is
+/// loaded, whatever it was made under.
+namespace fusekit {
+
+/// What the choice depends on in this machine and process.
+struct EngineFacts {
+  std::vector<std::string> engines;  ///< that this LibTorch has
+  std::string standing;              ///< the one that is in use where nobody chooses
+  bool is_x86 = false;
+  bool has_avx512_vnni = false;
+  bool has_avx_vnni = false;
+  int threads = 1;
+};
+
+/// `runtime.threads`, or LibTorch's default where it is 0.
+EngineFacts engine_facts(const RuntimeOptions& runtime = {});
+
+/// What the choice depends on in an int8 file.
+struct Int8Facts {
+  /// Whether its activations use all 256 levels (else 128, reduce_range); not known of another program's file.
+  std::optional<bool> full_range{};
+  bool needs_onednn = false;  ///< has operators that only the engine onednn runs (conv2d_add, onednn::*)
+  bool clamps = false;        ///< has clamps of their own, which the engine qnnpack gets wrong
+};
+
+/// What stands in the file's code and in fusekit_quantize.json; nothing is loaded or run. nullopt: no quantized operator,
+/// or no TorchScript file.
+std::optional<Int8Facts> int8_facts(const std::filesystem::path& file);
+
+/// Whether sums of products of full-range levels overflow 16 bits under this engine: without VNNI instructions onednn,
+/// x86 and fbgemm add two products u8 * s8 in 16 bits, saturating (measured with oneDNN held to AVX-512 without VNNI:
+/// wrong by half of the largest value where inputs and weights are large). x86 stands for fbgemm where there is no
+/// AVX-512 VNNI (ATen/native/quantized/cpu/OnednnUtils.h, should_use_onednn_quant). qnnpack widens to 16 bits first.
+bool saturates(const std::string& engine, const EngineFacts& facts);
+
+struct EngineChoice {
+  std::string engine;
+  std::string reason;                 ///< why this one, as a clause; empty where the caller asked for it
+  std::vector<std::string> warnings;  ///< wrong results or a slow run to be expected under it
+};
+
+/// The fastest engine that runs the files rightly for "auto", else the one that is wanted, with what is to be said against
+/// it. Pure. Files that are run in one process share an engine.
+EngineChoice choose_engine(const std::string& wanted, const EngineFacts& facts, const std::vector<Int8Facts>& files);
+
+/// The same for this machine. nullopt where none of the files is int8.
+std::optional<EngineChoice> choose_engine(const RuntimeOptions& runtime,
+                                          const std::vector<std::filesystem::path>& files);
+
+}  // namespace fusekit

@@ -1,0 +1,153 @@
+// The choice of a quantized engine: facts in, decision out; and what is read out of a file for it.
+#include "fusekit/engine.h"
+
+#include <gtest/gtest.h>
+#include <torch/script.h>
+
+#include "support/module.h"
+#include "support/temporary_folder.h"
+
+namespace fusekit {
+namespace {
+
+const std::vector<std::string> kNew = {"qnnpack", "onednn", "x86", "fbgemm"};
+const std::vector<std::string> kOld = {"qnnpack", "onednn"};
+
+const EngineFacts kAvx512Vnni{kNew, "x86", true, true, false, 1};
+const EngineFacts kAvxVnni{kNew, "x86", true, false, true, 1};
+const EngineFacts kNoVnni{kNew, "x86", true, false, false, 1};
+const EngineFacts kArm{kOld, "qnnpack", false, false, false, 1};
+
+const Int8Facts kFull{true, false, false};
+const Int8Facts kReduced{false, false, false};
+const Int8Facts kUnknown{std::nullopt, false, false};
+
+EngineFacts with_engines(EngineFacts facts, std::vector<std::string> engines) {
+  facts.engines = std::move(engines);
+  return facts;
+}
+
+EngineFacts with_threads(EngineFacts facts, int threads) {
+  facts.threads = threads;
+  return facts;
+}
+
+std::string engine(const EngineFacts& facts, const std::vector<Int8Facts>& files) {
+  const EngineChoice choice = choose_engine("auto", facts, files);
+  EXPECT_FALSE(choice.reason.empty());
+  return choice.engine;
+}
+
+std::string warnings(const std::string& wanted, const EngineFacts& facts, const Int8Facts& file) {
+  std::string text;
+  for (const std::string& warning : choose_engine(wanted, facts, {file}).warnings) text += warning + "\n";
+  return text;
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(Engine, VnniRunsEverythingUnderTheFastest) {
+  for (const Int8Facts& file : {kFull, kReduced, kUnknown}) {
+    EXPECT_EQ(engine(kAvx512Vnni, {file}), "x86");
+    EXPECT_EQ(engine(with_engines(kAvx512Vnni, kOld), {file}), "onednn");
+    EXPECT_EQ(warnings("auto", kAvx512Vnni, file), "");
+  }
+}
+
+TEST(Engine, OnlyOnednnUsesAvxVnni) {
+  EXPECT_EQ(engine(kAvxVnni, {kFull}), "onednn");
+  EXPECT_EQ(warnings("auto", kAvxVnni, kFull), "");
+  EXPECT_TRUE(has(warnings("x86", kAvxVnni, kFull), "saturates under the engine x86"));
+}
+
+TEST(Engine, WithoutVnniFullRangeGoesToQnnpack) {
+  EXPECT_EQ(engine(kNoVnni, {kFull}), "qnnpack");
+  EXPECT_EQ(engine(kNoVnni, {kReduced, kFull}), "qnnpack") << "files share an engine";
+  EXPECT_EQ(engine(kNoVnni, {kReduced}), "x86");
+  EXPECT_EQ(engine(with_engines(kNoVnni, kOld), {kReduced}), "onednn");
+  EXPECT_EQ(warnings("auto", kNoVnni, kFull), "");
+}
+
+TEST(Engine, AnEngineThatSaturatesIsReported) {
+  for (const char* name : {"x86", "fbgemm", "onednn"}) {
+    EXPECT_TRUE(has(warnings(name, kNoVnni, kFull), "saturates")) << name;
+    EXPECT_TRUE(has(warnings(name, kNoVnni, kUnknown), "does not tell")) << name;
+    EXPECT_EQ(warnings(name, kNoVnni, kReduced), "") << name;
+    EXPECT_EQ(warnings(name, kAvx512Vnni, kFull), "") << name;
+  }
+  EXPECT_EQ(warnings("qnnpack", kNoVnni, kFull), "");
+}
+
+TEST(Engine, QnnpackIsForOneThread) {
+  EXPECT_TRUE(has(warnings("qnnpack", with_threads(kAvx512Vnni, 2), kFull), "--threads 1"));
+  EXPECT_EQ(warnings("qnnpack", kAvx512Vnni, kFull), "");
+  EXPECT_TRUE(has(warnings("auto", with_threads(kNoVnni, 8), kFull), "more than one thread, and it has 8"));
+}
+
+TEST(Engine, QnnpackIsNotChosenForAFileThatClamps) {
+  const Int8Facts clamps{true, false, true};
+  EXPECT_EQ(engine(kNoVnni, {clamps}), "x86");
+  EXPECT_TRUE(has(warnings("auto", kNoVnni, clamps), "saturates"));
+  EXPECT_TRUE(has(warnings("qnnpack", kNoVnni, clamps), "clamp"));
+}
+
+TEST(Engine, SomeOperatorsRunUnderOnednnAlone) {
+  const Int8Facts sums{true, true, false};
+  EXPECT_EQ(engine(kAvx512Vnni, {kFull, sums}), "onednn");
+  EXPECT_TRUE(has(warnings("x86", kAvx512Vnni, sums), "--engine onednn"));
+}
+
+TEST(Engine, OtherProcessorsUseQnnpack) {
+  EXPECT_EQ(engine(kArm, {kFull}), "qnnpack");
+  EXPECT_EQ(choose_engine("auto", with_engines(kArm, {}), {kFull}).engine, "qnnpack")
+      << "what stands, where none is told";
+}
+
+TEST(Engine, WhatIsAskedForIsTaken) {
+  const EngineChoice choice = choose_engine("fbgemm", kAvx512Vnni, {kFull});
+  EXPECT_EQ(choice.engine, "fbgemm");
+  EXPECT_EQ(choice.reason, "");
+}
+
+/// What int8_facts reads out of a file with this forward.
+std::optional<Int8Facts> facts_of(const std::string& body, const std::string& metadata = "") {
+  const test::TemporaryFolder folder;
+  const auto module = test::make_module("Net", {}, "def forward(self, x):\n    " + body + "\n");
+  torch::jit::ExtraFilesMap extra;
+  if (!metadata.empty()) extra["fusekit_quantize.json"] = metadata;
+  module.save((folder / "net.pt").string(), extra);
+  return int8_facts(folder / "net.pt");
+}
+
+TEST(Engine, AFloatFileHasNoInt8Facts) {
+  EXPECT_FALSE(facts_of("return torch.clamp(x, 0, 1)"));
+  EXPECT_FALSE(int8_facts("/nowhere/at/all.pt"));
+  const test::TemporaryFolder folder;
+  test::write_bytes(folder / "text.pt", "no archive");
+  EXPECT_FALSE(int8_facts(folder / "text.pt"));
+}
+
+TEST(Engine, AFilesOperatorsAndQconfigAreReadFromIt) {
+  const std::string body = "return torch.dequantize(torch.relu(torch.quantize_per_tensor(x, 0.1, 3, 13)))";
+  ASSERT_TRUE(facts_of(body));
+  EXPECT_FALSE(facts_of(body)->full_range);
+  EXPECT_FALSE(facts_of(body)->clamps);
+  EXPECT_EQ(facts_of(body, R"({"qconfig": "full"})")->full_range, true);
+  EXPECT_EQ(facts_of(body, R"({"qconfig": "qnnpack"})")->full_range, true);
+  EXPECT_EQ(facts_of(body, R"({"qconfig": "reduced"})")->full_range, false);
+  EXPECT_EQ(facts_of(body, R"({"qconfig": "fbgemm"})")->full_range, false);
+  EXPECT_FALSE(facts_of(body, "[damaged")->full_range);
+  const auto clamps = facts_of("return torch.hardtanh(torch.quantize_per_tensor(x, 0.1, 3, 13), 0.0, 6.0)");
+  EXPECT_TRUE(clamps && clamps->clamps);
+}
+
+TEST(Engine, ThisMachineChoosesOneThatIsThere) {
+  const EngineFacts facts = engine_facts({.threads = 3, .engine = "auto"});
+  EXPECT_EQ(facts.threads, 3);
+  EXPECT_EQ(facts.engines, quantized_engines());
+  const std::string chosen = engine(facts, {kReduced});
+  EXPECT_NE(std::find(facts.engines.begin(), facts.engines.end(), chosen), facts.engines.end()) << chosen;
+}
+
+}  // namespace
+}  // namespace fusekit
