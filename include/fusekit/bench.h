@@ -29,6 +29,9 @@ struct Arguments {
 /// One thing that is timed: a file in a setting.
 struct Variant {
   std::string label;  ///< how reports call it
+  /// Not empty: another program, run in a shell, that prints the time of each of its runs; what follows is ignored but
+  /// `samples` and `against`. Such variants come after all others.
+  std::string command = {};
   std::filesystem::path model;
   Arguments arguments;
   RuntimeOptions runtime;
@@ -90,6 +93,8 @@ class Process {
   /// `padding`: bytes that are taken up before the load, so that the variant's memory lies elsewhere each time.
   virtual LoadFigures load(std::size_t index, const Variant& variant, std::size_t padding) = 0;
   virtual Times run(const Slot& slot) = 0;
+  /// Loads the variant and takes its time apart, in about `seconds` after its warm-up.
+  virtual Profile profile(const Variant& variant, double seconds) = 0;
   virtual Usage usage() = 0;
 };
 
@@ -97,6 +102,8 @@ class Launcher {
  public:
   virtual ~Launcher() = default;
   virtual std::unique_ptr<Process> start(const RuntimeOptions& runtime) = 0;
+  /// Variant::command's runs in microseconds, from its start to its end; at most `max_seconds`.
+  virtual std::vector<double> times_of(const std::string& command, double max_seconds) = 0;
 };
 
 /// Starts `command` for each process and talks with its serve_worker. `interrupted` is asked while waiting.
@@ -114,6 +121,7 @@ struct Options {
   double confidence = 0.95;
   std::optional<int> warmup = {};      ///< runs of each variant in each process; not given: until steady
   std::optional<int> iterations = {};  ///< timed runs (at least) of each variant in each process; not given: by time
+  bool profile = false;                ///< fills in Report::profiles, in processes of their own and after max_seconds
   std::uint64_t seed = 0;              ///< of load orders, block orders and placement
   std::function<bool()> interrupted = {};  ///< asked now and then; true ends it with Error{usage}
 };
@@ -144,11 +152,15 @@ Environment this_environment(Clock& clock);
 std::string to_json(const Report& report, bool traces = true);
 /// What to_json wrote, without the traces. Error{file}: `text` (from `origin`) is something else.
 Report from_json(const std::string& text, const std::string& origin);
+/// One page without network access: `json` (to_json's, perhaps with more) and what draws it.
+std::string html_page(const std::string& json);
 std::string to_csv(const Report& report);       ///< one line a variant, RFC 4180
 std::string to_markdown(const Report& report);  ///< a table and verdicts for a pull request's comment
 std::string to_table(const Report& report);     ///< for a terminal
 /// For a terminal: load, first inference, peak memory and the shape of the times; "" where they were not measured.
 std::string to_start_table(const Report& report);
+/// For a terminal: the layers that take most of the time, of each profile; "" where there is none.
+std::string to_profile_table(const Report& report);
 
 // ---- the gate ----
 

@@ -124,10 +124,27 @@ struct Noise {
   double throttled_seconds = 0;  ///< by the cgroup's quota
 };
 
+/// One operator at one place.
+struct LayerTime {
+  std::string scope;  ///< path of the module whose weights it reads, "layer1.0.conv1"; "" before the first of these; an
+                      ///< operator without weights counts to the one before it
+  std::string op;     ///< "aten::conv2d"
+  double us = 0;      ///< a forward, inclusive of what it calls
+  double calls = 0;   ///< a forward
+};
+
+/// Where a variant's time goes.
+struct Profile {
+  std::string label;
+  double forward_us = 0;          ///< a forward while it is observed, which takes longer than it does otherwise
+  std::vector<LayerTime> layers;  ///< in the order of execution; what is missing to forward_us is the interpreter's
+};
+
 struct Report {
   std::vector<Outcome> outcomes;
   std::vector<Ratio> ratios;  ///< each variant after the first against the first
   std::vector<ProcessTrace> traces;
+  std::vector<Profile> profiles;
   double confidence = 0.95;
   double seconds = 0;  ///< that the measurement took
   bool reached_ci = false;

@@ -22,8 +22,11 @@ std::vector<double> log_costs(const ProcessTrace& trace, const std::vector<Varia
 
 /// log(cost of the one it is compared with / cost of `variant`), one a block.
 std::vector<double> log_ratios(const ProcessTrace& trace, const std::vector<Variant>& variants, std::size_t variant) {
-  std::vector<double> ratios = log_costs(trace, variants, variants[variant].against);
+  const std::size_t against = variants[variant].against;
+  std::vector<double> ratios = log_costs(trace, variants, against);
   const std::vector<double> own = log_costs(trace, variants, variant);
+  if (!variants[variant].command.empty() || !variants[against].command.empty())
+    return {median(ratios) - median(own)};  // another program's runs lie in no common block
   for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] -= own.at(i);
   return ratios;
 }
@@ -37,7 +40,7 @@ Outcome outcome_of(const std::vector<Variant>& variants, std::size_t index, cons
   outcome.label = variant.label;
   outcome.model = variant.model.string();
   outcome.threads = variant.runtime.threads;
-  outcome.engine = variant.runtime.engine;
+  outcome.engine = variant.command.empty() ? variant.runtime.engine : "";
   outcome.dtype = variant.dtype;
   outcome.streams = variant.streams;
   outcome.samples = variant.samples;

@@ -1,64 +1,28 @@
 // Fresh processes: start, talk, and make sure that none is left.
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
+#include "bench/child.h"
+#include "bench/command.h"
 #include "bench/protocol.h"
-
-extern char** environ;
 
 namespace fusekit::bench {
 namespace {
 
 using nlohmann::json;
 
-/// A file descriptor that is closed at its end.
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor() { close(); }
-
-  void close() {
-    if (number_ >= 0) ::close(std::exchange(number_, -1));
-  }
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
-
-[[noreturn]] void fail(const std::string& what, int code) {
-  throw Error(ErrorKind::usage, fmt::format("can't start a worker process: {}: {}", what, std::strerror(code)),
-              "check the limits on processes and open files (ulimit -a)");
-}
-
-/// (read end, write end), neither of which a child inherits by accident.
-std::pair<Descriptor, Descriptor> make_pipe() {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) fail("pipe", errno);
-  return {Descriptor(ends[0]), Descriptor(ends[1])};
-}
-
 class WorkerProcess : public Process {
  public:
   WorkerProcess(const std::vector<std::string>& command, const RuntimeOptions& runtime,
                 const std::function<bool()>& interrupted)
-      : interrupted_(interrupted), words_(memfd_create("fusekit-worker", MFD_CLOEXEC)) {
+      : interrupted_(interrupted), words_(make_words()) {
     auto [request_read, request_write] = make_pipe();
     auto [answer_read, answer_write] = make_pipe();
-    spawn(command, request_read.get(), answer_write.get());
+    pid_ = spawn(command, request_read.get(), answer_write.get(), words_.get(), /*own_group=*/false);
     request_read.close();
     answer_write.close();  // only the worker holds it now, so that its death ends our reading
     requests_ = std::move(request_write);
@@ -83,26 +47,13 @@ class WorkerProcess : public Process {
     return times_of(ask({{"op", "run"}, {"index", slot.variant}, {"lead_in", slot.lead_in}, {"runs", slot.runs}}));
   }
 
+  Profile profile(const Variant& variant, double seconds) override {
+    return profile_of(ask({{"op", "profile"}, {"seconds", seconds}, {"variant", to_request(variant)}}));
+  }
+
   Usage usage() override { return usage_of(ask({{"op", "usage"}})); }
 
  private:
-  void spawn(const std::vector<std::string>& command, int in, int out) {
-    std::vector<char*> words;
-    for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
-    words.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    if (words_.get() >= 0) posix_spawn_file_actions_adddup2(&actions, words_.get(), STDERR_FILENO);
-    const int code = posix_spawn(&pid_, words.front(), &actions, nullptr, words.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (code != 0) {
-      pid_ = -1;
-      fail(command.front(), code);
-    }
-  }
-
   json ask(const json& request) {
     const std::string line = request.dump() + "\n";
     // A worker that died is met with EPIPE, not with a signal that ends us.
@@ -139,26 +90,12 @@ class WorkerProcess : public Process {
 
   [[noreturn]] void died() {
     requests_.close();  // what has closed its answers without ending will end now
-    int status = 0;
-    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) continue;
-    pid_ = -1;
-    const std::string how =
-        WIFSIGNALED(status) ? fmt::format("was ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)))
-                            : fmt::format("ended with exit code {}", WEXITSTATUS(status));
-    const std::string words = last_words();
+    const int status = wait_for(std::exchange(pid_, -1));
+    const std::string words = last_words(words_);
     const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-    throw Error(ErrorKind::model, fmt::format("a worker process {}{}", how, words.empty() ? "" : ": " + words),
+    throw Error(ErrorKind::model,
+                fmt::format("a worker process {}{}", end_in_words(status), words.empty() ? "" : ": " + words),
                 killed ? "the kernel does this when memory runs out: look at `dmesg`" : "");
-  }
-
-  /// The last line that the worker wrote to stderr.
-  [[nodiscard]] std::string last_words() const {
-    const off_t size = words_.get() < 0 ? 0 : lseek(words_.get(), 0, SEEK_END);
-    std::string text(static_cast<std::size_t>(std::clamp<off_t>(size, 0, 4096)), '\0');
-    if (text.empty() || pread(words_.get(), text.data(), text.size(), size - static_cast<off_t>(text.size())) < 0)
-      return {};
-    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
-    return text.substr(text.rfind('\n') + 1);
   }
 
   void end() {
@@ -167,8 +104,7 @@ class WorkerProcess : public Process {
     if (pid_ < 0) return;
     // Nothing it could still do matters, and tearing down LibTorch takes longer than this.
     kill(pid_, SIGKILL);
-    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
-    pid_ = -1;
+    wait_for(std::exchange(pid_, -1));
   }
 
   const std::function<bool()>& interrupted_;
@@ -186,6 +122,10 @@ class ProcessLauncher : public Launcher {
 
   std::unique_ptr<Process> start(const RuntimeOptions& runtime) override {
     return std::make_unique<WorkerProcess>(command_, runtime, interrupted_);
+  }
+
+  std::vector<double> times_of(const std::string& command, double max_seconds) override {
+    return times_printed_by(command, max_seconds, interrupted_);
   }
 
  private:

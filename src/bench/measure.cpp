@@ -6,23 +6,29 @@
 #include "bench/noise.h"
 #include "bench/round.h"
 #include "bench/schedule.h"
+#include "bench/statistics.h"
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
 
 namespace fusekit::bench {
 namespace {
 
+constexpr double kProfileSeconds = 1;  // a model
 constexpr double kUntilSeconds = 3.5;  // a process's time with until_ci: more processes are worth more than longer ones
 
 void check(const std::vector<Variant>& variants, const Options& options) {
   const auto refuse = [](const std::string& what) { throw Error(ErrorKind::usage, what); };
-  if (variants.empty()) refuse("no model to measure");
+  if (variants.empty() || !variants.front().command.empty()) refuse("no model to measure");
+  bool commands = false;
   for (const Variant& variant : variants) {
+    if (commands && variant.command.empty()) refuse("programs to compare with come after the models");
+    commands = commands || !variant.command.empty();
     if (variant.against >= variants.size()) refuse(variant.label + " is compared with a variant that is not there");
     if (variant.streams < 1) refuse("--streams must be at least 1");
     if (variant.samples < 1) refuse(variant.label + ": a run must handle at least one sample");
   }
   if (options.processes < 1) refuse("--processes must be at least 1");
+  if (commands && options.processes < 3) refuse("a program can only be compared over at least three processes");
   if (!(options.max_seconds > 0)) refuse("--max-time must be above 0");
   if (options.iterations && *options.iterations < 1) refuse("--iter must be at least 1");
   if (options.warmup && *options.warmup < 0) refuse("--warmup must not be negative");
@@ -40,22 +46,32 @@ double widest(const Report& report) {
   return width;
 }
 
+std::vector<Variant> models_of(const std::vector<Variant>& variants) {
+  std::vector<Variant> models;
+  for (const Variant& variant : variants)
+    if (variant.command.empty()) models.push_back(variant);
+  return models;
+}
+
 /// The whole measurement, from the first process to the report.
 class Measurement {
  public:
   Measurement(const std::vector<Variant>& variants, const Options& options, Launcher& launcher, Clock& clock,
               const Progress& progress)
       : variants_(variants),
+        models_(models_of(variants)),
         options_(options),
         launcher_(launcher),
         clock_(clock),
         progress_(progress),
-        schedule_(variants.size(), options.seed),
+        schedule_(models_.size(), options.seed),
         begin_(seconds()) {}
 
   Report run() {
     const bool reached = run_rounds();
     Report report = judge(variants_, std::move(traces_), options_.confidence);
+    if (options_.profile)
+      for (const Variant& model : models_) report.profiles.push_back(profile_of(model));
     report.reached_ci = reached;
     report.seconds = seconds() - begin_;
     report.environment = this_environment(clock_);
@@ -88,11 +104,10 @@ class Measurement {
     };
     while (true) {
       in_round();
-      Team team(variants_, launcher_);
       // With until_ci every process has the same share; otherwise what an earlier one left over goes to the later ones.
       const double deadline =
           options_.until_ci ? seconds() + share : begin_ + share * static_cast<double>(traces_.size() + 1);
-      traces_.push_back(run_round(variants_.size(), options_, clock_, schedule_, team, deadline, in_round));
+      traces_.push_back(round(deadline, in_round));
       count(traces_.back().usage);
       if (traces_.size() < least()) continue;
       if (!options_.until_ci) return false;
@@ -102,6 +117,51 @@ class Measurement {
     }
   }
 
+  /// The models' processes and the other programs, which go first in every second round, so that a drift hits both alike.
+  ProcessTrace round(double deadline, const Tick& tick) {
+    const bool programs_first = traces_.size() % 2 == 0;
+    std::vector<Program> programs;
+    if (programs_first) programs = run_programs(tick);
+    Team team(models_, launcher_);
+    const double end = programs_first ? deadline : deadline - program_seconds_;
+    ProcessTrace trace = run_round(models_.size(), options_, clock_, schedule_, team, end, tick);
+    if (!programs_first) programs = run_programs(tick);
+    for (Program& program : programs) {
+      trace.loads.push_back(
+          {0, program.warmup_us.empty() ? program.times.run_us.front() : program.warmup_us.front(), 0});
+      trace.warmup_us.push_back(std::move(program.warmup_us));
+      const Slot slot{trace.warmup_us.size() - 1, 0, static_cast<int>(program.times.run_us.size())};
+      trace.blocks.push_back({{slot}, {std::move(program.times)}});
+    }
+    return trace;
+  }
+
+  /// What another program printed, the times until it was steady apart.
+  struct Program {
+    std::vector<double> warmup_us;
+    Times times;
+  };
+
+  std::vector<Program> run_programs(const Tick& tick) {
+    const double begin = seconds();
+    std::vector<Program> programs;
+    for (std::size_t i = models_.size(); i < variants_.size(); ++i) {
+      tick();
+      const std::vector<double> printed = launcher_.times_of(variants_[i].command, options_.max_seconds);
+      const auto steady = printed.begin() + static_cast<std::ptrdiff_t>(steady_from(printed).value_or(0));
+      Program program{{printed.begin(), steady}, {{steady, printed.end()}, 0}};
+      for (const double us : program.times.run_us) program.times.wall_us += us;
+      programs.push_back(std::move(program));
+    }
+    program_seconds_ = seconds() - begin;
+    return programs;
+  }
+
+  Profile profile_of(const Variant& model) {
+    tick("layers of " + model.label);
+    return launcher_.start(model.runtime)->profile(model, kProfileSeconds);
+  }
+
   void count(const Usage& usage) {
     usage_.major_faults += usage.major_faults;
     usage_.involuntary_switches += usage.involuntary_switches;
@@ -109,6 +169,7 @@ class Measurement {
   }
 
   const std::vector<Variant>& variants_;
+  std::vector<Variant> models_;  ///< the variants that are no other programs
   const Options& options_;
   Launcher& launcher_;
   Clock& clock_;
@@ -117,7 +178,8 @@ class Measurement {
   NoiseMeter meter_;
   double begin_;
   std::vector<ProcessTrace> traces_;
-  Usage usage_;  ///< of all processes so far
+  double program_seconds_ = 0;  ///< that the other programs took in the last round
+  Usage usage_;                 ///< of all processes so far
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 ///   {"op":"start","threads":1,"engine":"auto"}                 -> {}
 ///   {"op":"load","index":0,"padding":4096,"variant":{...}}     -> {"load_us":..,"first_us":..,"rss_kib":..}
 ///   {"op":"run","index":0,"lead_in":1,"runs":3}                -> {"run_us":[..],"wall_us":..}
+///   {"op":"profile","seconds":1,"variant":{...}}               -> {"forward_us":..,"layers":[..]}
 ///   {"op":"usage"}                                             -> {"peak_rss_kib":..,"major_faults":..,...}
 /// A request that fails is answered with {"error":{"kind":..,"message":..,"hint":..}}.
 namespace fusekit::bench {
@@ -22,6 +23,9 @@ LoadFigures load_figures_of(const nlohmann::json& answer);
 
 nlohmann::json to_answer(const Times& times);
 Times times_of(const nlohmann::json& answer);
+
+nlohmann::json to_answer(const Profile& profile);
+Profile profile_of(const nlohmann::json& answer);
 
 nlohmann::json to_answer(const Usage& usage);
 Usage usage_of(const nlohmann::json& answer);

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "bench/protocol.h"
 #include "bench/statistics.h"
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
@@ -200,6 +201,7 @@ std::string to_json(const Report& report, bool traces) {
                      {"involuntary_switches", noise.involuntary_switches},
                      {"throttled_seconds", noise.throttled_seconds}}},
                    {"warnings", report.warnings}};
+  for (const Profile& profile : report.profiles) document["profiles"].push_back(to_answer(profile));
   if (traces)
     for (const ProcessTrace& trace : report.traces)
       document["processes"].push_back(to_object(trace, runs <= kMostRuns));
@@ -226,6 +228,8 @@ Report from_json(const std::string& text, const std::string& origin) {
     const json& noise = document.at("noise");
     report.noise = {noise.at("other_cpus"), noise.at("steal"), noise.at("major_faults"),
                     noise.at("involuntary_switches"), noise.at("throttled_seconds")};
+    if (document.contains("profiles"))
+      for (const json& object : document.at("profiles")) report.profiles.push_back(profile_of(object));
     document.at("warnings").get_to(report.warnings);
     return report;
   } catch (const json::exception& error) {

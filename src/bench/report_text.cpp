@@ -36,6 +36,8 @@ std::string mebibytes(std::int64_t kib) {
   return kib > 0 ? fmt::format("{:.1f}", static_cast<double>(kib) / 1024) : "-";
 }
 
+std::string milliseconds(double us) { return us > 0 ? figure(1e-3 * us) : "-"; }
+
 /// Where a run is not a sample: a batch, or several streams.
 bool has_samples(const Report& report) {
   return std::any_of(report.outcomes.begin(), report.outcomes.end(),
@@ -73,9 +75,30 @@ std::vector<Row> starts_of(const Report& report) {
   if (drawn) rows.front().push_back(fmt::format("runs from {} to {} us", figure(low), figure(high)));
   for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
     const Outcome& o = report.outcomes[i];
-    rows.push_back({o.label, figure(1e-3 * o.load_us), figure(1e-3 * o.first_us), mebibytes(o.peak_rss_kib)});
+    rows.push_back({o.label, milliseconds(o.load_us), milliseconds(o.first_us), mebibytes(o.peak_rss_kib)});
     if (drawn) rows.back().push_back(bars(log_histogram(runs_of(report.traces, i), low, high, steps)));
   }
+  return rows;
+}
+
+/// The layers by their time, the longest first, and how many of them were left out.
+std::vector<Row> layers_of(const Profile& profile, std::size_t most) {
+  std::vector<LayerTime> layers = profile.layers;
+  std::stable_sort(layers.begin(), layers.end(), [](const auto& a, const auto& b) { return a.us > b.us; });
+  std::vector<Row> rows = {{"layer", "us", "share", "calls", "operator"}};
+  double listed = 0, rest = 0;
+  const auto row = [&](const std::string& name, double us, const std::string& calls, const std::string& op) {
+    rows.push_back({name, figure(us), fmt::format("{:.1f} %", 100 * us / profile.forward_us), calls, op});
+  };
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    listed += layers[i].us;
+    if (i >= most) rest += layers[i].us;
+    if (i < most)
+      row(layers[i].scope.empty() ? "-" : layers[i].scope, layers[i].us, fmt::format("{:.3g}", layers[i].calls),
+          layers[i].op);
+  }
+  if (layers.size() > most) row(fmt::format("{} more", layers.size() - most), rest, "", "");
+  row("between operators", std::max(0.0, profile.forward_us - listed), "", "");
   return rows;
 }
 
@@ -143,6 +166,17 @@ std::string to_table(const Report& report) {
 
 std::string to_start_table(const Report& report) {
   return has_starts(report) ? aligned(starts_of(report), kStartFigures) : "";
+}
+
+std::string to_profile_table(const Report& report) {
+  constexpr std::size_t most = 20;
+  std::string text;
+  for (const Profile& profile : report.profiles) {
+    if (!text.empty()) text += "\n\n";
+    text += fmt::format("{}: {} us a run under the observer\n", profile.label, figure(profile.forward_us));
+    text += aligned(layers_of(profile, most), 3);
+  }
+  return text;
 }
 
 }  // namespace fusekit::bench

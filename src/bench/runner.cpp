@@ -1,11 +1,7 @@
-// A network in this process: load, arguments, run.
-#include <torch/script.h>
-
 #include <sstream>
 
-#include "fusekit/bench.h"
+#include "bench/module_runner.h"
 #include "fusekit/error.h"
-#include "model/inputs.h"
 #include "model/load.h"
 
 namespace fusekit::bench {
@@ -63,45 +59,35 @@ c10::IValue converted(const c10::IValue& value, at::ScalarType type) {
   return list;
 }
 
-class ModuleRunner : public Runner {
- public:
-  explicit ModuleRunner(const Variant& variant) : path_(variant.model.string()) {
-    apply(variant.runtime);
-    module_ = model::load(variant.model).module;
-    module_.eval();
-    const torch::NoGradGuard no_grad;
-    arguments_ = arguments_of(module_, variant);
-    if (variant.dtype.empty()) return;
-    const at::ScalarType type = float_type(variant.dtype);
-    module_.to(type);
-    for (c10::IValue& argument : arguments_) argument = converted(argument, type);
-  }
-
-  void run() override { forward(); }
-
-  std::string run_and_print() override {
-    std::ostringstream text;
-    text << forward();
-    return text.str();
-  }
-
- private:
-  c10::IValue forward() {
-    const torch::NoGradGuard no_grad;
-    try {
-      return module_.forward(arguments_);
-    } catch (const std::exception& error) {
-      throw Error(ErrorKind::model, fmt::format("'{}' can't be run: {}", path_, reason_of(error)),
-                  "check --input_dims and --input_type, or give --inputs FILE");
-    }
-  }
-
-  std::string path_;
-  torch::jit::Module module_;
-  model::Sample arguments_;
-};
-
 }  // namespace
+
+ModuleRunner::ModuleRunner(const Variant& variant) : path_(variant.model.string()) {
+  apply(variant.runtime);
+  module_ = model::load(variant.model).module;
+  module_.eval();
+  const torch::NoGradGuard no_grad;
+  arguments_ = arguments_of(module_, variant);
+  if (variant.dtype.empty()) return;
+  const at::ScalarType type = float_type(variant.dtype);
+  module_.to(type);
+  for (c10::IValue& argument : arguments_) argument = converted(argument, type);
+}
+
+std::string ModuleRunner::run_and_print() {
+  std::ostringstream text;
+  text << forward();
+  return text.str();
+}
+
+c10::IValue ModuleRunner::forward() {
+  const torch::NoGradGuard no_grad;
+  try {
+    return module_.forward(arguments_);
+  } catch (const std::exception& error) {
+    throw Error(ErrorKind::model, fmt::format("'{}' can't be run: {}", path_, reason_of(error)),
+                "check --input_dims and --input_type, or give --inputs FILE");
+  }
+}
 
 std::unique_ptr<Runner> load_runner(const Variant& variant) { return std::make_unique<ModuleRunner>(variant); }
 

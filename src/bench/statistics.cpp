@@ -46,7 +46,9 @@ bool is_steady(std::span<const double> times) {
   const double level = median(last);
   const double allowed = std::max(0.02 * level, 3 * scatter);
   const double begin = median({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(third)});
-  if (begin - level > allowed) return false;
+  const double start =
+      median({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(3, all.size()))});
+  if (std::max(begin, start) - level > allowed) return false;
   if (std::is_sorted(times.rbegin(), times.rend()) && times.front() > 1.02 * times.back()) return false;  // falls on
   return all.front() - *std::max_element(rest.begin(), rest.end()) <= allowed;
 }

@@ -61,8 +61,9 @@ struct ChangePoint {
 ChangePoint change_point(std::span<const double> values);
 
 /// How many runs at the start of `times` are warm-up: the fewest after which what follows neither falls from run to run
-/// throughout nor from its first to its last third by more than 2 % (or than three times its own scatter) nor begins with a run that lies above all
-/// the later ones by more than that. nullopt: not steady within these times.
+/// throughout nor from its first third, or its first three, to its last third by more than 2 % (or than three times its
+/// own scatter) nor begins with a run that lies above all the later ones by more than that. nullopt: not steady within
+/// these times.
 std::optional<std::size_t> steady_from(std::span<const double> times);
 
 }  // namespace fusekit::bench

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "bench/profile.h"
 #include "bench/protocol.h"
 #include "bench/timing.h"
 
@@ -85,6 +86,7 @@ class Worker {
     if (op == "start") return start(request);
     if (op == "load") return load(request);
     if (op == "run") return run(request);
+    if (op == "profile") return to_answer(profile(variant_of(request.at("variant")), clock_, request.at("seconds")));
     if (op == "usage") return to_answer(usage_so_far());
     throw Error(ErrorKind::usage, "a worker does not know '" + op + "'");
   }

@@ -53,7 +53,7 @@ std::string read_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Through a temporary file, so that there is never half a baseline.
+/// Through a temporary file, so that there is never half a baseline or page.
 void write_file(const std::filesystem::path& path, const std::string& text) {
   const std::filesystem::path temporary = fmt::format("{}.{}.tmp", path.string(), getpid());
   std::ofstream file(temporary, std::ios::binary);
@@ -109,6 +109,10 @@ class BenchCommand : public Command {
     std::map<std::string, InputSummary> known;  // the cells of a matrix share what was worked out for a model
     for (bench::Variant& variant : variants) {
       bench::Arguments& arguments = variant.arguments;
+      if (!variant.command.empty()) {
+        texts.emplace_back();  // its own affair
+        continue;
+      }
       if (arguments.none) {
         texts.emplace_back("none");
       } else if (arguments.bundled >= 0) {
@@ -127,7 +131,8 @@ class BenchCommand : public Command {
         console.warn(
             fmt::format("{} is run on {}, {} on {}", variants[other].label, texts[other], variant.label, texts.back()));
     }
-    const std::set<std::string> distinct(texts.begin(), texts.end());
+    std::set<std::string> distinct(texts.begin(), texts.end());
+    distinct.erase("");
     console.note(fmt::format("inputs: {}", fmt::join(distinct, " | ")));
     return texts;
   }
@@ -203,7 +208,9 @@ class BenchCommand : public Command {
     std::vector<bench::Gate> gates;
     if (baseline) gates = bench::compare_with_baseline(report, *baseline, allowed, flags_.ignore_mismatch);
     if (!flags_.baseline_model.empty())
-      for (const bench::Ratio& ratio : report.ratios) gates.push_back(bench::gate_of(report, ratio, allowed));
+      for (const bench::Ratio& ratio : report.ratios)
+        if (variants[ratio.variant].command.empty()) gates.push_back(bench::gate_of(report, ratio, allowed));
+    if (!flags_.html.empty()) write_file(flags_.html, bench::html_page(with_gates(bench::to_json(report), gates)));
     print(report, gates, console);
     return std::any_of(gates.begin(), gates.end(), [](const bench::Gate& gate) { return gate.regressed; }) ? kNo
                                                                                                            : kDone;
@@ -260,6 +267,7 @@ class BenchCommand : public Command {
     if (!starts.empty()) report.outcomes.size() == 1 ? console.note(starts) : console.print("\n" + starts + "\n");
     for (const bench::Ratio& ratio : report.ratios) console.print(bench::verdict_text(report, ratio));
     for (const bench::Gate& gate : gates) console.print(gate.text);
+    if (!report.profiles.empty()) console.print("\n" + bench::to_profile_table(report));
     if (report.outcomes.size() == 1) console.print(last_line(report.outcomes.front().median_us));
   }
 

@@ -69,6 +69,12 @@ void BenchFlags::add_to(CLI::App& app) {
   const char* reports = "Reports";
   app.add_flag("--csv", csv, "A line for each model")->group(reports);
   app.add_flag("--markdown", markdown, "For a pull request's comment")->group(reports);
+  app.add_option("--html", html, "Write a page with charts, which needs nothing else, to this file")->group(reports);
+  app.add_flag("--profile", profile, "Time by layer as well, in a process of its own")->group(reports);
+  app.add_option("--against-command", commands,
+                 "Compare with a program that prints the time of each of its runs, in microseconds, a line")
+      ->expected(1)
+      ->group(sampling);
   app.add_option("--samples", samples, "Judge two files of times (one a line) measured elsewhere")
       ->expected(2)
       ->group(reports);
@@ -105,8 +111,8 @@ void BenchFlags::finish() {
 
 bool BenchFlags::once() const {
   return models.size() == 1 && !matrix.several() && inputs.dims.find('|') == std::string::npos && !processes &&
-         !max_seconds && until_ci.empty() && !quick && !csv && !markdown && save.empty() && baseline.empty() &&
-         baseline_model.empty();
+         !max_seconds && until_ci.empty() && !quick && !csv && !markdown && html.empty() && !profile &&
+         commands.empty() && save.empty() && baseline.empty() && baseline_model.empty();
 }
 
 std::vector<bench::Variant> BenchFlags::variants() const {
@@ -116,7 +122,13 @@ std::vector<bench::Variant> BenchFlags::variants() const {
   arguments.none = no_inputs;
   arguments.bundled = use_bundled_input;
   arguments.pytext_len = pytext_len;
-  return cells_of(paths, inputs, arguments, matrix);
+  std::vector<bench::Variant> variants = cells_of(paths, inputs, arguments, matrix);
+  for (const std::string& command : commands) {
+    bench::Variant program;
+    program.label = program.command = command;
+    variants.push_back(std::move(program));
+  }
+  return variants;
 }
 
 bench::Options BenchFlags::options() const {
@@ -126,6 +138,7 @@ bench::Options BenchFlags::options() const {
   options.max_seconds = max_seconds.value_or(quick              ? kQuickSeconds
                                              : options.until_ci ? kUntilSeconds
                                                                 : kDefaultSeconds);
+  options.profile = profile;
   options.warmup = warmup;
   options.iterations = iterations;
   options.seed = inputs.seed;

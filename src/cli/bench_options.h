@@ -49,6 +49,9 @@ struct BenchFlags {
   std::string max_regression;
   bool ignore_mismatch = false;
   std::vector<std::string> samples;
+  std::string html;
+  bool profile = false;
+  std::vector<std::string> commands;
 
   void add_to(CLI::App& app);
   /// Sorts out what the parser can't: `--vulkan true` with a blank, --model beside MODEL. Error{usage}.

@@ -50,6 +50,20 @@ class FakeLauncher : public Launcher {
     return std::make_unique<FakeProcess>(*this, started);
   }
 
+  /// A program's true time is the last of run_us.
+  std::vector<double> times_of(const std::string& command, double) override {
+    calls.push_back({'c', 0, {}});
+    if (command == "hangs") throw Error(ErrorKind::input, "'hangs' was not done after 20 s");
+    const double luck = normal() * world_.placement;
+    std::vector<double> times;
+    for (int i = 0; i < 40; ++i)
+      times.push_back(world_.run_us.back() *
+                      std::exp(luck + world_.jitter * normal() + world_.drift * clock_.seconds()) *
+                      (i < 2 ? world_.warmup_factor : 1));
+    clock_.advance(std::accumulate(times.begin(), times.end(), 0.0));
+    return times;
+  }
+
   std::vector<Call> calls;
   std::vector<RuntimeOptions> runtimes;
   std::size_t started = 0;
@@ -80,6 +94,10 @@ class FakeLauncher : public Launcher {
       for (int i = 0; i < slot.runs; ++i) times.run_us.push_back(one_run(slot.variant));
       times.wall_us = std::accumulate(times.run_us.begin(), times.run_us.end(), 0.0);
       return times;
+    }
+    Profile profile(const Variant& variant, double) override {
+      world_.calls.push_back({'p', number_, {}});
+      return {variant.label, 100, {{"conv", "aten::conv2d", 60, 1}, {"conv", "aten::relu", 30, 1}}};
     }
     Usage usage() override { return {1000, 0, 0, 0}; }
 

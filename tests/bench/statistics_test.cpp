@@ -154,6 +154,11 @@ TEST(Statistics, SteadyAfterTheProfilingRuns) {
   EXPECT_EQ(steady_from(std::vector<double>{20, 20.1, 19.9, 20}), 0U);
   EXPECT_EQ(steady_from(std::vector<double>{50, 40, 30, 20, 10}), std::nullopt);
   EXPECT_EQ(steady_from(std::vector<double>{20, 20}), std::nullopt);
+  // Two slow runs before many: neither the first nor the first third shows them.
+  std::vector<double> many(40, 10);
+  many[0] = 50;
+  many[1] = 52;
+  EXPECT_EQ(steady_from(many), 2U);
   // An outlier on the way is no warm-up.
   EXPECT_EQ(steady_from(std::vector<double>{20, 20.1, 35, 19.9, 20, 20.2}), 0U);
 }

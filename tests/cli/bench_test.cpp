@@ -174,6 +174,28 @@ TEST_F(Bench, ComparesModelsWithinEachSetting) {
   EXPECT_NE(result.out.find("peak MiB"), std::string::npos) << result.out;
 }
 
+TEST_F(Bench, ComparesWithAnotherProgramAndProfilesAndWritesAPage) {
+  const auto result = compare({at("scale.pt"), "--against-command", "for i in 1 2 3 4 5 6 7 8; do echo 99999; done",
+                               "--profile", "--html", at("page.html")});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("scale.pt is "), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("x as fast as for i in"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("aten::mul"), std::string::npos) << result.out;
+  EXPECT_TRUE(test::bytes_of(folder_ / "page.html").ends_with("</html>\n\n"));
+  const auto failed = compare({at("scale.pt"), "--against-command", "echo 5; exit 1", "--html", at("none.html")});
+  EXPECT_EQ(failed.exit_code, 2);
+  EXPECT_NE(failed.err.find("'echo 5; exit 1' ended with exit code 1"), std::string::npos) << failed.err;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "none.html"));
+}
+
+TEST_F(Bench, OneModelWithAProfileKeepsItsLastLine) {
+  const auto result = compare({at("scale.pt"), "--profile"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const std::size_t last = result.out.rfind('\n', result.out.size() - 2);
+  EXPECT_EQ(result.out.substr(last + 1).rfind("Main run finished. Microseconds per iter: ", 0), 0U) << result.out;
+  EXPECT_NE(result.out.find("between operators"), std::string::npos) << result.out;
+}
+
 TEST_F(Bench, JudgesTimesMeasuredElsewhere) {
   test::write_bytes(folder_ / "a.txt", "100\n101\n99\n100\n102\n98\n100\n101\n");
   test::write_bytes(folder_ / "b.txt", "50\n51\n49\n50\n51\n49\n50\n50\n");

@@ -1,0 +1,80 @@
+#include "bench/child.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "fusekit/error.h"
+
+extern char** environ;
+
+namespace fusekit::bench {
+namespace {
+
+[[noreturn]] void fail(const std::string& what, int code) {
+  throw Error(ErrorKind::usage, fmt::format("can't start a worker process: {}: {}", what, std::strerror(code)),
+              "check the limits on processes and open files (ulimit -a)");
+}
+
+}  // namespace
+
+void Descriptor::close() {
+  if (number_ >= 0) ::close(std::exchange(number_, -1));
+}
+
+std::pair<Descriptor, Descriptor> make_pipe() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) fail("pipe", errno);
+  return {Descriptor(ends[0]), Descriptor(ends[1])};
+}
+
+Descriptor make_words() { return Descriptor(memfd_create("fusekit-worker", MFD_CLOEXEC)); }
+
+std::string last_words(const Descriptor& words) {
+  const off_t size = words.get() < 0 ? 0 : lseek(words.get(), 0, SEEK_END);
+  std::string text(static_cast<std::size_t>(std::clamp<off_t>(size, 0, 4096)), '\0');
+  if (text.empty() || pread(words.get(), text.data(), text.size(), size - static_cast<off_t>(text.size())) < 0)
+    return {};
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+pid_t spawn(const std::vector<std::string>& command, int in, int out, int err, bool own_group) {
+  std::vector<char*> words;
+  for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  if (in >= 0) posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+  if (in < 0) posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+  if (err >= 0) posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  if (own_group) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  pid_t pid = -1;
+  const int code = posix_spawn(&pid, words.front(), &actions, &attributes, words.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  if (code != 0) fail(command.front(), code);
+  return pid;
+}
+
+int wait_for(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+  return status;
+}
+
+std::string end_in_words(int status) {
+  return WIFSIGNALED(status) ? fmt::format("was ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)))
+                             : fmt::format("ended with exit code {}", WEXITSTATUS(status));
+}
+
+}  // namespace fusekit::bench

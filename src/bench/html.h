@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string_view>
+
+/// The files of src/bench/html, put into the program by cmake/Embed.cmake.
+namespace fusekit::bench::html {
+
+extern const std::string_view page;
+extern const std::string_view style;
+extern const std::string_view script;
+
+}  // namespace fusekit::bench::html

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <torch/script.h>
+
+#include <string>
+
+#include "fusekit/bench.h"
+#include "model/inputs.h"
+
+namespace fusekit::bench {
+
+/// A network in this process: load, arguments, run.
+class ModuleRunner : public Runner {
+ public:
+  explicit ModuleRunner(const Variant& variant);
+
+  void run() override { forward(); }
+  std::string run_and_print() override;
+  [[nodiscard]] const torch::jit::Module& module() const { return module_; }
+
+ private:
+  c10::IValue forward();
+
+  std::string path_;
+  torch::jit::Module module_;
+  model::Sample arguments_;
+};
+
+}  // namespace fusekit::bench
