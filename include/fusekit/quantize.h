@@ -22,6 +22,9 @@ struct QuantizeOptions {
   /// How activations are observed: "min-max", "moving-average", "histogram", "percentile", "entropy",
   /// "squared-error". Empty: as the qconfig has it.
   std::string observer{};
+  /// How weights become levels: "nearest", or "learned" on the calibration data. Empty: learned with the qconfig "auto",
+  /// nearest, as PyTorch has it, with the others.
+  std::string rounding{};
   /// Module paths that stay float, with everything below them.
   std::vector<std::string> skip{};
   /// Largest allowed error, relative to the largest output: layers go back to float, worst first, until it holds.

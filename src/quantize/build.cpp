@@ -22,7 +22,7 @@ class Counterparts {
 
 Built build(const Observed& observed, const std::function<WhyNot(const Node*)>& keep_float,
             const WeightQuantizer& quantizer) {
-  Built built{model::copy_of(*observed.program), {}, {}, {}};
+  Built built{model::copy_of(*observed.program), {}, {}, {}, {}};
   Graph& graph = *built.program.methods.front().graph;
   const Numbering numbers(graph);
   const Counterparts original(*observed.numbers, numbers);
@@ -43,8 +43,11 @@ Built build(const Observed& observed, const std::function<WhyNot(const Node*)>& 
   std::vector<bool> is_tensor;
   for (const Step& step : planned.steps) is_tensor.push_back(step.output->type()->isSubtypeOf(*c10::TensorType::get()));
   emitter.run(planned.steps);  // the steps' own values are gone from here on
-  for (std::size_t i = 0; i < planned.steps.size(); ++i)
+  for (std::size_t i = 0; i < planned.steps.size(); ++i) {
+    built.steps[i].int8_input = emitter.int8_of(planned.steps[i].inputs.front());
     if (is_tensor[i]) built.watches.push_back({built.steps[i].output, emitter.int8_of(planned.steps[i].output)});
+  }
+  built.packings = emitter.packings();
   graph.lint();
   return built;
 }

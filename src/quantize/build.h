@@ -16,17 +16,19 @@ struct Observed {
 /// One step of a built network, by numbers that hold for every copy of the float network.
 struct BuiltStep {
   const Conversion* how = nullptr;
-  std::string scope;           ///< module path of the operator
-  int input = -1;              ///< number of the first input
-  int output = -1;             ///< number of the output
-  const Node* node = nullptr;  ///< in the float network
+  std::string scope;            ///< module path of the operator
+  int input = -1;               ///< number of the first input
+  int output = -1;              ///< number of the output
+  const Node* node = nullptr;   ///< in the float network
+  Value* int8_input = nullptr;  ///< the first input in the int8 network; nullptr where that is no tensor
 };
 
 struct Built {
   model::Program program;  ///< int8
   std::vector<BuiltStep> steps;
-  std::vector<Watch> watches;      ///< the steps' int8 outputs by the output's number
-  std::vector<Declined> declined;  ///< nodes of the float network
+  std::vector<Watch> watches;       ///< the steps' int8 outputs by the output's number
+  std::map<int, Packing> packings;  ///< of the layers' weights, by the number of the layer's own output
+  std::vector<Declined> declined;   ///< nodes of the float network
 };
 
 /// The int8 network in which everything is int8 that can be and that `keep_float` (asked with nodes of the float

@@ -114,12 +114,17 @@ QParams Emitter::output_qparams(const Step& step) const {
 Value* Emitter::packed_weights(const Step& step, Value* weight, Value* bias, std::optional<std::int64_t> axis,
                                const char* prepack, const std::vector<c10::IValue>& settings) {
   const auto no_bias = at::Tensor();
-  const LayerWeights layer = quantizer_(step, *model::constant_tensor(program_, weight),
+  const int number = numbers_.of(step.front()->output(0));
+  const LayerWeights layer = quantizer_(number, *model::constant_tensor(program_, weight),
                                         model::is_none(bias) ? no_bias : *model::constant_tensor(program_, bias), axis);
-  torch::jit::Stack stack{layer.weight, layer.bias.defined() ? c10::IValue(layer.bias) : c10::IValue()};
-  stack.insert(stack.end(), settings.begin(), settings.end());
-  return model::add_packed(program_, step.front(), packed_path(program_, weight, step.front()),
-                           call(prepack, std::move(stack)));
+  const auto pack = [prepack = std::string(prepack), settings](const LayerWeights& weights) {
+    torch::jit::Stack stack{weights.weight, weights.bias.defined() ? c10::IValue(weights.bias) : c10::IValue()};
+    stack.insert(stack.end(), settings.begin(), settings.end());
+    return call(prepack.c_str(), std::move(stack));
+  };
+  Value* packed = model::add_packed(program_, step.front(), packed_path(program_, weight, step.front()), pack(layer));
+  packings_[number] = {*model::weight_key(packed), pack};
+  return packed;
 }
 
 void Emitter::give_floats_back(const Step& step) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <unordered_map>
 
@@ -15,10 +16,16 @@ struct LayerWeights {
   at::Tensor bias;    ///< float32 (C_out), undefined where there is none
 };
 
-/// A layer's float weight (and bias, may be undefined) to int8; `axis`: the dimension of the output channels, or none
-/// where the int8 operator takes no per-channel weights.
-using WeightQuantizer = std::function<LayerWeights(const Step& step, const at::Tensor& weight, const at::Tensor& bias,
+/// A layer's float weight (and bias, may be undefined) to int8; `layer`: the number of its output in the float network;
+/// `axis`: the dimension of the output channels, or none where the int8 operator takes no per-channel weights.
+using WeightQuantizer = std::function<LayerWeights(int layer, const at::Tensor& weight, const at::Tensor& bias,
                                                    std::optional<std::int64_t> axis)>;
+
+/// How a layer's packed weights are made anew.
+struct Packing {
+  std::string key;  ///< into Program::weights
+  std::function<c10::IValue(const LayerWeights&)> pack;
+};
 
 /// Writes the int8 graph: each step in its place, quantize where a float tensor is read as int8, dequantize where an
 /// int8 tensor is read as float.
@@ -34,6 +41,8 @@ class Emitter {
 
   /// The int8 value that stands for a float one; nullptr where it stayed float.
   [[nodiscard]] Value* int8_of(Value* value) const;
+  /// By the number of the layer's output in the float network.
+  [[nodiscard]] const std::map<int, Packing>& packings() const { return packings_; }
 
   // For conversions.
 
@@ -62,6 +71,7 @@ class Emitter {
   const Facts& facts_;
   WeightQuantizer quantizer_;
   std::unordered_map<Value*, Value*> int8_;
+  std::map<int, Packing> packings_;
 };
 
 }  // namespace fusekit::quantize

@@ -16,8 +16,8 @@ const std::vector<QConfig>& all() {
       {"qnnpack", ObserverKind::histogram, kUnsigned8, kPerTensor},
       {"x86", ObserverKind::histogram, kUnsigned8Reduced, kPerChannel},
       {"fbgemm", ObserverKind::histogram, kUnsigned8Reduced, kPerChannel},
-      {"full", ObserverKind::min_max, kUnsigned8, kPerChannelUnclipped},
-      {"reduced", ObserverKind::min_max, kUnsigned8Reduced, kPerChannelUnclipped},
+      {"full", ObserverKind::squared_error, kUnsigned8, kPerChannelUnclipped},
+      {"reduced", ObserverKind::squared_error, kUnsigned8Reduced, kPerChannelUnclipped},
   };
   return configs;
 }

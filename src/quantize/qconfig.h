@@ -19,7 +19,8 @@ struct QConfig {
 /// The qconfig of that name. Throws Error (usage) where there is none.
 ///   "qnnpack", "x86", "fbgemm": PyTorch's get_default_qconfig: histogram activations, in x86's and fbgemm's with
 ///     reduced levels; weights per tensor in qnnpack's, per channel in the others.
-///   "full": min-max activations of all 256 levels, weights per channel at max / 127: for engines that don't saturate.
+///   "full": all 256 levels over the range of least squared error, weights per channel at max / 127: for engines that
+///     don't saturate.
 ///   "reduced": the same with 128 levels, for engines that do (fbgemm and x86 without VNNI).
 /// "auto" is the caller's choice among the last two.
 QConfig qconfig(const std::string& name);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "fusekit/error.h"
 #include "model/quiet.h"
@@ -9,6 +10,7 @@
 #include "quantize/fallback.h"
 #include "quantize/functional.h"
 #include "quantize/layer_weights.h"
+#include "quantize/learned_weights.h"
 #include "quantize/processor.h"
 #include "rewrite/operators.h"
 
@@ -16,7 +18,6 @@ namespace fusekit {
 namespace quantize {
 namespace {
 
-constexpr std::size_t kJudgedSamples = 64;
 constexpr const char* kMetadata = "fusekit_quantize.json";  ///< the name of the extra file in the archive
 
 QConfig chosen_qconfig(const QuantizeOptions& options) {
@@ -24,6 +25,12 @@ QConfig chosen_qconfig(const QuantizeOptions& options) {
   QConfig config = qconfig(is_auto ? (saturates() ? "reduced" : "full") : options.qconfig);
   if (!options.observer.empty()) config.activation = observer_kind(options.observer);
   return config;
+}
+
+bool learns_rounding(const QuantizeOptions& options) {
+  if (!options.rounding.empty() && options.rounding != "nearest" && options.rounding != "learned")
+    throw Error(ErrorKind::usage, fmt::format("there is no rounding '{}'", options.rounding), "nearest or learned");
+  return options.rounding.empty() ? options.qconfig == "auto" : options.rounding == "learned";
 }
 
 std::vector<std::string> argument_names(const model::Program& program) {
@@ -52,34 +59,37 @@ double multiply_adds(const at::Tensor& weight, const std::vector<std::int64_t>& 
   return positions * static_cast<double>(weight.numel());
 }
 
+using KeepFloat = std::function<WhyNot(const Node*)>;
+
 class Quantizer {
  public:
   Quantizer(model::Program& program, const QuantizeOptions& options)
-      : program_(program), options_(options), config_(chosen_qconfig(options)) {}
+      : program_(program), options_(options), config_(chosen_qconfig(options)), learns_(learns_rounding(options)) {}
 
   void run(QuantizeReport& report) {
     prepare();
     const Numbering numbers(graph());
     Observed observed{&program_, &numbers, {}};
     observed.facts = observe(numbers, report);
-    const WeightQuantizer weights = nearest_weights(config_.weight);
-    const auto build_with = [&](const std::function<WhyNot(const Node*)>& keep) {
+    const SampleSplit samples = split_samples(options_.calibration, argument_names(program_), learns_);
+    WeightQuantizer weights = nearest_weights(config_.weight);
+    const std::function<Built(const KeepFloat&)> builder = [&](const KeepFloat& keep) {
       return build(
-          observed,
-          [&](const Node* node) {
-            const WhyNot reason = is_skipped(node);
-            return reason ? reason : keep ? keep(node) : std::nullopt;
-          },
-          weights);
+          observed, [&](const Node* node) { return why_float(node, keep); }, weights);
     };
-    const Judge judge(observed, spread_samples(options_.calibration, argument_names(program_), kJudgedSamples));
-    const std::function<Built(const std::function<WhyNot(const Node*)>&)> builder = build_with;
+    if (learns_) weights = learn(observed, {}, samples.learned);
+    const Judge judge(observed, samples.judged);
 
     std::set<const Node*> floats;
     if (options_.max_error || options_.min_sqnr_db) floats = fall_back(builder, judge, report);
     const auto keep = [&](const Node* node) {
       return floats.count(node) > 0 ? WhyNot("int8 would break the bound on the error") : std::nullopt;
     };
+    if (learns_ && !floats.empty()) {  // what is left makes up for fewer errors now
+      const double before = judge.score(builder(keep)).whole.sqnr_db;
+      const WeightQuantizer former = std::exchange(weights, learn(observed, keep, samples.learned));
+      if (judge.score(builder(keep)).whole.sqnr_db < before) weights = former;
+    }
     tell(builder(keep), judge, observed, report);
     Built final = builder(keep);
     final.program.extra[kMetadata] = metadata(report);
@@ -125,8 +135,20 @@ class Quantizer {
     return facts;
   }
 
-  std::set<const Node*> fall_back(const std::function<Built(const std::function<WhyNot(const Node*)>&)>& builder,
-                                  const Judge& judge, QuantizeReport& report) {
+  WeightQuantizer learn(const Observed& observed, const KeepFloat& keep, const std::vector<Sample>& samples) const {
+    const WeightQuantizer nearest = nearest_weights(config_.weight);
+    Built built = build(
+        observed, [&](const Node* node) { return why_float(node, keep); }, nearest);
+    return learned_weights(observed, config_.weight, std::move(built), samples, options_.progress);
+  }
+
+  WhyNot why_float(const Node* node, const KeepFloat& keep) const {
+    const WhyNot reason = is_skipped(node);
+    return reason ? reason : keep ? keep(node) : std::nullopt;
+  }
+
+  std::set<const Node*> fall_back(const std::function<Built(const KeepFloat&)>& builder, const Judge& judge,
+                                  QuantizeReport& report) {
     std::vector<const Node*> layers;
     for (const BuiltStep& step : builder({}).steps)
       if (is_layer(*step.how)) layers.push_back(step.node);
@@ -148,7 +170,7 @@ class Quantizer {
   void tell(const Built& built, const Judge& judge, const Observed& observed, QuantizeReport& report) {
     report.qconfig = config_.name;
     report.observer = name_of(config_.activation);
-    report.rounding = "nearest";
+    report.rounding = learns_ ? "learned" : "nearest";
     report.int8_operators = built.steps.size();
     const Score score = judge.score_layers(built);
     report.whole = score.whole;
@@ -229,6 +251,7 @@ class Quantizer {
   model::Program& program_;
   const QuantizeOptions& options_;
   QConfig config_;
+  bool learns_;
   std::map<const Node*, double> alone_db_;
 };
 

@@ -10,6 +10,8 @@
 namespace fusekit::quantize {
 namespace {
 
+constexpr std::size_t kMostJudged = 64;
+constexpr std::size_t kLeastToSplit = 8;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 double decibels(double signal, double noise) {
@@ -112,14 +114,20 @@ Score Judge::score_layers(Built built) const {
   return score;
 }
 
-std::vector<Sample> spread_samples(const CalibrationOptions& options, const std::vector<std::string>& arguments,
-                                   std::size_t limit) {
+SampleSplit split_samples(const CalibrationOptions& options, const std::vector<std::string>& arguments, bool learned) {
   CalibrationOptions few = options;
-  few.limit = few.limit == 0 ? limit : std::min(few.limit, limit);
+  const std::size_t most = learned ? 2 * kMostJudged : kMostJudged;
+  few.limit = few.limit == 0 ? most : std::min(few.limit, most);
   Samples samples(few, arguments);
-  std::vector<Sample> list;
-  while (auto sample = samples.next()) list.push_back(std::move(*sample));
-  return list;
+  const bool apart = learned && samples.size() >= kLeastToSplit;
+  const std::size_t every = samples.size() == most ? 2 : 4;
+  SampleSplit split;
+  for (std::size_t k = 0; auto sample = samples.next(); ++k) {
+    const bool judged = !apart || k % every == every - 1;
+    if (judged) split.judged.push_back(*sample);
+    if (learned && (!judged || !apart)) split.learned.push_back(std::move(*sample));
+  }
+  return split;
 }
 
 }  // namespace fusekit::quantize

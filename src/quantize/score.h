@@ -43,8 +43,14 @@ class Judge {
   std::vector<c10::IValue> outputs_;
 };
 
-/// The first samples, spread evenly, at most `limit`.
-std::vector<Sample> spread_samples(const CalibrationOptions& options, const std::vector<std::string>& arguments,
-                                   std::size_t limit);
+/// What the calibration data is used for beside finding ranges.
+struct SampleSplit {
+  std::vector<Sample> learned;  ///< weights are fitted to these
+  std::vector<Sample> judged;   ///< the network's error is measured on these, at most 64
+};
+
+/// Takes samples from all over the data. Where weights are `learned` and there are 8 samples or more, none is in both
+/// parts: what a network was fitted to says little about how it does on other data.
+SampleSplit split_samples(const CalibrationOptions& options, const std::vector<std::string>& arguments, bool learned);
 
 }  // namespace fusekit::quantize

@@ -1,4 +1,4 @@
-#include <cmath>
+#include <algorithm>
 
 #include "fusekit/quantize.h"
 #include "model/explain.h"
@@ -31,8 +31,10 @@ std::string quantized_file_problem(const std::filesystem::path& float_file, cons
   const model::Quiet quiet;
   torch::jit::Module floats = model::load(float_file).module;
   torch::jit::Module int8 = model::load(int8_file).module;
-  for (const quantize::Sample& sample :
-       quantize::spread_samples(options.calibration, argument_names(floats), kSamples)) {
+  const auto judged =
+      quantize::split_samples(options.calibration, argument_names(floats), report.rounding == "learned").judged;
+  for (std::size_t k = 0; k < std::min(kSamples, judged.size()); ++k) {
+    const quantize::Sample& sample = judged[k * judged.size() / std::min(kSamples, judged.size())];
     for (int run = 0; run < kRuns; ++run) {
       std::vector<c10::IValue> a;
       std::vector<c10::IValue> b;

@@ -64,7 +64,7 @@ TEST(QConfig, OursDifferInTheirActivationsLevelsOnly) {
   EXPECT_EQ(full.activation_levels, (Levels{0, 255}));
   EXPECT_EQ(reduced.activation_levels, (Levels{0, 127}));
   for (const QConfig& config : {full, reduced}) {
-    EXPECT_EQ(config.activation, ObserverKind::min_max);
+    EXPECT_EQ(config.activation, ObserverKind::squared_error);
     EXPECT_TRUE(config.weight.per_channel);
     EXPECT_EQ(config.weight.levels, (Levels{-127, 127}));
     EXPECT_EQ(config.weight.scale, WeightScale::highest_level);

@@ -1,0 +1,172 @@
+#include "quantize/learned_weights.h"
+
+#include <algorithm>
+#include <map>
+
+#include "quantize/input_rows.h"
+#include "quantize/layer_weights.h"
+#include "quantize/lockstep.h"
+#include "quantize/moments.h"
+#include "quantize/rounding.h"
+#include "quantize/settings.h"
+#include "rewrite/operators.h"
+
+namespace fusekit::quantize {
+namespace {
+
+constexpr std::int64_t kRows = 4096;    // of data for a layer, from all samples together
+constexpr double kMostBytes = 0x1p30;  // of activations
+constexpr std::size_t kLeastSamples = 8;
+constexpr double kDamping = 0.1;  // of the adaption to what the layers before got wrong
+
+/// How far the correlations between a layer's inputs can be believed after `rows` rows. There are as many of them as
+/// pairs of inputs: those of a few rows are mostly chance, and a layer that is fitted to them is wrong on other data.
+double trusted_share(std::int64_t rows, std::int64_t in) {
+  return static_cast<double>(rows) / static_cast<double>(rows + 2 * in);
+}
+
+/// Towards its own diagonal, as Ledoit and Wolf (2004) shrink a covariance matrix towards a simple one.
+at::Tensor shrunk(const at::Tensor& second, double trust) {
+  return second * trust + second.diagonal(0, 1, 2).diag_embed() * (1 - trust);
+}
+
+/// A convolution or linear that is learned.
+struct Layer {
+  int number = -1;  ///< of its output in the float network
+  int input = -1;   ///< of its input there
+  at::Tensor weight;
+  at::Tensor bias;  ///< may be undefined
+  Window window;
+
+  [[nodiscard]] at::Tensor matrix() const { return weight_matrix(weight.to(at::kFloat), window.groups); }
+  [[nodiscard]] std::int64_t in() const { return weight.numel() / weight.size(0); }
+};
+
+at::Tensor tensor_or_none(const model::Program& program, const Value* value) {
+  return model::is_none(value) ? at::Tensor() : *model::constant_tensor(program, value);
+}
+
+std::optional<Layer> as_layer(const BuiltStep& step, const Observed& observed) {
+  const model::Program& program = *observed.program;
+  Node* node = const_cast<Node*>(step.node);
+  Layer layer;
+  const Value* input = nullptr;
+  std::string why;
+  if (const auto convolution = convolution_settings(node, program, why)) {
+    if (convolution->transposed) return std::nullopt;
+    input = convolution->input;
+    layer.weight = *model::constant_tensor(program, convolution->weight);
+    layer.bias = tensor_or_none(program, convolution->bias);
+    layer.window = {layer.weight.sizes().slice(2).vec(), convolution->stride, convolution->padding,
+                    convolution->dilation, convolution->groups};
+  } else if (const auto linear = rewrite::as_linear(node)) {
+    input = linear->input;
+    layer.weight = *model::constant_tensor(program, linear->weight);
+    layer.bias = tensor_or_none(program, linear->bias);
+  } else {
+    return std::nullopt;
+  }
+  layer.number = observed.numbers->of(node->output());
+  layer.input = observed.numbers->of(input);
+  return layer;
+}
+
+/// How many samples can run side by side: a network holds about three of its largest activations at a time, in float
+/// and in int8.
+std::size_t affordable_samples(const Facts& facts) {
+  double largest = 1;
+  for (const auto& [number, fact] : facts) {
+    double numbers = 1;
+    for (const std::int64_t size : fact.sizes) numbers *= static_cast<double>(size);
+    largest = std::max(largest, numbers);
+  }
+  constexpr double bytes = 3 * (sizeof(float) + sizeof(std::uint8_t));
+  return std::max<std::size_t>(kLeastSamples, static_cast<std::size_t>(kMostBytes / (bytes * largest)));
+}
+
+/// The weights that are learned so far, by the layer's number.
+using Learned = std::map<int, LayerWeights>;
+
+class Learner {
+ public:
+  Learner(const Observed& observed, const WeightScheme& scheme, const std::vector<Sample>& samples, Built nearest)
+      : observed_(observed),
+        scheme_(scheme),
+        samples_(samples),
+        floats_(model::copy_of(*observed.program)),
+        numbers_(*floats_.methods.front().graph),
+        int8_(std::move(nearest)),
+        before_(floats_, samples),
+        after_(int8_.program, samples) {}
+
+  Learned run(const Progress& progress) {
+    Learned learned;
+    for (std::size_t i = 0; i < int8_.steps.size(); ++i) {
+      const auto layer = as_layer(int8_.steps[i], observed_);
+      if (!layer || !can_stop_at(*layer, int8_.steps[i])) continue;
+      const LayerWeights weights = learn(*layer, gather(*layer, int8_.steps[i].int8_input));
+      const Packing& packing = int8_.packings.at(layer->number);
+      int8_.program.weights.at(packing.key).packed = packing.pack(weights);  // what follows sees it
+      learned[layer->number] = weights;
+      if (progress)
+        progress(static_cast<double>(i + 1) / static_cast<double>(int8_.steps.size()), "learning how to round");
+    }
+    return learned;
+  }
+
+ private:
+  bool can_stop_at(const Layer& layer, const BuiltStep& step) const {
+    return before_.can_stop_at(numbers_.value(layer.input)) && after_.can_stop_at(step.int8_input);
+  }
+
+  /// What the layer reads in the int8 network, and what it should have read.
+  Moments gather(const Layer& layer, const Value* int8_input) {
+    const Value* float_input = numbers_.value(layer.input);
+    before_.run_until(float_input);
+    after_.run_until(int8_input);
+    Moments moments(layer.window.groups, layer.in(), true);
+    const auto count = static_cast<std::int64_t>(samples_.size());
+    const std::int64_t rows = (kRows + count - 1) / count;
+    for (std::int64_t k = 0; k < count; ++k)
+      moments.add(input_rows(after_.tensor(k, int8_input), layer.window, rows, k),
+                  input_rows(before_.tensor(k, float_input), layer.window, rows, k));
+    return moments;
+  }
+
+  LayerWeights learn(const Layer& layer, const Moments& moments) const {
+    const double trust = trusted_share(moments.rows(), layer.in());
+    const at::Tensor second = shrunk(moments.centred_second(), trust);
+    const at::Tensor difference = (moments.centred_cross() - moments.centred_second()) * trust;
+    const at::Tensor target = adapted_weight(layer.matrix(), second, second + difference, kDamping);
+
+    const auto start = weight_scales(target.reshape(layer.weight.sizes()), scheme_, 0);
+    const auto scales = search_scales(target, start, scheme_.levels, second);
+    const at::Tensor levels = round_weight(target, second, scales, {.levels = scheme_.levels});
+    const at::Tensor bias = corrected_bias(layer.bias, layer.matrix(), told_weight(levels, scales), moments);
+    return {quantized_weight(levels.reshape(layer.weight.sizes()), scales, 0, scheme_.per_channel), bias};
+  }
+
+  const Observed& observed_;
+  const WeightScheme scheme_;
+  const std::vector<Sample>& samples_;
+  const model::Program floats_;
+  const Numbering numbers_;
+  Built int8_;
+  Lockstep before_;
+  Lockstep after_;
+};
+
+}  // namespace
+
+WeightQuantizer learned_weights(const Observed& observed, const WeightScheme& scheme, Built nearest,
+                                const std::vector<Sample>& samples, const Progress& progress) {
+  const std::size_t most = affordable_samples(observed.facts);
+  const std::vector<Sample> few(samples.begin(), samples.begin() + std::min(most, samples.size()));
+  return [learned = Learner(observed, scheme, few, std::move(nearest)).run(progress), others = nearest_weights(scheme)](
+             int layer, const at::Tensor& weight, const at::Tensor& bias, std::optional<std::int64_t> axis) {
+    const auto found = learned.find(layer);
+    return found != learned.end() ? found->second : others(layer, weight, bias, axis);
+  };
+}
+
+}  // namespace fusekit::quantize
