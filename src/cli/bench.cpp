@@ -97,10 +97,12 @@ class BenchCommand : public Command {
   static void settle_engines(std::vector<bench::Variant>& variants, const Console& console) {
     std::map<std::pair<int, std::string>, std::vector<std::filesystem::path>> processes;
     for (const bench::Variant& variant : variants)
-      processes[{variant.runtime.threads, variant.runtime.engine}].push_back(variant.model);
+      if (variant.command.empty())
+        processes[{variant.runtime.threads, variant.runtime.engine}].push_back(variant.model);
     std::set<std::string> said;
     for (bench::Variant& variant : variants)
-      settle_engine(variant.runtime, processes.at({variant.runtime.threads, variant.runtime.engine}), console, &said);
+      if (variant.command.empty())
+        settle_engine(variant.runtime, processes.at({variant.runtime.threads, variant.runtime.engine}), console, &said);
   }
 
   /// What each variant is run on, in words.
