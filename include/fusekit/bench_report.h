@@ -122,6 +122,8 @@ struct Noise {
   std::int64_t major_faults = 0;
   std::int64_t involuntary_switches = 0;
   double throttled_seconds = 0;  ///< by the cgroup's quota
+  double clock_change = 0;       ///< of the CPUs' clock rate from begin to end: 0.1 is 10 % faster
+  double cpu_seconds = 0;        ///< that the workers used
 };
 
 /// One operator at one place.

@@ -5,11 +5,16 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
 namespace fusekit::bench {
 namespace {
+
+constexpr double kManySwitches = 100;  // a second of CPU time
+constexpr double kManyFaults = 50;     // a second
 
 double cpu_seconds_of_this_process() {
   rusage usage{};
@@ -30,6 +35,20 @@ double throttled_seconds() {
   return 0;
 }
 
+/// The mean of the clock rates that the kernel shows; 0 where it shows none.
+double megahertz() {
+  std::ifstream file("/proc/cpuinfo");
+  double sum = 0;
+  int count = 0;
+  for (std::string line; std::getline(file, line);) {
+    const auto colon = line.find(": ");
+    if (!line.starts_with("cpu MHz") || colon == std::string::npos) continue;
+    sum += std::strtod(line.c_str() + colon + 2, nullptr);
+    ++count;
+  }
+  return count == 0 ? 0 : sum / count;
+}
+
 }  // namespace
 
 NoiseMeter::NoiseMeter() : begin_(count()) {}
@@ -47,6 +66,7 @@ NoiseMeter::Counters NoiseMeter::count() {
   }
   counters.wall = 1e-9 * static_cast<double>(std::chrono::steady_clock::now().time_since_epoch().count());
   counters.throttled = throttled_seconds();
+  counters.megahertz = megahertz();
   counters.self = cpu_seconds_of_this_process();
   return counters;
 }
@@ -62,6 +82,8 @@ Noise NoiseMeter::read(const Usage& own) const {
     noise.steal = (now.steal - begin_.steal) / total;
   }
   noise.throttled_seconds = now.throttled - begin_.throttled;
+  noise.clock_change = begin_.megahertz > 0 ? now.megahertz / begin_.megahertz - 1 : 0;
+  noise.cpu_seconds = own.cpu_seconds;
   noise.major_faults = own.major_faults;
   noise.involuntary_switches = own.involuntary_switches;
   return noise;
@@ -82,6 +104,26 @@ void add_noise_warnings(Report& report) {
         fmt::format("the container's CPU quota stopped it for {:.2g} s; raise the limit or use fewer "
                     "--threads",
                     noise.throttled_seconds));
+  if (std::abs(noise.clock_change) > 0.05)
+    warnings.push_back(
+        fmt::format("the CPUs' clock rate changed by {:+.0f} % meanwhile; a fixed one (`cpupower frequency-set`, no "
+                    "turbo) or a cooler machine keeps the plain figures still",
+                    100 * noise.clock_change));
+  if (static_cast<double>(noise.involuntary_switches) > kManySwitches * noise.cpu_seconds)
+    warnings.push_back(
+        fmt::format("the kernel took the CPU from it {:.0f} times a second for something else; use fewer --threads, or "
+                    "end other programs",
+                    static_cast<double>(noise.involuntary_switches) / noise.cpu_seconds));
+  if (static_cast<double>(noise.major_faults) > kManyFaults * std::max(1.0, report.seconds))
+    warnings.push_back(
+        fmt::format("{} pages had to be read from disk meanwhile; run it once more, or give the machine more memory",
+                    noise.major_faults));
+  for (const Outcome& outcome : report.outcomes) {
+    if (machine.cpus == 0 || outcome.threads * outcome.streams <= machine.cpus) continue;
+    warnings.push_back(fmt::format("{} asks for {} threads where {} CPUs may be used; they wait for each other",
+                                   outcome.label, outcome.threads * outcome.streams, machine.cpus));
+    break;  // one says it
+  }
   if (!machine.governor.empty() && machine.governor != "performance")
     warnings.push_back(
         fmt::format("the CPU's frequency governor is '{}'; `cpupower frequency-set -g performance` keeps "

@@ -18,6 +18,7 @@ class NoiseMeter {
     double busy = 0, steal = 0, total = 0;  ///< CPU seconds, all CPUs together
     double wall = 0;
     double throttled = 0;
+    double megahertz = 0;
     double self = 0;  ///< CPU seconds of this process
   };
   static Counters count();

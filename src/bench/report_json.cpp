@@ -199,7 +199,9 @@ std::string to_json(const Report& report, bool traces) {
                      {"steal", noise.steal},
                      {"major_faults", noise.major_faults},
                      {"involuntary_switches", noise.involuntary_switches},
-                     {"throttled_seconds", noise.throttled_seconds}}},
+                     {"throttled_seconds", noise.throttled_seconds},
+                     {"clock_change", noise.clock_change},
+                     {"cpu_seconds", noise.cpu_seconds}}},
                    {"warnings", report.warnings}};
   for (const Profile& profile : report.profiles) document["profiles"].push_back(to_answer(profile));
   if (traces)
@@ -226,8 +228,10 @@ Report from_json(const std::string& text, const std::string& origin) {
     report.reached_ci = document.at("reached_ci");
     report.environment = to_environment(document.at("environment"));
     const json& noise = document.at("noise");
-    report.noise = {noise.at("other_cpus"), noise.at("steal"), noise.at("major_faults"),
-                    noise.at("involuntary_switches"), noise.at("throttled_seconds")};
+    report.noise = {noise.at("other_cpus"),        noise.at("steal"),
+                    noise.at("major_faults"),      noise.at("involuntary_switches"),
+                    noise.at("throttled_seconds"), noise.at("clock_change"),
+                    noise.at("cpu_seconds")};
     if (document.contains("profiles"))
       for (const json& object : document.at("profiles")) report.profiles.push_back(profile_of(object));
     document.at("warnings").get_to(report.warnings);

@@ -26,6 +26,9 @@ struct World {
   double loaded_first = 0.004;  ///< what the variant that is loaded first pays
   double jitter = 0.02;         ///< standard deviation from run to run
   double drift = 0;             ///< growth a second, for all variants alike
+  double correlation = 0;       ///< of the jitter from one run to the next (AR(1), of all variants together)
+  double slow_mode = 0;         ///< log of what a run costs more while the machine is in its slow mode...
+  double mode_seconds = 1;      ///< ...which comes and goes after so long on average
   double warmup_factor = 5;     ///< of a variant's first two runs
   double outlier_share = 0;     ///< of runs that take three times as long
   double start_seconds = 0.3;   ///< of a process
@@ -104,8 +107,9 @@ class FakeLauncher : public Launcher {
    private:
     double one_run(std::size_t index) {
       const World& world = world_.world_;
-      double time = world.run_us[index] *
-                    std::exp(luck_[index] + world.jitter * world_.normal() + world.drift * world_.clock_.seconds());
+      const double now = world_.clock_.seconds();
+      double time =
+          world.run_us[index] * std::exp(luck_[index] + world_.jitter() + world_.mode(now) + world.drift * now);
       if (++runs_[index] <= 2) time *= world.warmup_factor;
       if (world_.uniform() < world.outlier_share) time *= 3;
       world_.clock_.advance(time);
@@ -119,12 +123,27 @@ class FakeLauncher : public Launcher {
     std::vector<int> runs_;
   };
 
+  /// With the standard deviation that the world asks for, whatever its correlation.
+  double jitter() {
+    const double rho = world_.correlation;
+    jitter_ = rho * jitter_ + std::sqrt(1 - rho * rho) * world_.jitter * normal();
+    return jitter_;
+  }
+  double mode(double now) {
+    if (world_.slow_mode == 0) return 0;
+    for (; now > next_change_; slow_ = !slow_)
+      next_change_ += std::exponential_distribution<double>(1 / world_.mode_seconds)(generator_);
+    return slow_ ? world_.slow_mode : 0;
+  }
   double normal() { return std::normal_distribution<double>(0, 1)(generator_); }
   double uniform() { return std::uniform_real_distribution<double>(0, 1)(generator_); }
 
   World world_;
   FakeClock& clock_;
   std::mt19937_64 generator_;
+  double jitter_ = 0;
+  bool slow_ = false;
+  double next_change_ = 0;
 };
 
 inline std::vector<Variant> variants(std::size_t count) {

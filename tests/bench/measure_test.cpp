@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "bench/fake.h"
+#include "bench/noise.h"
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
 
@@ -51,6 +53,61 @@ TEST(BenchMeasure, DriftAndOutliersRaiseNoFalseAlarm) {
   double covered = 0;
   const World world{.run_us = {20000, 20000}, .drift = 0.01, .outlier_share = 0.05};
   EXPECT_GE(share_of(world, {.max_seconds = 10}, 200, Verdict::no_difference, 1, &covered), 0.94);
+}
+
+TEST(BenchMeasure, CorrelatedNoiseAndTwoModesRaiseNoFalseAlarmAndAreCovered) {
+  double covered = 0;
+  const World correlated{.run_us = {20000, 20000}, .correlation = 0.9};
+  EXPECT_GE(share_of(correlated, {}, 200, Verdict::no_difference, 1, &covered), 0.92);
+  const World modes{.run_us = {20400, 20000}, .slow_mode = 0.2};
+  EXPECT_GE(share_of(modes, {}, 200, Verdict::faster, 1.02, &covered), 0.6);
+  EXPECT_GE(covered, 0.92);
+}
+
+TEST(BenchMeasure, EndsAtAHundredBlocksAProcessHoweverLongItMay) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
+  const Report report = measure(test::variants(2), {.max_seconds = 1e5}, launcher, clock);
+  for (const ProcessTrace& trace : report.traces) EXPECT_EQ(trace.blocks.size(), 100U);
+  EXPECT_LT(clock.seconds(), 200);
+}
+
+TEST(BenchMeasure, AWarmUpWithoutEndIsCutOffAndSaidOfThePlainFigures) {
+  const World falling{.run_us = {20000, 20000}, .placement = 0, .jitter = 0.001, .drift = -0.5};
+  const Report report = run(falling, {.processes = 3, .max_seconds = 9}, 1);
+  for (const ProcessTrace& trace : report.traces) {
+    const double warmup = 1e-6 * std::accumulate(trace.warmup_us[0].begin(), trace.warmup_us[0].end(), 0.0);
+    EXPECT_LT(2 * warmup, 0.45 * 3);
+    EXPECT_GE(trace.blocks.size(), 8U);
+  }
+  EXPECT_TRUE(warns_of(report, "the times shifted by over 2 %"));
+  EXPECT_EQ(report.ratios.at(0).verdict, Verdict::no_difference);
+}
+
+TEST(BenchNoise, SaysWhatWasWrongAndWhatToDo) {
+  Report report;
+  report.environment.cpus = 2;
+  report.seconds = 10;
+  report.noise.cpu_seconds = 10;
+  add_noise_warnings(report);
+  EXPECT_TRUE(report.warnings.empty());
+  report.noise.other_cpus = 1;
+  report.noise.steal = 0.05;
+  report.noise.throttled_seconds = 2;
+  report.noise.clock_change = -0.2;
+  report.noise.involuntary_switches = 5000;
+  report.noise.major_faults = 5000;
+  report.environment.governor = "powersave";
+  report.outcomes.resize(2);
+  report.outcomes[0].threads = 2;
+  report.outcomes[1].threads = 2;
+  report.outcomes[1].streams = 2;
+  add_noise_warnings(report);
+  EXPECT_EQ(report.warnings.size(), 8U);
+  for (const char* part :
+       {"kept 1.0 of 2 CPUs busy", "5.0 % of the time (steal)", "stopped it for 2 s", "changed by -20 %",
+        "500 times a second", "5000 pages", "asks for 4 threads where 2 CPUs", "governor is 'powersave'"})
+    EXPECT_TRUE(warns_of(report, part)) << part;
 }
 
 TEST(BenchMeasure, FindsTwoPercentAndItsIntervalCoversTheTruth) {

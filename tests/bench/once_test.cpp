@@ -1,6 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdio>
+
 #include "bench/fake.h"
+#include "bench/statistics.h"
+#include "bench/timing.h"
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
 #include "support/module.h"
@@ -40,6 +45,55 @@ TEST(MeasureOnce, CountsTheRunsThatWereStillWarmingUp) {
   EXPECT_EQ(measure_once(runner, clock, {.warmup = 0, .iterations = 6}).unsteady, 2U);
   FakeRunner falling({1000, 900, 800, 700}, clock);
   EXPECT_EQ(measure_once(falling, clock, {.warmup = 0, .iterations = 4}).unsteady, 4U);
+}
+
+/// Counts how often it is asked.
+class CountingClock : public Clock {
+ public:
+  std::int64_t now() override { return ++readings; }
+  std::int64_t readings = 0;
+};
+
+TEST(MeasureOnce, AllThatStandsBetweenTwoRunsIsTwoReadingsOfTheClock) {
+  CountingClock clock;
+  test::FakeClock unused;
+  FakeRunner runner(std::vector<double>(100, 0), unused);
+  EXPECT_EQ(time_runs(runner, clock, 5, 50).run_us.size(), 50U);
+  EXPECT_EQ(clock.readings, 101);  // and one at the begin
+  EXPECT_EQ(runner.runs, 55U);
+}
+
+/// Timed, so not run with the others: --gtest_also_run_disabled_tests --gtest_filter='*HandWritten*' on a quiet machine.
+TEST(MeasureOnce, DISABLED_AgreesWithAHandWrittenLoopAndAddsUnderAMicrosecond) {
+  const fusekit::test::TemporaryFolder folder;
+  const auto module = fusekit::test::make_module(
+      "Loop", {{"weight", torch::eye(96)}},
+      "def forward(self, x):\n    for i in range(60):\n        x = torch.matmul(x, self.weight)\n    return x\n");
+  fusekit::test::save_module(module, folder / "loop.pt");
+  Variant variant;
+  variant.model = folder / "loop.pt";
+  variant.arguments.inputs.dims = {{96, 96}};
+  variant.runtime.threads = 1;
+  const auto runner = load_runner(variant);
+  time_runs(*runner, real_clock(), 100, 0);
+  std::vector<double> ours, loop;
+  for (int block = 0; block < 20; ++block) {
+    const Times times = time_runs(*runner, real_clock(), 5, 50);
+    ours.insert(ours.end(), times.run_us.begin(), times.run_us.end());
+    for (int i = -5; i < 50; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      runner->run();
+      const std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - begin;
+      if (i >= 0) loop.push_back(time.count());
+    }
+  }
+  std::printf("%.2f us, by hand %.2f us\n", median(ours), median(loop));
+  EXPECT_NEAR(median(ours) / median(loop), 1, 0.005);
+  test::FakeClock unused;
+  FakeRunner nothing(std::vector<double>(10000, 0), unused);
+  const Times empty = time_runs(nothing, real_clock(), 0, 10000);
+  std::printf("%.3f us a run by the tool\n", empty.wall_us / 10000);
+  EXPECT_LT(empty.wall_us / 10000, 1);
 }
 
 TEST(MeasureOnce, NoRunsIsAnError) {
