@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The main job, on a fresh machine: sets up, builds, makes the recipe's example, ResNet-18 and MobileNetV2, fuses them,
-# verifies the written files, and times each against its original, interleaved.
+# The main job, on a fresh machine: sets up, builds, makes the recipe's example (its quantized files too, and compares
+# them), ResNet-18 and MobileNetV2, fuses them, verifies the written files, and times each against its original,
+# interleaved.
 #   scripts/demo.sh [preset] [seconds a comparison], default release and 20. The files stay in build/demo/.
 source "$(dirname "$0")/lib.sh"
 preset=${1:-release}
@@ -20,7 +21,7 @@ show "$fusekit" doctor || true # it reports; a warning there must not end the de
 for model in conv_bn_relu resnet18 mobilenet_v2; do
   rm -rf "${folder:?}/$model"
   if [ "$model" = conv_bn_relu ]; then
-    show "$fusekit" example --model "$model" -o "$folder/$model"
+    show "$fusekit" example --model "$model" -o "$folder/$model" --bench "$seconds"
   else # it prints two long trees
     mkdir "$folder/$model"
     printf '\n$ %s\n' "$fusekit example --model $model -o $folder/$model > $folder/$model/trees.txt"

@@ -31,7 +31,9 @@ struct QuantizeOptions {
   std::optional<double> max_error{};
   /// The same in dB of the outputs' SQNR.
   std::optional<double> min_sqnr_db{};
-  bool fuse = true;            ///< fuse first
+  /// Fuse first, and let an operator take in the activation behind it. Without, or where `fuse_options` lists modules
+  /// and these are in none of its lists, each keeps an operator of its own, as prepare and convert of unfused modules do.
+  bool fuse = true;
   FuseOptions fuse_options{};  ///< how
   /// (share of the work that is done, what is being done).
   std::function<void(double, const std::string&)> progress{};
@@ -75,6 +77,7 @@ struct QuantizeReport {
 };
 
 /// Turns a float32 network into a static int8 one (quint8 activations, qint8 weights) that plain torch.jit.load runs.
+/// Where a scripted file calls a QuantStub, only what is between it and a DeQuantStub becomes int8.
 /// Error{usage}: an unknown qconfig, observer or skipped path; no calibration data. Error{file}, Error{input}: the data
 /// can't be read, does not fit, or brings a NaN or an infinity. Error{model}: there is nothing that could be int8.
 QuantizeReport to_int8(Program& program, const QuantizeOptions& options);

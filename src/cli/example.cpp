@@ -8,8 +8,10 @@
 #include <set>
 
 #include "cli/commands.h"
+#include "cli/example_int8.h"
 #include "cli/options.h"
 #include "cli/report_ledger.h"
+#include "cli/report_quantize.h"
 #include "cli/report_verify.h"
 #include "fusekit/error.h"
 #include "fusekit/fuse.h"
@@ -23,6 +25,8 @@ namespace fs = std::filesystem;
 using ModuleLists = std::vector<std::vector<std::string>>;
 
 constexpr const char* kRecipeModel = "conv_bn_relu";
+
+ModuleLists recipe_lists() { return {{"bn", "relu"}}; }
 
 void collect_shared(const ModuleTree& tree, const std::string& path, std::set<std::string>& shared) {
   if (tree.calls > 1) shared.insert(path);
@@ -51,7 +55,8 @@ class ExampleCommand : public Command {
   [[nodiscard]] std::string name() const override { return "example"; }
   [[nodiscard]] std::string summary() const override { return "Build an example, print it before and after fusing"; }
   [[nodiscard]] std::string example() const override {
-    return "fusekit example -o out\n  fusekit example -o out --model resnet18";
+    return "fusekit example -o out\n"
+           "  fusekit example -o out --model resnet18";
   }
 
   void add_options(CLI::App& app) override {
@@ -65,6 +70,9 @@ class ExampleCommand : public Command {
         ->take_all()
         ->expected(1);
     app.add_option("--seed", seed_, "Seed of the weights")->capture_default_str();
+    app.add_option("--bench", bench_seconds_, "Seconds to time conv_bn_relu's int8 files for; 0: do not")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     app.add_flag("--force", write_.force, "Replace existing files");
     add_common_options(app, common_, /*runs_a_model=*/true);
   }
@@ -86,14 +94,21 @@ class ExampleCommand : public Command {
     for (const std::string& list : after.ignored) console.warn(list);
     console.note(fmt::format("{}: {}", float_.string(), ledger_summary(ledger)));
 
-    const bool done = write_fused(std::move(program), console);
-    if (common_.json) console.print(report(tree, after.tree, ledger).dump(2));
+    const bool done =
+        write_fused(std::move(program), console) && write_int8_files(float_, int8_, seed_, write_, console);
+    nlohmann::json comparison;
+    if (done && !int8_.empty() && bench_seconds_ > 0)
+      comparison = compare_int8_files(int8_, common_.runtime, bench_seconds_, common_.json, console);
+    if (common_.json) {
+      nlohmann::json json = report(tree, after.tree, ledger);
+      if (!int8_.empty()) json["comparison"] = std::move(comparison);
+      console.print(json.dump(2));
+    }
     return done ? kDone : kNo;
   }
 
  private:
   void prepare_folder() {
-    // The quantized pair, model.pt and model_fused.pt, will stand beside these two.
     float_ = fs::path(folder_) / "model_float.pt";
     float_fused_ = fs::path(folder_) / "model_float_fused.pt";
     std::error_code error;
@@ -102,11 +117,14 @@ class ExampleCommand : public Command {
       throw Error(ErrorKind::file, fmt::format("{}: can't be made: {}", folder_, error.message()),
                   "give another folder with -o");
     for (const fs::path& output : {float_, float_fused_}) check_output(output, write_);
+    if (model_ != kRecipeModel) return;
+    int8_ = int8_files(folder_, lists_.empty() ? recipe_lists() : lists_);
+    for (const Int8File& file : int8_) check_output(file.path, write_);
   }
 
   [[nodiscard]] ModuleLists shown_lists(const Ledger& ledger, const ModuleTree& tree) const {
     if (!lists_.empty()) return lists_;
-    return model_ == kRecipeModel ? ModuleLists{{"bn", "relu"}} : lists_of(ledger, tree);
+    return model_ == kRecipeModel ? recipe_lists() : lists_of(ledger, tree);
   }
 
   bool write_fused(Program program, const Console& console) {
@@ -135,6 +153,10 @@ class ExampleCommand : public Command {
     json["files"] = {{"float", float_.string()},
                      {"float_fused", verification_.passed ? nlohmann::json(float_fused_.string()) : nlohmann::json()}};
     json["verification"] = verify_json(verification_);
+    for (const Int8File& file : int8_) {
+      json["files"][file.key] = file.path.string();
+      json[file.key] = quantize_json(file.report);
+    }
     return json;
   }
 
@@ -148,6 +170,8 @@ class ExampleCommand : public Command {
   fs::path float_;
   fs::path float_fused_;
   VerifyReport verification_;
+  std::vector<Int8File> int8_;
+  double bench_seconds_ = 8;
 };
 
 }  // namespace

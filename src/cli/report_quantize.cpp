@@ -13,7 +13,7 @@ namespace fusekit::cli {
 namespace {
 
 /// JSON has no infinity.
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(); }
+nlohmann::json figure(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(); }
 
 std::size_t int8_layers(const QuantizeReport& report) {
   return static_cast<std::size_t>(
@@ -65,11 +65,11 @@ nlohmann::json quantize_json(const QuantizeReport& report) {
                          {"fallbacks", report.fallbacks},
                          {"bound_holds", report.bound_holds},
                          {"warnings", report.warnings}};
-  json["error"] = {{"sqnr_db", number(report.whole.sqnr_db)},
-                   {"worst_sqnr_db", number(report.worst_sqnr_db)},
-                   {"max_abs", number(report.whole.max_abs)},
-                   {"max_rel", number(report.whole.max_rel)},
-                   {"cosine", number(report.whole.cosine)},
+  json["error"] = {{"sqnr_db", figure(report.whole.sqnr_db)},
+                   {"worst_sqnr_db", figure(report.worst_sqnr_db)},
+                   {"max_abs", figure(report.whole.max_abs)},
+                   {"max_rel", figure(report.whole.max_rel)},
+                   {"cosine", figure(report.whole.cosine)},
                    {"top1", report.whole.top1 ? nlohmann::json(*report.whole.top1) : nlohmann::json()}};
   json["layers"] = nlohmann::json::array();
   for (const LayerCost& layer : report.layers)
@@ -77,8 +77,8 @@ nlohmann::json quantize_json(const QuantizeReport& report) {
                               {"operation", layer.operation},
                               {"int8", layer.int8},
                               {"reason", layer.reason},
-                              {"sqnr_db", number(layer.sqnr_db)},
-                              {"alone_db", number(layer.alone_db)},
+                              {"sqnr_db", figure(layer.sqnr_db)},
+                              {"alone_db", figure(layer.alone_db)},
                               {"saturated", layer.saturated},
                               {"macs", layer.macs}});
   json["floats"] = nlohmann::json::array();

@@ -4,6 +4,7 @@
 
 #include "fusekit/error.h"
 #include "model/program.h"
+#include "model/stubs.h"
 
 namespace fusekit::model {
 namespace {
@@ -33,6 +34,7 @@ class Flattener {
 
   FlatGraph run() {
     walk(flat_.graph->block());
+    mark_outside_of_stubs(*flat_.graph);
     return std::move(flat_);
   }
 
@@ -50,7 +52,8 @@ class Flattener {
     }
   }
 
-  /// Replaces a call by the callee's nodes and returns the first of them (or what followed the call).
+  /// Replaces a call by the callee's nodes and returns the first of them (or what followed the call); a stub's call by
+  /// a mark.
   Node* inline_call(Node* call) {
     torch::jit::GraphFunction* callee = nullptr;
     std::string scope = scope_of(call);
@@ -63,6 +66,7 @@ class Flattener {
     }
     if (callee == nullptr) return nullptr;
     callee->ensure_defined();
+    if (Node* mark = replace_stub(call, *callee)) return mark->next();
 
     Node* before = call->prev();
     Node* after = call->next();
@@ -72,6 +76,13 @@ class Flattener {
       throw Error(ErrorKind::model,
                   fmt::format("the network grows past {} operators when its calls are inlined", kMaxNodes));
     return before->next();
+  }
+
+  /// The mark that a QuantStub or DeQuantStub leaves; nullptr for any other call.
+  static Node* replace_stub(Node* call, torch::jit::GraphFunction& callee) {
+    if (call->kind() != c10::prim::CallMethod || call->s(c10::attr::name) != "forward") return nullptr;
+    const auto type = call->input(0)->type()->cast<c10::ClassType>();
+    return type && type->name() ? replace_stub_call(call, type->name()->name(), *callee.graph()) : nullptr;
   }
 
   /// The function that a method call runs; `scope` becomes the path of the module that it is called on.

@@ -4,6 +4,7 @@
 
 #include "fusekit/program.h"
 #include "model/rebuild.h"
+#include "model/stubs.h"
 
 namespace fusekit::model {
 namespace {
@@ -92,13 +93,14 @@ Value* add_weight(Program& program, Node* before, const std::string& path, const
 }
 
 std::string scope_of(const Node* node) {
-  const auto scope = const_cast<Node*>(node)->scope();
+  const auto scope = without_mark(const_cast<Node*>(node)->scope());
   return !scope || scope->isRoot() ? "" : scope->name().toUnqualString();
 }
 
 void set_scope(Node* node, const std::string& path) {
   const auto root = c10::make_intrusive<torch::jit::Scope>();
-  node->setScope(path.empty() ? root : root->push(c10::Symbol::scope(path)));
+  const auto scope = path.empty() ? root : root->push(c10::Symbol::scope(path));
+  node->setScope(is_outside_of_stubs(node) ? with_mark(scope) : scope);
 }
 
 std::vector<Node*> all_nodes(const Graph& graph) {

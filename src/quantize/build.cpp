@@ -31,6 +31,7 @@ Built build(const Observed& observed, const std::function<WhyNot(const Node*)>& 
   options.facts = &observed.facts;
   options.numbers = &numbers;
   if (keep_float) options.keep_float = [&](const Node* node) { return keep_float(original(node)); };
+  options.may_absorb = observed.may_absorb;
   const Plan planned = plan(graph, built.program, options);
   for (const Step& step : planned.steps)
     built.steps.push_back({step.how, model::scope_of(step.front()), numbers.of(step.inputs.front()),

@@ -11,6 +11,8 @@ struct Observed {
   const model::Program* program = nullptr;
   const Numbering* numbers = nullptr;  ///< of its forward
   Facts facts;
+  /// As PlanOptions has it; asked with nodes of copies of the program.
+  std::function<bool(const Node* node, const Node* activation)> may_absorb{};
 };
 
 /// One step of a built network, by numbers that hold for every copy of the float network.

@@ -29,10 +29,13 @@ Node* only_reader(const Value* value) {
   return reader;
 }
 
+/// For an alias analysis that does not outlive the graph: 1.13's graphs can't tell who owns them.
+std::shared_ptr<Graph> borrowed(Graph& graph) { return {std::shared_ptr<Graph>(), &graph}; }
+
 class Planner {
  public:
   Planner(Graph& graph, const model::Program& program, const PlanOptions& options)
-      : graph_(graph), program_(program), options_(options), aliases_(graph.shared_from_this()) {}
+      : graph_(graph), program_(program), options_(options), aliases_(borrowed(graph)) {}
 
   Plan run() {
     walk(graph_.block());
@@ -126,6 +129,8 @@ class Planner {
     if (reader == nullptr || reader->owningBlock() != step.front()->owningBlock()) return;
     const auto clamp = as_clamp(reader);
     if (!clamp || reader->input(0) != step.output || aliases_.hasWriters(reader->output())) return;
+    if (options_.keep_float && options_.keep_float(reader)) return;
+    if (options_.may_absorb && !options_.may_absorb(step.front(), reader)) return;
     step.nodes.push_back(reader);
     step.output = reader->output();
     step.clamp = clamp;

@@ -30,6 +30,8 @@ struct PlanOptions {
   const Numbering* numbers = nullptr;
   /// Why the user wants this operator to stay float.
   std::function<WhyNot(const Node* node)> keep_float;
+  /// May this operator take in the activation behind it? Empty: each may.
+  std::function<bool(const Node* node, const Node* activation)> may_absorb;
 };
 
 Plan plan(Graph& graph, const model::Program& program, const PlanOptions& options);

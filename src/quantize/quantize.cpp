@@ -6,6 +6,7 @@
 
 #include "fusekit/error.h"
 #include "model/quiet.h"
+#include "model/stubs.h"
 #include "quantize/calibrate.h"
 #include "quantize/fallback.h"
 #include "quantize/functional.h"
@@ -69,7 +70,7 @@ class Quantizer {
   void run(QuantizeReport& report) {
     prepare();
     const Numbering numbers(graph());
-    Observed observed{&program_, &numbers, {}};
+    Observed observed{&program_, &numbers, {}, fusing(report.fused)};
     observed.facts = observe(numbers, report);
     const SampleSplit samples = split_samples(options_.calibration, argument_names(program_), learns_);
     WeightQuantizer weights = nearest_weights(config_.weight);
@@ -114,11 +115,28 @@ class Quantizer {
   WhyNot is_skipped(const Node* node) const {
     for (const std::string& path : options_.skip)
       if (is_below(model::scope_of(node), path)) return "it was to be skipped";
+    if (model::is_outside_of_stubs(node)) return "it lies outside of the file's QuantStub and DeQuantStub";
     return std::nullopt;
+  }
+
+  /// What was not to be fused keeps an operator, and levels, of its own: without fusing every activation, with lists of
+  /// modules those that are in none of them.
+  std::function<bool(const Node*, const Node*)> fusing(const Ledger& fused) const {
+    if (!options_.fuse) return [](const Node*, const Node*) { return false; };
+    if (options_.fuse_options.modules.empty()) return {};
+    return [entries = fused.entries](const Node* node, const Node* activation) {
+      return std::any_of(entries.begin(), entries.end(), [&](const LedgerEntry& entry) {
+        const auto has = [&](const Node* part) {
+          return std::find(entry.modules.begin(), entry.modules.end(), model::scope_of(part)) != entry.modules.end();
+        };
+        return entry.fused && has(node) && has(activation);
+      });
+    };
   }
 
   Facts observe(const Numbering& numbers, QuantizeReport& report) {
     PlanOptions all;
+    all.may_absorb = fusing(report.fused);
     all.keep_float = [&](const Node* node) { return is_skipped(node); };
     const Plan candidates = plan(graph(), program_, all);
     if (std::none_of(candidates.steps.begin(), candidates.steps.end(),

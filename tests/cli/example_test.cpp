@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "fusekit/runtime.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
 
@@ -30,8 +31,8 @@ AnnotatedConvBnReLUModel(
 
 class ExampleCommand : public ::testing::Test {
  protected:
-  [[nodiscard]] test::ProgramResult run(std::vector<std::string> more = {}) const {
-    std::vector<std::string> words = {"example", "-o", out().string()};
+  [[nodiscard]] test::ProgramResult run(std::vector<std::string> more = {}, const std::string& seconds = "0") const {
+    std::vector<std::string> words = {"example", "-o", out().string(), "--threads", "1", "--bench", seconds};
     words.insert(words.end(), more.begin(), more.end());
     return test::run_fusekit(words);
   }
@@ -63,6 +64,62 @@ TEST_F(ExampleCommand, PrintsTheRecipesTextAndWritesBothFiles) {
   EXPECT_TRUE(at::allclose(plain.forward({input}).toTensor(), fused.forward({input}).toTensor(), 1e-5, 1e-5));
 }
 
+/// The quantized operators of forward, in order.
+std::string int8_operators(const torch::jit::Module& module) {
+  std::string names;
+  for (const auto* node : module.get_method("forward").graph()->nodes()) {
+    const std::string name = node->kind().toQualString();
+    if (name.starts_with("quantized::") || name == "aten::relu") names += name + " ";
+  }
+  return names;
+}
+
+double sqnr_db(const at::Tensor& truth, const at::Tensor& value) {
+  return 10 * std::log10((truth.square().sum() / (truth - value).square().sum()).item<double>());
+}
+
+TEST_F(ExampleCommand, WritesTheRecipesQuantizedFilesForEveryEngine) {
+  const auto result = run({"--seed", "3"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const std::map<std::string, std::string> expected = {
+      {"model.pt", "quantized::conv2d quantized::batch_norm aten::relu "},
+      {"model_fused.pt", "quantized::conv2d quantized::batch_norm_relu "},
+      {"model_fully_fused.pt", "quantized::conv2d_relu "}};
+  const at::NoGradGuard no_grad;
+  at::manual_seed(5);
+  const at::Tensor input = torch::randn({2, 3, 40, 36});
+  const at::Tensor truth = load("model_float.pt").forward({input}).toTensor();
+  const at::QEngine before = at::globalContext().qEngine();
+  for (const auto& [name, operators] : expected) {
+    EXPECT_EQ(int8_operators(load(name)), operators) << name;
+    for (const std::string& engine : quantized_engines()) {
+      apply({.threads = 0, .engine = engine});
+      auto module = load(name);
+      for (int run = 0; run < 3; ++run)
+        EXPECT_GT(sqnr_db(truth, module.forward({input}).toTensor()), 30) << name << " " << engine;
+    }
+  }
+  at::globalContext().setQEngine(before);
+  const auto metadata = nlohmann::json::parse(
+      test::run_command({"unzip", "-p", (out() / "model.pt").string(), "*fusekit_quantize.json"}).out);
+  EXPECT_TRUE(metadata["random_calibration"]);
+  EXPECT_EQ(metadata["qconfig"], "qnnpack");
+}
+
+TEST_F(ExampleCommand, ComparesTheQuantizedFilesInOneRun) {
+  const auto result = run({"--json"}, "0.1");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  const auto& ratios = json["comparison"]["ratios"];
+  ASSERT_EQ(ratios.size(), 2U) << json["comparison"].dump(2);
+  EXPECT_EQ(ratios[0]["variant"], "model_fused.pt");
+  EXPECT_EQ(ratios[1]["variant"], "model_fully_fused.pt");
+  EXPECT_EQ(ratios[1]["against"], "model.pt");
+  EXPECT_EQ(json["files"]["int8_fused"], (out() / "model_fused.pt").string());
+  EXPECT_EQ(json["int8"]["int8_operators"], 3);
+  EXPECT_EQ(json["int8_fully_fused"]["int8_operators"], 1);
+}
+
 TEST_F(ExampleCommand, FusesTheListsThatAreGivenAndWarnsOfOthers) {
   const auto result = run({"--modules", "conv,bn", "--modules", "relu,conv"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -72,6 +129,7 @@ TEST_F(ExampleCommand, FusesTheListsThatAreGivenAndWarnsOfOthers) {
       << result.out;
   EXPECT_NE(result.err.find("relu,conv: ReLU, Conv2d is no sequence"), std::string::npos) << result.err;
   EXPECT_FALSE(has_batch_norm(load("model_float_fused.pt")));
+  EXPECT_EQ(int8_operators(load("model_fused.pt")), "quantized::conv2d aten::relu ");
 }
 
 TEST_F(ExampleCommand, FusesAllOfResnet18) {

@@ -119,6 +119,35 @@ TEST(Quantize, AClampIsTheEndOfTheLevels) {
   EXPECT_LE(net.module.forward({at::randn({1, 3, 9, 9}) * 10}).toTensor().max().item<double>(), 0.5 + 1e-3);
 }
 
+const char* const kTwoActivations =
+    "def forward(self, x):\n"
+    "    a = torch.relu(torch.conv2d(x, self.c1.weight, self.c1.bias))\n"
+    "    return torch.relu(torch.linear(a.mean([2, 3]), self.fc.weight, self.fc.bias))\n";
+
+Tensors two_layers() {
+  Tensors weights = residual_weights();
+  weights.erase("c2.weight");
+  weights.erase("c2.bias");
+  weights["fc.weight"] = at::randn({5, 8}) / 3;
+  return weights;
+}
+
+std::size_t count_of(const std::string& part, const std::string& text) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(Quantize, WithoutFusingEachActivationIsAnOperatorOfItsOwn) {
+  Quantized fused(two_layers(), kTwoActivations, {1, 3, 9, 9});
+  EXPECT_EQ(count_of("aten::relu", fused.graph()), 0U) << fused.graph();
+  Quantized net(two_layers(), kTwoActivations, {1, 3, 9, 9}, {.fuse = false});
+  EXPECT_EQ(count_of("aten::relu", net.graph()), 2U) << net.graph();
+  EXPECT_EQ(count_of("_relu", net.graph()), 0U) << net.graph();
+  EXPECT_EQ(count_of("aten::quantize_per_tensor", net.graph()), 1U) << net.graph();
+  EXPECT_GT(net.sqnr({1, 3, 9, 9}), 25);
+}
+
 TEST(Quantize, WhatIsSkippedStaysFloat) {
   Quantized net(residual_weights(), kResidual, {1, 3, 12, 12}, {.skip = {"c2"}});
   EXPECT_TRUE(has(net.graph(), "aten::conv2d"));

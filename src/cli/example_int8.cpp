@@ -1,0 +1,103 @@
+#include "cli/example_int8.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "fusekit/bench.h"
+
+namespace fusekit::cli {
+namespace {
+
+constexpr int kSamples = 8;
+
+InputOptions recipe_input(std::uint64_t seed) {
+  InputOptions inputs;
+  inputs.dims = {{1, 3, 224, 224}};
+  inputs.types = {"float"};
+  inputs.seed = seed;
+  return inputs;
+}
+
+QuantizeOptions as_the_recipe(const Int8File& file, std::uint64_t seed) {
+  QuantizeOptions options;
+  options.qconfig = "qnnpack";
+  options.calibration.random = kSamples;
+  options.calibration.inputs = recipe_input(seed);
+  options.fuse = file.fuse;
+  options.fuse_options.modules = file.lists;
+  return options;
+}
+
+bool write_one(const std::filesystem::path& original, Int8File& file, std::uint64_t seed, WriteOptions write_options,
+               const Console& console) {
+  const QuantizeOptions options = as_the_recipe(file, seed);
+  Program program = read(original);
+  file.report = to_int8(program, options);
+  write_options.input = original;
+  std::string problem;
+  write_options.accept = [&](const std::filesystem::path& written) {
+    problem = quantized_file_problem(original, written, options, file.report);
+    return problem.empty();
+  };
+  if (!write(std::move(program), file.path, write_options)) {
+    console.error(fmt::format("{} was not written: {}", file.path.string(), problem), "please report this");
+    return false;
+  }
+  console.note(fmt::format("{}: int8, {}; {} operator{}, SQNR {:.1f} dB; calibrated on {} random images",
+                           file.path.string(), file.what, file.report.int8_operators,
+                           file.report.int8_operators == 1 ? "" : "s", file.report.whole.sqnr_db, file.report.samples));
+  return true;
+}
+
+}  // namespace
+
+std::vector<Int8File> int8_files(const std::filesystem::path& folder,
+                                 const std::vector<std::vector<std::string>>& lists) {
+  return {{"int8", folder / "model.pt", "unfused", /*fuse=*/false},
+          {"int8_fused", folder / "model_fused.pt", "fused as shown", /*fuse=*/true, lists},
+          {"int8_fully_fused", folder / "model_fully_fused.pt", "everything fused"}};
+}
+
+bool write_int8_files(const std::filesystem::path& original, std::vector<Int8File>& files, std::uint64_t seed,
+                      const WriteOptions& write_options, const Console& console) {
+  for (Int8File& file : files)
+    if (!write_one(original, file, seed, write_options, console)) return false;
+  return true;
+}
+
+nlohmann::json compare_int8_files(const std::vector<Int8File>& files, const RuntimeOptions& runtime, double seconds,
+                                  bool json, const Console& console) {
+  const InterruptWatch watch;
+  RuntimeOptions settled = runtime;
+  if (settled.threads == 0) settled.threads = 1;  // so small a network gains nothing by more
+  std::vector<std::filesystem::path> paths;
+  for (const Int8File& file : files) paths.push_back(file.path);
+  settle_engine(settled, paths, console);
+  std::vector<bench::Variant> variants;
+  for (const Int8File& file : files) {
+    bench::Variant variant;
+    variant.label = file.path.filename().string();
+    variant.model = file.path;
+    variant.arguments.inputs = recipe_input(0);
+    variant.runtime = settled;
+    variants.push_back(std::move(variant));
+  }
+  bench::Options options;
+  options.max_seconds = seconds;
+  options.interrupted = InterruptWatch::raised;
+  const auto launcher = bench::process_launcher({"/proc/self/exe", "bench-worker"}, InterruptWatch::raised);
+  const bench::Report report =
+      bench::measure(variants, options, *launcher, bench::real_clock(),
+                     [&](double share, const std::string& what) { console.progress(share, what); });
+  console.end_progress();
+  if (json) return nlohmann::json::parse(bench::to_json(report, /*traces=*/false));
+  console.print(bench::to_table(report));
+  for (const bench::Ratio& ratio : report.ratios) console.print(bench::verdict_text(report, ratio));
+  for (const std::string& warning : report.warnings) console.detail(warning);
+  return {};
+}
+
+}  // namespace fusekit::cli
