@@ -73,6 +73,21 @@ void Emitter::emit(const Step& step) {
   int8_[step.output] = result;
 }
 
+Value* Emitter::ending_with(const Clamp& clamp, const Step& step, Value* value) {
+  const QParams qparams = output_qparams(step);
+  const double low = qparams.scale * static_cast<double>(kUnsigned8.low - qparams.zero_point);
+  const double high = qparams.scale * static_cast<double>(kUnsigned8.high - qparams.zero_point);
+  const QParams ends = affine_qparams({std::max(clamp.low, low), std::min(clamp.high, high)}, kUnsigned8);
+  const auto fact = facts_.find(numbers_.of(step.output));
+  const std::int64_t dim = fact != facts_.end() && fact->second.sizes.size() > 1 ? 1 : 0;  // 1 is fast on channels_last
+  for (const QParams& levels : {ends, qparams}) {
+    const torch::jit::WithInsertPoint guard(step.front());
+    Value* list = graph_.insertNode(graph_.createList(c10::TensorType::get(), {value}))->output();
+    value = insert(step, "quantized::cat", {list, dim, levels.scale, levels.zero_point});
+  }
+  return value;
+}
+
 Value* Emitter::int8(Value* value) {
   if (Value* known = int8_of(value)) return known;
   const QParams qparams = qparams_of(value);

@@ -25,7 +25,22 @@ ConvolutionSettings settings_of(Node* node, const model::Program& program) {
 
 WhyNot why_not(Node* node, const model::Program& program) {
   std::string why;
-  return convolution_settings(node, program, why) ? std::nullopt : WhyNot(why);
+  const auto settings = convolution_settings(node, program, why);
+  if (!settings) return why;
+  for (std::size_t i = 0; i < settings->spatial; ++i)
+    if (settings->output_padding[i] > settings->padding[i]) return "its output padding is larger than its padding";
+  return std::nullopt;
+}
+
+/// LibTorch 2.13's onednn and x86 swap the sides of the weight (and give wrong numbers) where that can be seen.
+WhyNot why_not_transposed(Node* node, const model::Program& program) {
+  if (WhyNot reason = why_not(node, program)) return reason;
+  const ConvolutionSettings settings = settings_of(node, program);
+  const at::Tensor weight = *model::constant_tensor(program, settings.weight);
+  const std::int64_t in = weight.size(0) / settings.groups;
+  const std::int64_t out = weight.size(1);
+  if (in == out || in == 1 || out == 1) return std::nullopt;
+  return fmt::format("LibTorch computes it wrongly with {} input and {} output channels in a group", in, out);
 }
 
 std::vector<Value*> inputs(Node* node) { return {node->namedInput("input")}; }
@@ -42,6 +57,21 @@ std::vector<c10::IValue> prepack_settings(const ConvolutionSettings& settings) {
   return values;
 }
 
+/// The engine onednn takes no output padding. That is: less is cut off the end than off the beginning. So as little is
+/// cut off both, and the rest off the beginning afterwards.
+ConvolutionSettings without_output_padding(ConvolutionSettings settings) {
+  for (std::size_t i = 0; i < settings.spatial; ++i)
+    settings.padding[i] -= std::exchange(settings.output_padding[i], 0);
+  return settings;
+}
+
+Value* cut_off_beginnings(Value* output, const ConvolutionSettings& settings, const Step& step, Emitter& emitter) {
+  for (std::size_t i = 0; i < settings.spatial; ++i)
+    if (const std::int64_t cut = settings.output_padding[i]; cut > 0)
+      output = emitter.insert(step, "aten::slice", {output, static_cast<std::int64_t>(i) + 2, cut, c10::IValue(), 1});
+  return output;
+}
+
 bool ends_in_relu(const Step& step) { return step.clamp && step.clamp->low == 0; }
 
 Value* emit(const Step& step, Emitter& emitter) {
@@ -50,10 +80,11 @@ Value* emit(const Step& step, Emitter& emitter) {
       fmt::format("quantized::conv{}{}d", settings.transposed ? "_transpose" : "", settings.spatial);
   const auto axis = settings.transposed ? std::nullopt : std::optional<std::int64_t>(0);
   Value* packed = emitter.packed_weights(step, settings.weight, settings.bias, axis, (name + "_prepack").c_str(),
-                                         prepack_settings(settings));
+                                         prepack_settings(without_output_padding(settings)));
   const bool relu = ends_in_relu(step) && !settings.transposed;  // transposed: levels end at zero, which is the same
-  return emitter.insert(step, (name + (relu ? "_relu" : "")).c_str(),
-                        with_qparams({emitter.int8(step.inputs[0]), packed}, emitter.output_qparams(step)));
+  Value* output = emitter.insert(step, (name + (relu ? "_relu" : "")).c_str(),
+                                 with_qparams({emitter.int8(step.inputs[0]), packed}, emitter.output_qparams(step)));
+  return cut_off_beginnings(output, settings, step, emitter);
 }
 
 }  // namespace
@@ -73,7 +104,7 @@ Conversion transposed_convolution() {
   return {.name = "transposed convolution",
           .summary = "conv_transpose1d/2d/3d, with the ReLU or clamp behind it",
           .matches = is_transposed,
-          .why_not = why_not,
+          .why_not = why_not_transposed,
           .inputs = inputs,
           .emit = emit,
           .absorbs_clamp = true,

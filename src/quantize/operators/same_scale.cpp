@@ -79,7 +79,7 @@ Value* emit_clamp(const Step& step, Emitter& emitter) {
   const Clamp clamp = *as_clamp(step.front());
   if (is_operator(step.front(), {"aten::relu", "aten::clamp_min"}) && clamp.low == 0)
     return emitter.insert(step, "aten::relu", {emitter.int8(step.inputs[0])});
-  return emit(step, emitter);
+  return emitter.ending_with(clamp, step, emitter.int8(step.inputs[0]));
 }
 
 Conversion mover(std::string_view name, bool (*matches)(const Node*), WhyNot (*why_not)(Node*, const model::Program&)) {
