@@ -10,6 +10,7 @@
 #include "cli/report_ledger.h"
 #include "cli/report_quantize.h"
 #include "cli/report_verify.h"
+#include "fusekit/engine.h"
 #include "fusekit/error.h"
 #include "fusekit/verify.h"
 #include "fusekit/write.h"
@@ -57,7 +58,7 @@ class QuantizeCommand : public Command {
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
     check_call();
-    apply(common_.runtime);
+    apply_fast_engine();
     write_.input = input_;
     check_output(output_, write_);
     Program program = read(input_);
@@ -109,6 +110,16 @@ class QuantizeCommand : public Command {
       throw Error(ErrorKind::usage, "there is nothing to calibrate on",
                   "give real inputs with --calibrate PATH, or --random-calibration N for a try");
     for (const std::string& list : module_lists_) options_.fuse_options.modules.push_back(split(list, ','));
+  }
+
+  /// The network runs on all samples: not under an engine that takes its time.
+  void apply_fast_engine() {
+    apply(common_.runtime);
+    const EngineFacts facts = engine_facts(common_.runtime);
+    if (common_.runtime.engine != "auto" || saturates(facts.standing, facts)) return;
+    RuntimeOptions runtime = common_.runtime;
+    runtime.engine = choose_engine("auto", facts, {Int8Facts{}}).engine;
+    apply(runtime);
   }
 
   /// The written file, loaded afresh, has to give what the network in memory gave.
