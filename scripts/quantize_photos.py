@@ -33,10 +33,11 @@ import zoo  # noqa: E402
 MEAN, STD = [0.498] * 3, [0.502] * 3  # what the network was trained with: bytes become (v - 127) / 128
 FUSEKIT = [
     "default:",
+    "nearest rounding:--rounding nearest",
     "qnnpack:--qconfig qnnpack",
     "x86:--qconfig x86",
     "fbgemm:--qconfig fbgemm",
-    "at least 25 dB:--min-sqnr 25",
+    "at least 27 dB:--min-sqnr 27",
 ]
 
 
