@@ -29,8 +29,8 @@ EngineFacts engine_facts(const RuntimeOptions& runtime = {});
 struct Int8Facts {
   /// Whether its activations use all 256 levels (else 128, reduce_range); not known of another program's file.
   std::optional<bool> full_range{};
-  bool needs_onednn = false;  ///< has operators that only the engine onednn runs (conv2d_add, onednn::*)
-  bool clamps = false;        ///< has clamps of their own, which the engine qnnpack gets wrong
+  bool needs_onednn = false;      ///< has operators that only the engine onednn runs (conv2d_add, onednn::*)
+  std::string against_qnnpack{};  ///< what it has that the engine qnnpack gets wrong or lacks, with its verb; or empty
 };
 
 /// What stands in the file's code and in fusekit_quantize.json; nothing is loaded or run. nullopt: no quantized operator,

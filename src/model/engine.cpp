@@ -47,7 +47,7 @@ struct Needs {
   bool full_range = false;
   bool unknown_range = false;
   bool needs_onednn = false;
-  bool clamps = false;
+  std::string against_qnnpack;
 };
 
 Needs needs_of(const std::vector<Int8Facts>& files) {
@@ -56,7 +56,7 @@ Needs needs_of(const std::vector<Int8Facts>& files) {
     needs.full_range |= file.full_range.value_or(false);
     needs.unknown_range |= !file.full_range.has_value();
     needs.needs_onednn |= file.needs_onednn;
-    needs.clamps |= file.clamps;
+    if (!file.against_qnnpack.empty()) needs.against_qnnpack = file.against_qnnpack;
   }
   return needs;
 }
@@ -80,9 +80,8 @@ std::vector<std::string> warnings_of(const std::string& engine, const EngineFact
   }
   if (engine != "onednn" && needs.needs_onednn)
     warnings.push_back(fmt::format("a file has operators that the engine {} lacks; use --engine onednn", engine));
-  if (engine == "qnnpack" && needs.clamps)
-    warnings.emplace_back(
-        "LibTorch's clamp of channels_last int8 data gives wrong results under the engine qnnpack, and a file has one");
+  if (engine == "qnnpack" && !needs.against_qnnpack.empty())
+    warnings.push_back(fmt::format("a file has {} under the engine qnnpack", needs.against_qnnpack));
   if (engine == "qnnpack" && facts.threads > 1)
     warnings.push_back(
         fmt::format("the engine qnnpack gets up to 15 times slower with more than one thread, and it has {}; use "
@@ -103,14 +102,15 @@ std::string first_of(const EngineFacts& facts, std::initializer_list<const char*
 EngineChoice fastest(const EngineFacts& facts, const Needs& needs) {
   if (needs.needs_onednn && offers(facts, "onednn")) return {"onednn", "a file has operators that only it runs", {}};
   if (!facts.is_x86) {
-    const std::string engine = first_of(facts, {"qnnpack", "onednn"});
-    return {engine, "its kernels are made for this CPU", {}};
+    if (!needs.against_qnnpack.empty() && offers(facts, "onednn"))
+      return {"onednn", "qnnpack can't run it rightly", {}};
+    return {first_of(facts, {"qnnpack", "onednn"}), "its kernels are made for this CPU", {}};
   }
   if (facts.has_avx512_vnni)
     return {first_of(facts, {"onednn", "x86", "fbgemm", "qnnpack"}), "the CPU has AVX-512 VNNI, which it uses", {}};
   if (facts.has_avx_vnni && offers(facts, "onednn"))
     return {"onednn", "of the engines it alone uses the CPU's AVX-VNNI", {}};
-  if (needs.full_range && !needs.clamps && offers(facts, "qnnpack"))
+  if (needs.full_range && needs.against_qnnpack.empty() && offers(facts, "qnnpack"))
     return {"qnnpack", "the others saturate on this CPU with activations of 256 levels", {}};
   return {first_of(facts, {"x86", "fbgemm", "onednn", "qnnpack"}),
           needs.full_range ? "none of the engines runs it rightly and fast on this CPU" : "it is made for such CPUs",
@@ -143,7 +143,10 @@ std::optional<Int8Facts> int8_facts(const std::filesystem::path& file) {
     if (archive.has(kMetadata)) facts.full_range = uses_full_range(archive.read(kMetadata));
     facts.needs_onednn = has_any(code, {"ops.onednn.", "ops.quantized.conv2d_add", "ops.quantized.linear_leaky_relu",
                                         "ops.quantized.linear_tanh"});
-    facts.clamps = has_any(code, {"torch.clamp(", "torch.hardtanh(", "torch.relu6(", "ops.quantized.relu6("});
+    if (has_any(code, {"torch.clamp(", "torch.hardtanh(", "torch.relu6(", "ops.quantized.relu6("}))
+      facts.against_qnnpack = "a clamp, which mixes up channels_last int8 data";
+    if (has_any(code, {"ops.quantized.conv3d", "ops.quantized.conv_transpose3d"}))
+      facts.against_qnnpack = "a 3-D convolution, which can't be loaded";
     return facts;
   } catch (const Error&) {
     return std::nullopt;  // whoever loads it says what is wrong with it

@@ -18,9 +18,9 @@ const EngineFacts kAvxVnni{kNew, "x86", true, false, true, 1};
 const EngineFacts kNoVnni{kNew, "x86", true, false, false, 1};
 const EngineFacts kArm{kOld, "qnnpack", false, false, false, 1};
 
-const Int8Facts kFull{true, false, false};
-const Int8Facts kReduced{false, false, false};
-const Int8Facts kUnknown{std::nullopt, false, false};
+const Int8Facts kFull{true, false, ""};
+const Int8Facts kReduced{false, false, ""};
+const Int8Facts kUnknown{std::nullopt, false, ""};
 
 EngineFacts with_engines(EngineFacts facts, std::vector<std::string> engines) {
   facts.engines = std::move(engines);
@@ -85,14 +85,15 @@ TEST(Engine, QnnpackIsForOneThread) {
 }
 
 TEST(Engine, QnnpackIsNotChosenForAFileThatClamps) {
-  const Int8Facts clamps{true, false, true};
+  const Int8Facts clamps{true, false, "a clamp, which is wrong"};
   EXPECT_EQ(engine(kNoVnni, {clamps}), "x86");
   EXPECT_TRUE(has(warnings("auto", kNoVnni, clamps), "saturates"));
-  EXPECT_TRUE(has(warnings("qnnpack", kNoVnni, clamps), "clamp"));
+  EXPECT_EQ(engine(kArm, {clamps}), "onednn");
+  EXPECT_TRUE(has(warnings("qnnpack", kNoVnni, clamps), "a file has a clamp, which is wrong under the engine qnnpack"));
 }
 
 TEST(Engine, SomeOperatorsRunUnderOnednnAlone) {
-  const Int8Facts sums{true, true, false};
+  const Int8Facts sums{true, true, ""};
   EXPECT_EQ(engine(kAvx512Vnni, {kFull, sums}), "onednn");
   EXPECT_TRUE(has(warnings("x86", kAvx512Vnni, sums), "--engine onednn"));
 }
@@ -131,14 +132,16 @@ TEST(Engine, AFilesOperatorsAndQconfigAreReadFromIt) {
   const std::string body = "return torch.dequantize(torch.relu(torch.quantize_per_tensor(x, 0.1, 3, 13)))";
   ASSERT_TRUE(facts_of(body));
   EXPECT_FALSE(facts_of(body)->full_range);
-  EXPECT_FALSE(facts_of(body)->clamps);
+  EXPECT_EQ(facts_of(body)->against_qnnpack, "");
   EXPECT_EQ(facts_of(body, R"({"qconfig": "full"})")->full_range, true);
   EXPECT_EQ(facts_of(body, R"({"qconfig": "qnnpack"})")->full_range, true);
   EXPECT_EQ(facts_of(body, R"({"qconfig": "reduced"})")->full_range, false);
   EXPECT_EQ(facts_of(body, R"({"qconfig": "fbgemm"})")->full_range, false);
   EXPECT_FALSE(facts_of(body, "[damaged")->full_range);
   const auto clamps = facts_of("return torch.hardtanh(torch.quantize_per_tensor(x, 0.1, 3, 13), 0.0, 6.0)");
-  EXPECT_TRUE(clamps && clamps->clamps);
+  EXPECT_TRUE(clamps && has(clamps->against_qnnpack, "clamp"));
+  const auto in_place = facts_of("return torch.hardtanh_(torch.quantize_per_tensor(x, 0.1, 3, 13), 0.0, 6.0)");
+  EXPECT_TRUE(in_place && in_place->against_qnnpack.empty()) << "in place it is right";
 }
 
 TEST(Engine, ThisMachineChoosesOneThatIsThere) {
