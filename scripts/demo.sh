@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job, on a fresh machine: sets up, builds, makes the recipe's example (its quantized files too, and compares
-# them), ResNet-18 and MobileNetV2, fuses them, verifies the written files, and times each against its original,
-# interleaved.
+# them), ResNet-18 and MobileNetV2, fuses and quantizes them, verifies the written files, and times each against its
+# original, interleaved. Their weights are random, and so is what int8 is calibrated on; real networks want --calibrate.
 #   scripts/demo.sh [preset] [seconds a comparison], default release and 20. The files stay in build/demo/.
 source "$(dirname "$0")/lib.sh"
 preset=${1:-release}
@@ -31,6 +31,13 @@ for model in conv_bn_relu resnet18 mobilenet_v2; do
   fused=$folder/$model/fused.pt
   show "$fusekit" fuse "$original" -o "$fused" --input-dims 1,3,224,224
   show "$fusekit" verify "$original" "$fused" --input-dims 1,3,224,224
-  show "$fusekit" bench "$original" "$fused" --input-dims 1,3,224,224 --max-time "$seconds"
+  files=("$original" "$fused")
+  if [ "$model" != conv_bn_relu ]; then
+    int8=$folder/$model/int8.pt
+    show "$fusekit" quantize "$original" -o "$int8" --random-calibration 16 --input-dims 1,3,224,224
+    show "$fusekit" verify "$original" "$int8" --input-dims 1,3,224,224
+    files+=("$int8")
+  fi
+  show "$fusekit" bench "${files[@]}" --input-dims 1,3,224,224 --threads 1 --max-time "$seconds"
 done
 printf '\nThe files are in %s.\n' "$folder"

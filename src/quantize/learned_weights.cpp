@@ -135,8 +135,9 @@ class Learner {
 
   LayerWeights learn(const Layer& layer, const Moments& moments) const {
     const double trust = trusted_share(moments.rows(), layer.in());
-    const at::Tensor second = shrunk(moments.centred_second(), trust);
-    const at::Tensor difference = (moments.centred_cross() - moments.centred_second()) * trust;
+    const at::Tensor seen = moments.centred_second();
+    const at::Tensor second = shrunk(seen, trust);
+    const at::Tensor difference = (moments.centred_cross() - seen) * trust;
     const at::Tensor target = adapted_weight(layer.matrix(), second, second + difference, kDamping);
 
     const auto start = weight_scales(target.reshape(layer.weight.sizes()), scheme_, 0);
