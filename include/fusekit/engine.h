@@ -20,6 +20,9 @@ struct EngineFacts {
   bool has_avx512_vnni = false;
   bool has_avx_vnni = false;
   int threads = 1;
+  /// onednn and x86 swap the sides of transposed convolutions' weights: their outputs are wrong where a group's input and
+  /// output channels differ and neither is 1 (seen on LibTorch 2.13.0 with oneDNN 3.12; 1.13.1 is right).
+  bool swaps_transposed = false;
 };
 
 /// `runtime.threads`, or LibTorch's default where it is 0.
@@ -29,7 +32,9 @@ EngineFacts engine_facts(const RuntimeOptions& runtime = {});
 struct Int8Facts {
   /// Whether its activations use all 256 levels (else 128, reduce_range); not known of another program's file.
   std::optional<bool> full_range{};
-  bool needs_onednn = false;      ///< has operators that only the engine onednn runs (conv2d_add, onednn::*)
+  bool needs_onednn = false;  ///< has operators that only the engine onednn runs (conv2d_add, onednn::*)
+  bool transposed =
+      false;  ///< has transposed convolutions, and FuseKit, which leaves such as are wrong, did not write it
   std::string against_qnnpack{};  ///< what it has that the engine qnnpack gets wrong or lacks, with its verb; or empty
 };
 

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <cctype>
@@ -47,6 +48,7 @@ struct Needs {
   bool full_range = false;
   bool unknown_range = false;
   bool needs_onednn = false;
+  bool transposed = false;
   std::string against_qnnpack;
 };
 
@@ -56,6 +58,7 @@ Needs needs_of(const std::vector<Int8Facts>& files) {
     needs.full_range |= file.full_range.value_or(false);
     needs.unknown_range |= !file.full_range.has_value();
     needs.needs_onednn |= file.needs_onednn;
+    needs.transposed |= file.transposed;
     if (!file.against_qnnpack.empty()) needs.against_qnnpack = file.against_qnnpack;
   }
   return needs;
@@ -80,6 +83,11 @@ std::vector<std::string> warnings_of(const std::string& engine, const EngineFact
   }
   if (engine != "onednn" && needs.needs_onednn)
     warnings.push_back(fmt::format("a file has operators that the engine {} lacks; use --engine onednn", engine));
+  if ((engine == "onednn" || engine == "x86") && needs.transposed && facts.swaps_transposed)
+    warnings.push_back(
+        fmt::format("this LibTorch may compute the file's transposed convolutions wrongly under the engine {}; use "
+                    "--engine fbgemm",
+                    engine));
   if (engine == "qnnpack" && !needs.against_qnnpack.empty())
     warnings.push_back(fmt::format("a file has {} under the engine qnnpack", needs.against_qnnpack));
   if (engine == "qnnpack" && facts.threads > 1)
@@ -106,6 +114,8 @@ EngineChoice fastest(const EngineFacts& facts, const Needs& needs) {
       return {"onednn", "qnnpack can't run it rightly", {}};
     return {first_of(facts, {"qnnpack", "onednn"}), "its kernels are made for this CPU", {}};
   }
+  if (needs.transposed && facts.swaps_transposed && !saturates("fbgemm", facts) && offers(facts, "fbgemm"))
+    return {"fbgemm", "the faster ones may compute its transposed convolutions wrongly", {}};
   if (facts.has_avx512_vnni)
     return {first_of(facts, {"onednn", "x86", "fbgemm", "qnnpack"}), "the CPU has AVX-512 VNNI, which it uses", {}};
   if (facts.has_avx_vnni && offers(facts, "onednn"))
@@ -125,6 +135,7 @@ EngineFacts engine_facts(const RuntimeOptions& runtime) {
   facts.standing = at::toString(at::globalContext().qEngine());
   std::transform(facts.standing.begin(), facts.standing.end(), facts.standing.begin(),
                  [](unsigned char c) { return std::tolower(c); });
+  facts.swaps_transposed = TORCH_VERSION_MAJOR >= 2;
   facts.threads = runtime.threads > 0 ? runtime.threads : at::get_num_threads();
 #if defined(__x86_64__)
   facts.is_x86 = true;
@@ -140,7 +151,9 @@ std::optional<Int8Facts> int8_facts(const std::filesystem::path& file) {
     const std::string code = code_of(archive);
     if (!has_any(code, {"ops.quantized.", "ops.onednn.", "torch.quantize_per_tensor("})) return std::nullopt;
     Int8Facts facts;
-    if (archive.has(kMetadata)) facts.full_range = uses_full_range(archive.read(kMetadata));
+    const bool is_ours = archive.has(kMetadata);
+    if (is_ours) facts.full_range = uses_full_range(archive.read(kMetadata));
+    facts.transposed = !is_ours && has(code, "ops.quantized.conv_transpose");
     facts.needs_onednn = has_any(code, {"ops.onednn.", "ops.quantized.conv2d_add", "ops.quantized.linear_leaky_relu",
                                         "ops.quantized.linear_tanh"});
     if (has_any(code, {"torch.clamp(", "torch.hardtanh(", "torch.relu6(", "ops.quantized.relu6("}))

@@ -18,9 +18,9 @@ const EngineFacts kAvxVnni{kNew, "x86", true, false, true, 1};
 const EngineFacts kNoVnni{kNew, "x86", true, false, false, 1};
 const EngineFacts kArm{kOld, "qnnpack", false, false, false, 1};
 
-const Int8Facts kFull{true, false, ""};
-const Int8Facts kReduced{false, false, ""};
-const Int8Facts kUnknown{std::nullopt, false, ""};
+const Int8Facts kFull{true, false, false, ""};
+const Int8Facts kReduced{false, false, false, ""};
+const Int8Facts kUnknown{std::nullopt, false, false, ""};
 
 EngineFacts with_engines(EngineFacts facts, std::vector<std::string> engines) {
   facts.engines = std::move(engines);
@@ -85,7 +85,7 @@ TEST(Engine, QnnpackIsForOneThread) {
 }
 
 TEST(Engine, QnnpackIsNotChosenForAFileThatClamps) {
-  const Int8Facts clamps{true, false, "a clamp, which is wrong"};
+  const Int8Facts clamps{true, false, false, "a clamp, which is wrong"};
   EXPECT_EQ(engine(kNoVnni, {clamps}), "x86");
   EXPECT_TRUE(has(warnings("auto", kNoVnni, clamps), "saturates"));
   EXPECT_EQ(engine(kArm, {clamps}), "onednn");
@@ -93,9 +93,42 @@ TEST(Engine, QnnpackIsNotChosenForAFileThatClamps) {
 }
 
 TEST(Engine, SomeOperatorsRunUnderOnednnAlone) {
-  const Int8Facts sums{true, true, ""};
+  const Int8Facts sums{true, true, false, ""};
   EXPECT_EQ(engine(kAvx512Vnni, {kFull, sums}), "onednn");
   EXPECT_TRUE(has(warnings("x86", kAvx512Vnni, sums), "--engine onednn"));
+}
+
+TEST(Engine, TransposedConvolutionsAvoidTheEnginesThatSwapThem) {
+  const Int8Facts transposed{std::nullopt, false, true, ""};
+  EngineFacts swaps = kAvx512Vnni;
+  swaps.swaps_transposed = true;
+  EXPECT_EQ(engine(swaps, {kFull}), "onednn");
+  EXPECT_EQ(engine(swaps, {transposed}), "fbgemm");
+  EXPECT_EQ(engine(kAvx512Vnni, {transposed}), "onednn");
+  EXPECT_EQ(warnings("auto", swaps, transposed), "");
+  for (const char* name : {"onednn", "x86"})
+    EXPECT_TRUE(has(warnings(name, swaps, transposed), "transposed convolutions wrongly")) << name;
+  EXPECT_EQ(warnings("onednn", kAvx512Vnni, transposed), "");
+}
+
+/// What LibTorch computes and what EngineFacts says of it agree.
+TEST(Engine, SwappedTransposedConvolutionsAreKnown) {
+  const at::QEngine before = at::globalContext().qEngine();
+  apply({.threads = 0, .engine = "onednn"});
+  at::manual_seed(1);
+  const at::Tensor x = at::quantize_per_tensor(at::randn({1, 4, 5, 5}), 0.05, 64, at::kQUInt8);
+  const at::Tensor weight = at::quantize_per_tensor(at::randn({4, 6, 3, 3}) / 10, 0.01, 0, at::kQInt8);
+  const at::Tensor truth = at::conv_transpose2d(x.dequantize(), weight.dequantize());
+  const std::vector<std::int64_t> ones = {1, 1};
+  const std::vector<std::int64_t> zeros = {0, 0};
+  torch::jit::Stack stack{weight, c10::IValue(), ones, zeros, zeros, ones, 1};
+  c10::Dispatcher::singleton().findSchemaOrThrow("quantized::conv_transpose2d_prepack", "").callBoxed(&stack);
+  torch::jit::Stack call{x, stack.at(0), 0.05, 128};
+  c10::Dispatcher::singleton().findSchemaOrThrow("quantized::conv_transpose2d", "").callBoxed(&call);
+  const at::Tensor noise = call.at(0).toTensor().dequantize() - truth;
+  const bool is_wrong = (noise.square().sum() > truth.square().sum() / 100).item<bool>();
+  EXPECT_EQ(is_wrong, engine_facts().swaps_transposed);
+  at::globalContext().setQEngine(before);
 }
 
 TEST(Engine, OtherProcessorsUseQnnpack) {
