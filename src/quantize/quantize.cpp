@@ -1,6 +1,5 @@
 #include "fusekit/quantize.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -8,12 +7,12 @@
 #include "model/quiet.h"
 #include "model/stubs.h"
 #include "quantize/calibrate.h"
+#include "quantize/costs.h"
 #include "quantize/fallback.h"
 #include "quantize/functional.h"
 #include "quantize/layer_weights.h"
 #include "quantize/learned_weights.h"
 #include "quantize/processor.h"
-#include "rewrite/operators.h"
 
 namespace fusekit {
 namespace quantize {
@@ -41,23 +40,8 @@ std::vector<std::string> argument_names(const model::Program& program) {
   return names;
 }
 
-bool is_layer(const Conversion& how) {
-  return how.name == "convolution" || how.name == "transposed convolution" || how.name == "linear";
-}
-
 bool is_below(const std::string& scope, const std::string& path) {
   return scope == path || scope.starts_with(path + ".");
-}
-
-/// Multiply-adds of one layer for the sizes that calibration saw.
-double multiply_adds(const at::Tensor& weight, const std::vector<std::int64_t>& output, bool transposed,
-                     const std::vector<std::int64_t>& input) {
-  // Each weight is used once for each position of the output (transposed: of the input) and each sample.
-  const auto& sizes = transposed ? input : output;
-  double positions = 1;
-  for (std::size_t i = 0; i < sizes.size(); ++i)
-    if (weight.dim() == 2 ? i + 1 < sizes.size() : i != 1) positions *= static_cast<double>(sizes[i]);
-  return positions * static_cast<double>(weight.numel());
 }
 
 using KeepFloat = std::function<WhyNot(const Node*)>;
@@ -89,9 +73,13 @@ class Quantizer {
     if (learns_ && !floats.empty()) {  // what is left makes up for fewer errors now
       const double before = judge.score(builder(keep)).whole.sqnr_db;
       const WeightQuantizer former = std::exchange(weights, learn(observed, keep, samples.learned));
-      if (judge.score(builder(keep)).whole.sqnr_db < before) weights = former;
+      const Score anew = judge.score(builder(keep));
+      if (!holds(anew) || anew.whole.sqnr_db < before) weights = former;
     }
-    tell(builder(keep), judge, observed, report);
+    report.qconfig = config_.name;
+    report.observer = name_of(config_.activation);
+    report.rounding = learns_ ? "learned" : "nearest";
+    tell_costs(builder(keep), judge, observed, alone_db_, report);
     Built final = builder(keep);
     final.program.extra[kMetadata] = metadata(report);
     program_ = std::move(final.program);
@@ -140,7 +128,7 @@ class Quantizer {
     all.keep_float = [&](const Node* node) { return is_skipped(node); };
     const Plan candidates = plan(graph(), program_, all);
     if (std::none_of(candidates.steps.begin(), candidates.steps.end(),
-                     [](const Step& step) { return is_layer(*step.how); }))
+                     [](const Step& step) { return is_layer(step.how->name); }))
       throw Error(ErrorKind::model, "the network has no convolution or linear that could be int8",
                   candidates.declined.empty()
                       ? "its weights have to be constant float32 tensors"
@@ -165,98 +153,26 @@ class Quantizer {
     return reason ? reason : keep ? keep(node) : std::nullopt;
   }
 
+  bool holds(const Score& score) const {
+    return (!options_.max_error || score.whole.max_rel <= *options_.max_error) &&
+           (!options_.min_sqnr_db || score.whole.sqnr_db >= *options_.min_sqnr_db);
+  }
+
   std::set<const Node*> fall_back(const std::function<Built(const KeepFloat&)>& builder, const Judge& judge,
                                   QuantizeReport& report) {
     std::vector<const Node*> layers;
     for (const BuiltStep& step : builder({}).steps)
-      if (is_layer(*step.how)) layers.push_back(step.node);
-    const auto holds = [this](const Score& score) {
-      return (!options_.max_error || score.whole.max_rel <= *options_.max_error) &&
-             (!options_.min_sqnr_db || score.whole.sqnr_db >= *options_.min_sqnr_db);
-    };
+      if (is_layer(step.how->name)) layers.push_back(step.node);
     const std::function<void(double)> progress = [this](double share) {
       if (options_.progress) options_.progress(share, "measuring each layer alone");
     };
-    const Fallback fallback = find_fallback(builder, layers, judge, holds, progress);
+    const Fallback fallback = find_fallback(
+        builder, layers, judge, [this](const Score& score) { return holds(score); }, progress);
     report.bound_holds = fallback.holds;
     alone_db_ = fallback.alone_db;
     for (const Node* node : layers)
       if (fallback.floats.count(node) > 0) report.fallbacks.push_back(model::scope_of(node));
     return fallback.floats;
-  }
-
-  void tell(const Built& built, const Judge& judge, const Observed& observed, QuantizeReport& report) {
-    report.qconfig = config_.name;
-    report.observer = name_of(config_.activation);
-    report.rounding = learns_ ? "learned" : "nearest";
-    report.int8_operators = built.steps.size();
-    const Score score = judge.score_layers(built);
-    report.whole = score.whole;
-    report.worst_sqnr_db = score.worst_sqnr_db;
-    for (const BuiltStep& step : built.steps) {
-      if (!is_layer(*step.how)) continue;
-      LayerCost cost = layer(step.node, std::string(step.how->name), observed);
-      cost.int8 = true;
-      if (const auto found = score.layers.find(step.output); found != score.layers.end()) {
-        cost.sqnr_db = found->second.sqnr_db();
-        cost.saturated = found->second.outside / std::max(1.0, found->second.count);
-      }
-      report.layers.push_back(std::move(cost));
-    }
-    std::stable_sort(report.layers.begin(), report.layers.end(),
-                     [](const LayerCost& a, const LayerCost& b) { return a.sqnr_db < b.sqnr_db; });
-    for (const Declined& declined : built.declined) {
-      const bool counts =
-          declined.name == "convolution" || declined.name == "transposed convolution" || declined.name == "linear";
-      if (counts) {
-        LayerCost cost = layer(declined.node, declined.name, observed);
-        cost.reason = declined.reason;
-        report.layers.push_back(std::move(cost));
-      }
-      if (is_worth_telling(declined, counts))
-        report.floats.push_back({model::scope_of(declined.node), declined.name, declined.reason});
-    }
-    double all = 0;
-    for (const LayerCost& cost : report.layers) {
-      all += cost.macs;
-      if (cost.int8) report.int8_macs += cost.macs;
-    }
-    report.int8_macs = all > 0 ? report.int8_macs / all : 0;
-  }
-
-  /// Operators that only pass on what is float anyway are no news.
-  static bool is_worth_telling(const Declined& declined, bool is_layer) {
-    return is_layer || (declined.reason != "its input is not int8" && declined.reason != "none of its inputs is int8");
-  }
-
-  LayerCost layer(const Node* node, const std::string& operation, const Observed& observed) const {
-    LayerCost cost;
-    cost.path = model::scope_of(node);
-    cost.operation = operation;
-    if (const auto alone = alone_db_.find(node); alone != alone_db_.end()) cost.alone_db = alone->second;
-    Node* layer = const_cast<Node*>(node);
-    const auto convolution = rewrite::as_convolution(layer);
-    const auto linear = rewrite::as_linear(layer);
-    if (!convolution && !linear) return cost;
-    const auto weight = model::constant_tensor(program_, convolution ? convolution->weight : linear->weight);
-    const Value* input = convolution ? convolution->input : linear->input;
-    const auto in = observed.facts.find(observed.numbers->of(input));
-    const auto out = output_sizes(node, observed);
-    if (weight && in != observed.facts.end() && !out.empty())
-      cost.macs = multiply_adds(*weight, out, convolution && convolution->transposed, in->second.sizes);
-    return cost;
-  }
-
-  /// Of the layer, or of the activation that it absorbs: only what steps compute is observed.
-  static std::vector<std::int64_t> output_sizes(const Node* node, const Observed& observed) {
-    const auto own = observed.facts.find(observed.numbers->of(node->output()));
-    if (own != observed.facts.end()) return own->second.sizes;
-    for (const torch::jit::Use& use : node->output()->uses()) {
-      if (use.user->outputs().size() != 1) continue;
-      const auto next = observed.facts.find(observed.numbers->of(use.user->output()));
-      if (next != observed.facts.end()) return next->second.sizes;
-    }
-    return {};
   }
 
   static std::string metadata(const QuantizeReport& report) {

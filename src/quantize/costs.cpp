@@ -1,0 +1,99 @@
+#include "quantize/costs.h"
+
+#include <algorithm>
+
+#include "rewrite/operators.h"
+
+namespace fusekit::quantize {
+namespace {
+
+/// Multiply-adds of one layer for the sizes that calibration saw.
+double multiply_adds(const at::Tensor& weight, const std::vector<std::int64_t>& output, bool transposed,
+                     const std::vector<std::int64_t>& input) {
+  // Each weight is used once for each position of the output (transposed: of the input) and each sample.
+  const auto& sizes = transposed ? input : output;
+  double positions = 1;
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    if (weight.dim() == 2 ? i + 1 < sizes.size() : i != 1) positions *= static_cast<double>(sizes[i]);
+  return positions * static_cast<double>(weight.numel());
+}
+
+/// Operators that only pass on what is float anyway are no news.
+bool is_worth_telling(const Declined& declined) {
+  return is_layer(declined.name) ||
+         (declined.reason != "its input is not int8" && declined.reason != "none of its inputs is int8");
+}
+
+/// Of the layer, or of the activation that it absorbs: only what steps compute is observed.
+std::vector<std::int64_t> output_sizes(const Node* node, const Observed& observed) {
+  const auto own = observed.facts.find(observed.numbers->of(node->output()));
+  if (own != observed.facts.end()) return own->second.sizes;
+  for (const torch::jit::Use& use : node->output()->uses()) {
+    if (use.user->outputs().size() != 1) continue;
+    const auto next = observed.facts.find(observed.numbers->of(use.user->output()));
+    if (next != observed.facts.end()) return next->second.sizes;
+  }
+  return {};
+}
+
+LayerCost cost_of(const Node* node, const std::string& operation, const Observed& observed,
+                  const std::map<const Node*, double>& alone_db) {
+  LayerCost cost;
+  cost.path = model::scope_of(node);
+  cost.operation = operation;
+  if (const auto alone = alone_db.find(node); alone != alone_db.end()) cost.alone_db = alone->second;
+  Node* layer = const_cast<Node*>(node);
+  const auto convolution = rewrite::as_convolution(layer);
+  const auto linear = rewrite::as_linear(layer);
+  if (!convolution && !linear) return cost;
+  const auto weight = model::constant_tensor(*observed.program, convolution ? convolution->weight : linear->weight);
+  const Value* input = convolution ? convolution->input : linear->input;
+  const auto in = observed.facts.find(observed.numbers->of(input));
+  const auto out = output_sizes(node, observed);
+  if (weight && in != observed.facts.end() && !out.empty())
+    cost.macs = multiply_adds(*weight, out, convolution && convolution->transposed, in->second.sizes);
+  return cost;
+}
+
+}  // namespace
+
+bool is_layer(std::string_view conversion) {
+  return conversion == "convolution" || conversion == "transposed convolution" || conversion == "linear";
+}
+
+void tell_costs(const Built& built, const Judge& judge, const Observed& observed,
+                const std::map<const Node*, double>& alone_db, QuantizeReport& report) {
+  report.int8_operators = built.steps.size();
+  const Score score = judge.score_layers(built);
+  report.whole = score.whole;
+  report.worst_sqnr_db = score.worst_sqnr_db;
+  for (const BuiltStep& step : built.steps) {
+    if (!is_layer(step.how->name)) continue;
+    LayerCost cost = cost_of(step.node, std::string(step.how->name), observed, alone_db);
+    cost.int8 = true;
+    if (const auto found = score.layers.find(step.output); found != score.layers.end()) {
+      cost.sqnr_db = found->second.sqnr_db();
+      cost.saturated = found->second.outside / std::max(1.0, found->second.count);
+    }
+    report.layers.push_back(std::move(cost));
+  }
+  std::stable_sort(report.layers.begin(), report.layers.end(),
+                   [](const LayerCost& a, const LayerCost& b) { return a.sqnr_db < b.sqnr_db; });
+  for (const Declined& declined : built.declined) {
+    if (is_layer(declined.name)) {
+      LayerCost cost = cost_of(declined.node, declined.name, observed, alone_db);
+      cost.reason = declined.reason;
+      report.layers.push_back(std::move(cost));
+    }
+    if (is_worth_telling(declined))
+      report.floats.push_back({model::scope_of(declined.node), declined.name, declined.reason});
+  }
+  double all = 0;
+  for (const LayerCost& cost : report.layers) {
+    all += cost.macs;
+    if (cost.int8) report.int8_macs += cost.macs;
+  }
+  report.int8_macs = all > 0 ? report.int8_macs / all : 0;
+}
+
+}  // namespace fusekit::quantize
