@@ -38,7 +38,7 @@ Outcome outcome_of(const std::vector<Variant>& variants, std::size_t index, cons
   const Variant& variant = variants[index];
   Outcome outcome;
   outcome.label = variant.label;
-  outcome.model = variant.model.string();
+  outcome.model = variant.command.empty() ? variant.model.string() : variant.command;
   outcome.threads = variant.runtime.threads;
   outcome.engine = variant.command.empty() ? variant.runtime.engine : "";
   outcome.dtype = variant.dtype;
@@ -151,8 +151,9 @@ std::string verdict_text(const Report& report, const Ratio& ratio) {
     case Verdict::no_difference:
       break;
   }
-  return fmt::format("no measurable difference between {} and {} (could have seen {:.2g} %)", other, label,
-                     100 * ratio.detectable);
+  const double seen = 100 * ratio.detectable;
+  return fmt::format("no measurable difference between {} and {} (could have seen {} %)", other, label,
+                     seen < 99.5 ? fmt::format("{:.2g}", seen) : fmt::format("{:.0f}", seen));
 }
 
 }  // namespace fusekit::bench

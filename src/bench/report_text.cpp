@@ -102,11 +102,17 @@ std::vector<Row> layers_of(const Profile& profile, std::size_t most) {
   return rows;
 }
 
+/// In characters, as fmt pads it.
+std::size_t width_of(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
+}
+
 /// Columns in line: the first and what is drawn to the left, figures to the right.
 std::string aligned(const std::vector<Row>& rows, std::size_t figures) {
   std::vector<std::size_t> widths(figures + 1);
   for (const Row& row : rows)
-    for (std::size_t i = 0; i <= figures; ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (std::size_t i = 0; i <= figures; ++i) widths[i] = std::max(widths[i], width_of(row[i]));
   std::vector<std::string> lines;
   for (const Row& row : rows) {
     std::string line = fmt::format("{:<{}}", row[0], widths[0]);

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 
 #include "fusekit/error.h"
@@ -16,6 +17,31 @@ std::size_t times_in(const std::vector<std::string>& names, const std::string& n
   return static_cast<std::size_t>(std::count(names.begin(), names.end(), name));
 }
 
+/// Numbers those that are alike.
+void make_distinct(std::vector<std::string>& labels) {
+  const std::vector<std::string> all = labels;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (times_in(all, all[i]) == 1) continue;
+    const auto before = std::count(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i), all[i]);
+    labels[i] += fmt::format(" ({})", before + 1);
+  }
+}
+
+/// A command line's beginning on one line.
+std::string beginning_of(const std::string& command) {
+  constexpr std::size_t longest = 40;
+  std::string text;
+  for (const char c : command) {
+    const bool blank = std::isspace(static_cast<unsigned char>(c)) != 0;
+    if (!blank) text += c;
+    if (blank && !text.empty() && text.back() != ' ') text += ' ';
+  }
+  if (text.size() <= longest) return text;
+  std::size_t end = longest - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not within a character
+  return text.substr(0, end) + "...";
+}
+
 /// The files' names; their whole paths where names are alike; a number where even those are.
 std::vector<std::string> labels_of(const std::vector<std::string>& models) {
   std::vector<std::string> labels;
@@ -23,12 +49,7 @@ std::vector<std::string> labels_of(const std::vector<std::string>& models) {
   const std::vector<std::string> names = labels;
   for (std::size_t i = 0; i < models.size(); ++i)
     if (times_in(names, names[i]) > 1) labels[i] = models[i];
-  const std::vector<std::string> paths = labels;
-  for (std::size_t i = 0; i < models.size(); ++i) {
-    if (times_in(paths, paths[i]) == 1) continue;
-    const auto before = std::count(paths.begin(), paths.begin() + static_cast<std::ptrdiff_t>(i), paths[i]);
-    labels[i] += fmt::format(" ({})", before + 1);
-  }
+  make_distinct(labels);
   return labels;
 }
 
@@ -133,6 +154,18 @@ std::vector<bench::Variant> cells_of(const std::vector<std::string>& models, con
       cells.push_back(std::move(cell));
     }
   return cells;
+}
+
+std::vector<bench::Variant> programs_of(const std::vector<std::string>& commands) {
+  std::vector<std::string> labels;
+  for (const std::string& command : commands) labels.push_back(beginning_of(command));
+  make_distinct(labels);
+  std::vector<bench::Variant> programs(commands.size());
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    programs[i].label = labels[i];
+    programs[i].command = commands[i];
+  }
+  return programs;
 }
 
 }  // namespace fusekit::cli

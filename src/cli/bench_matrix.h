@@ -30,4 +30,7 @@ struct MatrixFlags {
 std::vector<bench::Variant> cells_of(const std::vector<std::string>& models, const InputFlags& inputs,
                                      const bench::Arguments& arguments, const MatrixFlags& matrix);
 
+/// One variant for each command line, labelled by its beginning.
+std::vector<bench::Variant> programs_of(const std::vector<std::string>& commands);
+
 }  // namespace fusekit::cli

@@ -123,11 +123,7 @@ std::vector<bench::Variant> BenchFlags::variants() const {
   arguments.bundled = use_bundled_input;
   arguments.pytext_len = pytext_len;
   std::vector<bench::Variant> variants = cells_of(paths, inputs, arguments, matrix);
-  for (const std::string& command : commands) {
-    bench::Variant program;
-    program.label = program.command = command;
-    variants.push_back(std::move(program));
-  }
+  for (bench::Variant& program : programs_of(commands)) variants.push_back(std::move(program));
   return variants;
 }
 

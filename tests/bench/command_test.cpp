@@ -12,7 +12,7 @@
 namespace fusekit::bench {
 namespace {
 
-std::string message_of(const std::function<void()>& action) {
+std::string complaint_of(const std::function<void()>& action) {
   try {
     action();
   } catch (const Error& error) {
@@ -22,7 +22,7 @@ std::string message_of(const std::function<void()>& action) {
 }
 
 std::string failure_of(const std::string& command, double seconds = 10) {
-  return message_of([&] { times_printed_by(command, seconds, {}); });
+  return complaint_of([&] { times_printed_by(command, seconds, {}); });
 }
 
 TEST(OtherProgram, ItsLinesAreTimesAndWordsArePassedOver) {
@@ -45,7 +45,7 @@ TEST(OtherProgram, OneThatHangsIsEndedWithAllThatItStarted) {
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(failure_of("echo 5; sleep 100 & sleep 100", 0.3),
             "'echo 5; sleep 100 & sleep 100' was not done after 0.3 s");
-  EXPECT_EQ(message_of([&] { times_printed_by("sleep 100", 100, [] { return true; }); }), "interrupted");
+  EXPECT_EQ(complaint_of([&] { times_printed_by("sleep 100", 100, [] { return true; }); }), "interrupted");
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(50));
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
 }
@@ -74,12 +74,12 @@ TEST(OtherProgram, GoesFirstInEverySecondRoundAndItsWarmUpIsLeftOut) {
 TEST(OtherProgram, NeedsThreeProcessesAndAModel) {
   test::FakeClock clock;
   test::FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
-  EXPECT_NE(message_of([&] { measure(model_and_program("peer"), {.processes = 2}, launcher, clock); }).find("three"),
+  EXPECT_NE(complaint_of([&] { measure(model_and_program("peer"), {.processes = 2}, launcher, clock); }).find("three"),
             std::string::npos);
   auto variants = model_and_program("peer");
   std::swap(variants[0], variants[1]);
   EXPECT_THROW(measure(variants, {}, launcher, clock), Error);
-  EXPECT_EQ(message_of([&] { measure(model_and_program("hangs"), {}, launcher, clock); }),
+  EXPECT_EQ(complaint_of([&] { measure(model_and_program("hangs"), {}, launcher, clock); }),
             "'hangs' was not done after 20 s");
   EXPECT_EQ(launcher.alive, 0U);
 }

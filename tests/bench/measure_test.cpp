@@ -329,6 +329,8 @@ TEST(BenchMeasure, VerdictsReadAsSentences) {
            .verdict = Verdict::no_difference,
            .process_log_ratios = {}};
   EXPECT_EQ(verdict_text(report, ratio), "no measurable difference between a.pt and b.pt (could have seen 1.5 %)");
+  ratio.detectable = 4.123;
+  EXPECT_EQ(verdict_text(report, ratio), "no measurable difference between a.pt and b.pt (could have seen 412 %)");
 }
 
 }  // namespace
