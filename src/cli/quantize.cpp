@@ -58,7 +58,7 @@ class QuantizeCommand : public Command {
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
     check_call();
-    apply_fast_engine();
+    settle_engine_for(options_.qconfig, console);
     write_.input = input_;
     check_output(output_, write_);
     Program program = read(input_);
@@ -112,13 +112,20 @@ class QuantizeCommand : public Command {
     for (const std::string& list : module_lists_) options_.fuse_options.modules.push_back(split(list, ','));
   }
 
-  /// The network runs on all samples: not under an engine that takes its time.
-  void apply_fast_engine() {
+  /// Warns where the file will not be right or fast under the engine of a plain load (or the one that is asked for). The
+  /// network runs on all samples: not under an engine that takes its time.
+  void settle_engine_for(const std::string& qconfig, const Console& console) const {
     apply(common_.runtime);
     const EngineFacts facts = engine_facts(common_.runtime);
-    if (common_.runtime.engine != "auto" || saturates(facts.standing, facts)) return;
+    const bool slips = saturates(facts.standing, facts);
+    Int8Facts file;
+    file.full_range = qconfig == "qnnpack" || (qconfig == "auto" && !slips);
+    for (const std::string& warning : choose_engine(facts.standing, facts, {file}).warnings) console.warn(warning);
+    if (common_.runtime.engine != "auto" || (slips && qconfig == "auto")) return;
     RuntimeOptions runtime = common_.runtime;
-    runtime.engine = choose_engine("auto", facts, {Int8Facts{}}).engine;
+    const EngineChoice choice = choose_engine("auto", facts, {file});
+    console.detail(fmt::format("engine {}: {}", choice.engine, choice.reason));
+    runtime.engine = choice.engine;
     apply(runtime);
   }
 

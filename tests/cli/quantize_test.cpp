@@ -51,9 +51,9 @@ class QuantizeCli : public testing::Test {
   }
 
   test::ProgramResult quantize(std::vector<std::string> more, const std::string& net = "net.pt") {
-    std::vector<std::string> words{"quantize", path(net), "-o", path("int8.pt"), "--qconfig", "x86", "--threads", "1"};
+    std::vector<std::string> words{"quantize", path(net), "-o", path("int8.pt"), "--qconfig", "x86"};
     words.insert(words.end(), more.begin(), more.end());
-    return test::run_fusekit(words);
+    return test::run_fusekit(words, {"OMP_NUM_THREADS=1"});
   }
 
   [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
@@ -124,6 +124,18 @@ TEST_F(QuantizeCli, RandomCalibrationIsMarked) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_TRUE(has(result.err, "warning: calibrated on random numbers")) << result.err;
   EXPECT_TRUE(has(result.out, "2 random samples")) << result.out;
+}
+
+TEST_F(QuantizeCli, SaysWhichEngineItRunsUnder) {
+  const std::vector<std::string> random = {"--random-calibration", "1", "--input-dims", "1,3,8,8"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), random.begin(), random.end());
+    return quantize(more).err;
+  };
+  const std::string slow = with({"--engine", "qnnpack", "--threads", "2"});
+  EXPECT_TRUE(has(slow, "warning: the engine qnnpack gets up to 15 times slower")) << slow;
+  const std::string chosen = with({"-v", "--force"});
+  EXPECT_TRUE(has(chosen, "\nengine ") || chosen.starts_with("engine ")) << chosen;
 }
 
 TEST_F(QuantizeCli, NeedsSomethingToCalibrateOn) {
