@@ -76,6 +76,7 @@ struct OnceOptions {
 struct OnceReport {
   double mean_us = 0;          ///< the whole loop's time over the number of runs, as speed_benchmark_torch has it
   std::vector<double> run_us;  ///< each timed run
+  Percentiles percentiles;     ///< of these
   std::size_t unsteady = 0;    ///< so many of the first timed runs were still part of the warm-up; at most all of them
 };
 

@@ -52,6 +52,7 @@ OnceReport measure_once(Runner& runner, Clock& clock, const OnceOptions& options
   Times times = time_runs(runner, clock, 0, options.iterations);
   report.mean_us = times.wall_us / options.iterations;
   report.run_us = std::move(times.run_us);
+  report.percentiles = percentiles(report.run_us);
   constexpr std::size_t shows_a_level = 3;
   if (report.run_us.size() >= shows_a_level)
     report.unsteady = steady_from(report.run_us).value_or(report.run_us.size());

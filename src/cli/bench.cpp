@@ -177,6 +177,8 @@ class BenchCommand : public Command {
 
   static void print_json(const bench::Variant& variant, const std::string& inputs, const bench::OnceOptions& options,
                          const bench::OnceReport& report, Console& console) {
+    const bench::Percentiles& p = report.percentiles;
+    const auto known = [](const std::optional<double>& value) { return value ? json(*value) : json(); };
     const json document = {{"schema", "fusekit.bench.once/1"},
                            {"model", variant.model.string()},
                            {"inputs", inputs},
@@ -185,6 +187,13 @@ class BenchCommand : public Command {
                            {"warmup", options.warmup},
                            {"iter", options.iterations},
                            {"mean_us", report.mean_us},
+                           {"percentiles_us",
+                            {{"min", p.min},
+                             {"p50", p.p50},
+                             {"p90", known(p.p90)},
+                             {"p99", known(p.p99)},
+                             {"p99.9", known(p.p999)},
+                             {"max", p.max}}},
                            {"iters_per_second", 1e6 / report.mean_us},
                            {"run_us", report.run_us},
                            {"unsteady_runs", report.unsteady}};

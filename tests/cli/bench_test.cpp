@@ -50,6 +50,16 @@ TEST_F(Bench, OneModelPrintsTheLinesOfSpeedBenchmarkTorch) {
   EXPECT_NEAR(std::stod(found[1]) * std::stod(found[2]), 1e6, 10);
 }
 
+TEST_F(Bench, OneModelAsJsonHasThePercentilesThatItsRunsShow) {
+  const auto result = run_fusekit({"bench", at("scale.pt"), "--input_dims", "2,3", "--iter", "29", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json report = json::parse(result.out);
+  EXPECT_EQ(report["schema"], "fusekit.bench.once/1");
+  EXPECT_EQ(report["run_us"].size(), 29U);
+  EXPECT_GE(report["percentiles_us"]["p90"], report["percentiles_us"]["p50"]);
+  EXPECT_TRUE(report["percentiles_us"]["p99"].is_null());
+}
+
 TEST_F(Bench, ReportsEachRunToPep) {
   const auto result =
       run_fusekit({"bench", at("scale.pt"), "--input_dims", "2,3", "--report_pep", "--warmup", "2", "--iter=7"});
