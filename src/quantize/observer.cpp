@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "fusekit/error.h"
 #include "quantize/histogram.h"
@@ -62,18 +63,32 @@ class MovingAverageObserver final : public Observer {
   float high_ = 0;
 };
 
+constexpr std::int64_t kManyValues = 1 << 15;
+
+/// Every `stride`th of x's values, or every one that is a little more: the stride has no factor in common with their
+/// number, so that it falls in with no dimension and each channel has its part.
+at::Tensor spread_values(const at::Tensor& x, std::int64_t stride) {
+  while (std::gcd(stride, x.numel()) > 1 && stride < x.numel()) ++stride;
+  return x.slice(0, 0, x.numel(), stride).contiguous();
+}
+
 /// Keeps a histogram and lets a search choose what of it is kept.
 class HistogramObserver final : public Observer {
  public:
   using Search = std::function<Range(const Histogram&, Levels)>;
-  explicit HistogramObserver(Search search) : search_(std::move(search)) {}
+  explicit HistogramObserver(Search search, bool of_all = true) : search_(std::move(search)), of_all_(of_all) {}
 
  private:
-  void learn(const at::Tensor& x, Range range) override { histogram_.add(x, range); }
+  void learn(const at::Tensor& x, Range range) override {
+    if (stride_ == 0) stride_ = of_all_ ? 1 : (x.numel() + kManyValues - 1) / kManyValues;  // the same for all samples
+    histogram_.add(stride_ == 1 ? x : spread_values(x, stride_), range);
+  }
   [[nodiscard]] Range choose(Levels levels) const override { return search_(histogram_, levels); }
 
   Histogram histogram_;
   Search search_;
+  std::int64_t stride_ = 0;
+  bool of_all_;  ///< PyTorch's count every value, which takes as long as a convolution
 };
 
 void require(bool holds, const std::string& message, const std::string& hint) {
@@ -146,7 +161,7 @@ std::unique_ptr<Observer> make_observer(ObserverKind kind, const ObserverOptions
     case ObserverKind::entropy:
       return std::make_unique<HistogramObserver>(least_divergence);
     case ObserverKind::squared_error:
-      return std::make_unique<HistogramObserver>(least_squared_error);
+      return std::make_unique<HistogramObserver>(least_squared_error, /*of_all=*/false);
   }
   throw Error(ErrorKind::usage, "an unknown observer", "");
 }

@@ -75,7 +75,7 @@ TEST_F(LearnedWeights, AreNearerThanTheNearestOnOtherData) {
 
 TEST_F(LearnedWeights, AreJudgedByOtherSamplesThanTheyWereLearnedOn) {
   const QuantizeReport report = quantize("learned");
-  EXPECT_NEAR(report.whole.sqnr_db, sqnr(), 0.7);
+  EXPECT_NEAR(report.whole.sqnr_db, sqnr(), 1.5);
 }
 
 /// Ten layers one behind the other, whose few large weights make the levels of all others coarse.

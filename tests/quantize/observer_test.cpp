@@ -5,7 +5,9 @@
 #include <limits>
 
 #include "fusekit/error.h"
+#include "quantize/histogram.h"
 #include "quantize/made_up_data.h"
+#include "quantize/range_search.h"
 
 namespace fusekit::quantize {
 namespace {
@@ -158,6 +160,21 @@ TEST(Observers, UnknownNamesAndWrongOptionsAreRefused) {
     EXPECT_THROW((void)make_observer(ObserverKind::percentile, {.percentile = percentile}), Error);
   }
   EXPECT_NO_THROW((void)make_observer(ObserverKind::percentile, {.percentile = 100}));
+}
+
+// 96 channels side by side in memory, one of which reaches far: whoever looks at every twelfth value never sees it.
+TEST(Observer, OfSquaredErrorSeesEveryChannelOfALargeTensor) {
+  at::manual_seed(5);
+  at::Tensor x = at::randn({1, 96, 64, 64}).contiguous(at::MemoryFormat::ChannelsLast);
+  x.select(1, 5).mul_(20);
+  const auto observer = make_observer(ObserverKind::squared_error);
+  observer->observe(x);
+  Histogram all;
+  all.add(x.contiguous().view(-1), observer->range());
+  const Range wanted = least_squared_error(all, kUnsigned8);
+  const Range chosen = observer->chosen_range(kUnsigned8);
+  EXPECT_NEAR(chosen.max, wanted.max, 0.2 * wanted.max);
+  EXPECT_NEAR(chosen.min, wanted.min, -0.2 * wanted.min);
 }
 
 }  // namespace
