@@ -66,10 +66,39 @@ void replace(Node* node, const std::string& name) {
 
 }  // namespace
 
+bool only_reads_list(const Node* node) {
+  return node->kind() == c10::aten::cat || node->kind() == c10::aten::stack || node->kind() == c10::aten::len ||
+         node->kind() == c10::aten::__getitem__ || node->kind() == c10::prim::ListUnpack;
+}
+
 void make_functional(Graph& graph) {
   for (Node* node : model::all_nodes(graph)) {
     const std::string name = out_of_place_name(node);
     if (!name.empty() && is_private(node->input(0), node)) replace(node, name);
+  }
+}
+
+bool is_only_read_or_appended_to(const Value* list) {
+  return std::all_of(list->uses().begin(), list->uses().end(), [&](const Use& use) {
+    const Node* user = use.user;
+    const bool appends = user->kind() == c10::aten::append && use.offset == 0 && !user->output()->hasUses();
+    return user->owningBlock() == list->node()->owningBlock() && (appends || only_reads_list(user));
+  });
+}
+
+void unroll_appends(Graph& graph) {
+  for (Node* append : model::all_nodes(graph)) {
+    if (append->kind() != c10::aten::append) continue;
+    Value* before = append->input(0);
+    if (before->node()->kind() != c10::prim::ListConstruct || !is_only_read_or_appended_to(before)) continue;
+    std::vector<Value*> elements = before->node()->inputs().vec();
+    elements.push_back(append->input(1));
+    const torch::jit::WithInsertPoint guard(append);
+    Node* after = graph.insertNode(graph.create(c10::prim::ListConstruct, elements));
+    after->output()->setType(before->type());
+    after->copyMetadata(append);
+    before->replaceAllUsesAfterNodeWith(append, after->output());
+    append->destroy();
   }
 }
 

@@ -90,6 +90,7 @@ class Quantizer {
 
   void prepare() {
     make_functional(graph());
+    unroll_appends(graph());
     pick_list_elements(graph());
     for (const std::string& path : options_.skip) {
       const auto nodes = model::all_nodes(graph());

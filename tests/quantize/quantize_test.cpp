@@ -202,5 +202,41 @@ TEST(Quantize, SplitsAndShufflesPassTheirScaleOn) {
   EXPECT_GT(net.sqnr({1, 3, 9, 9}), 25);
 }
 
+// As torchvision's DenseNet collects its features.
+TEST(Quantize, AListThatGrowsIsReadAsItStandsAtEachPlace) {
+  at::manual_seed(8);
+  const Tensors tensors{{"c1.weight", at::randn({4, 3, 3, 3}) / 5},
+                        {"c2.weight", at::randn({4, 7, 3, 3}) / 8},
+                        {"c3.weight", at::randn({5, 11, 1, 1}) / 3}};
+  Quantized net(tensors,
+                "def forward(self, x):\n"
+                "    features = [x]\n"
+                "    a = torch.conv2d(torch.cat(features, 1), self.c1.weight, None, [1, 1], [1, 1], [1, 1], 1)\n"
+                "    features.append(a)\n"
+                "    b = torch.conv2d(torch.cat(features, 1), self.c2.weight, None, [1, 1], [1, 1], [1, 1], 1)\n"
+                "    features.append(b)\n"
+                "    return torch.conv2d(torch.cat(features, 1), self.c3.weight, None, [1, 1], [0, 0], [1, 1], 1)\n",
+                {1, 3, 10, 10});
+  EXPECT_EQ(net.report.layers.size(), 3U);
+  EXPECT_TRUE(has(net.graph(), "quantized::cat")) << net.graph();
+  EXPECT_GT(net.sqnr({1, 3, 10, 10}), 25);
+}
+
+TEST(Quantize, AListThatABranchAppendsToStaysFloat) {
+  at::manual_seed(8);
+  const Tensors tensors{{"c1.weight", at::randn({4, 3, 3, 3}) / 5}};
+  Quantized net(tensors,
+                "def forward(self, x):\n"
+                "    a = torch.conv2d(x, self.c1.weight, None, [1, 1], [1, 1], [1, 1], 1)\n"
+                "    parts = [a]\n"
+                "    if x.size(0) < 5:\n"
+                "        parts.append(a + a)\n"
+                "    return torch.cat(parts, 1)\n",
+                {1, 3, 10, 10});
+  EXPECT_FALSE(has(net.graph(), "quantized::cat")) << net.graph();
+  EXPECT_GT(net.sqnr({1, 3, 10, 10}), 25);
+  EXPECT_EQ(net.module.forward({at::randn({1, 3, 10, 10})}).toTensor().size(1), 8);
+}
+
 }  // namespace
 }  // namespace fusekit

@@ -1,5 +1,8 @@
 // cat of activations -> quantized::cat. What is read by the cat alone gets the cat's own scale (see scales.cpp), and the
 // levels are then copied as they are.
+#include <algorithm>
+
+#include "quantize/functional.h"
 #include "quantize/operators/all.h"
 
 namespace fusekit::quantize {
@@ -11,6 +14,9 @@ WhyNot why_not(Node* node, const model::Program&) {
   const Node* list = node->input(0)->node();
   if (list->kind() != c10::prim::ListConstruct) return "its list is made at run time";
   if (list->inputs().empty()) return "its list is empty";
+  const auto& uses = list->output()->uses();
+  if (!std::all_of(uses.begin(), uses.end(), [](const torch::jit::Use& use) { return only_reads_list(use.user); }))
+    return "its list is written to, or kept by something that may write to it";
   return constant_int(node->namedInput("dim")) ? std::nullopt : WhyNot("its dim is computed at run time");
 }
 
