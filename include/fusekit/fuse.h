@@ -35,7 +35,7 @@ struct LedgerEntry {
   std::vector<std::string> modules;  ///< the module paths involved, e.g. {"layer1.0.conv1", "layer1.0.bn1"}
   bool fused = false;
   bool as_found = false;  ///< fused, and the file had it so already: nothing was changed
-  std::string reason;  ///< why not, where not fused; what was done, where that needs saying; else empty
+  std::string reason;     ///< why not, where not fused; what was done, where that needs saying; else empty
 };
 
 struct RuleTime {

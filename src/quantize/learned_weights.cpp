@@ -14,7 +14,7 @@
 namespace fusekit::quantize {
 namespace {
 
-constexpr std::int64_t kRows = 4096;    // of data for a layer, from all samples together
+constexpr std::int64_t kRows = 4096;   // of data for a layer, from all samples together
 constexpr double kMostBytes = 0x1p30;  // of activations
 constexpr std::size_t kLeastSamples = 8;
 constexpr double kDamping = 0.1;  // of the adaption to what the layers before got wrong
