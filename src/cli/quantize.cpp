@@ -18,6 +18,8 @@
 namespace fusekit::cli {
 namespace {
 
+constexpr double kPoorSqnr = 10;  // dB, what verify asks for
+
 class QuantizeCommand : public Command {
  public:
   [[nodiscard]] std::string name() const override { return "quantize"; }
@@ -72,6 +74,11 @@ class QuantizeCommand : public Command {
     if (report.random)
       console.warn("calibrated on random numbers: the ranges mean little; the file says so (fusekit_quantize.json)");
 
+    if (report.worst_sqnr_db < kPoorSqnr)
+      console.warn(
+          fmt::format("the worst sample's SQNR is {:.1f} dB, hardly the same network: --explain shows which layers "
+                      "it is lost in, --min-sqnr takes them back to float",
+                      report.worst_sqnr_db));
     const bool done = report.bound_holds && write_checked(std::move(program), report, console);
     tell(report, done, console);
     return done ? kDone : kNo;

@@ -172,6 +172,14 @@ TEST_F(QuantizeCli, AnActivationThatNeverVariesIsAWarning) {
       << result.err;
 }
 
+TEST_F(QuantizeCli, WarnsOfAFileThatIsHardlyTheSameNetwork) {
+  const std::string warning = "hardly the same network";
+  EXPECT_EQ(quantize({"--calibrate", path("data")}).err.find(warning), std::string::npos);
+  write_npy(folder_ / "data" / "d.npy", at::full({1, 3, 8, 8}, -1e30));
+  EXPECT_NE(quantize({"--calibrate", path("data"), "--force", "--observer", "min-max"}).err.find(warning),
+            std::string::npos);
+}
+
 TEST_F(QuantizeCli, KeepsAnExistingOutputWithoutForce) {
   test::write_bytes(folder_ / "int8.pt", "mine");
   EXPECT_TRUE(has(refusal(quantize({"--calibrate", path("data")}), 3), "int8.pt exists"));
