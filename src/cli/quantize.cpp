@@ -18,8 +18,6 @@
 namespace fusekit::cli {
 namespace {
 
-constexpr double kPoorSqnr = 10;  // dB, what verify asks for
-
 class QuantizeCommand : public Command {
  public:
   [[nodiscard]] std::string name() const override { return "quantize"; }
@@ -74,7 +72,7 @@ class QuantizeCommand : public Command {
     if (report.random)
       console.warn("calibrated on random numbers: the ranges mean little; the file says so (fusekit_quantize.json)");
 
-    if (report.worst_sqnr_db < kPoorSqnr)
+    if (report.worst_sqnr_db < kInt8Sqnr)
       console.warn(
           fmt::format("the worst sample's SQNR is {:.1f} dB, hardly the same network: --explain shows which layers "
                       "it is lost in, --min-sqnr takes them back to float",

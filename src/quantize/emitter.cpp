@@ -17,11 +17,6 @@ Node* behind(Value* value) {
   return node->kind() == c10::prim::Param ? value->node()->owningBlock()->nodes().front() : node->next();
 }
 
-/// What an int8 tensor answers as well as a float one.
-bool reads_only_the_shape(const Node* node) {
-  return is_operator(node, {"aten::dim", "aten::size", "aten::numel", "aten::len", "prim::device"});
-}
-
 /// "layer1.0.conv1.weight" -> "layer1.0.conv1._packed_params", as torch.ao.nn.quantized names it.
 std::string packed_path(const model::Program& program, const Value* weight, const Node* layer) {
   const model::Weight* known = model::weight_of(program, weight);

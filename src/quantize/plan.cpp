@@ -14,10 +14,6 @@ namespace {
 
 bool is_tensor(const Value* value) { return value->type()->isSubtypeOf(*c10::TensorType::get()); }
 
-bool reads_only_the_shape(const Node* node) {
-  return is_operator(node, {"aten::dim", "aten::size", "aten::numel", "aten::len", "prim::device"});
-}
-
 /// The one node that reads more of `value` than its shape; nullptr where there are none or several.
 Node* only_reader(const Value* value) {
   Node* reader = nullptr;

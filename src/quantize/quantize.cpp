@@ -33,13 +33,6 @@ bool learns_rounding(const QuantizeOptions& options) {
   return options.rounding.empty() ? options.qconfig == "auto" : options.rounding == "learned";
 }
 
-std::vector<std::string> argument_names(const model::Program& program) {
-  std::vector<std::string> names;
-  for (const c10::Argument& argument : program.methods.front().schema.arguments()) names.push_back(argument.name());
-  names.erase(names.begin());  // self
-  return names;
-}
-
 bool is_below(const std::string& scope, const std::string& path) {
   return scope == path || scope.starts_with(path + ".");
 }
@@ -56,7 +49,8 @@ class Quantizer {
     const Numbering numbers(graph());
     Observed observed{&program_, &numbers, {}, fusing(report.fused)};
     observed.facts = observe(numbers, report);
-    const SampleSplit samples = split_samples(options_.calibration, argument_names(program_), learns_);
+    const SampleSplit samples =
+        split_samples(options_.calibration, argument_names(program_.methods.front().schema), learns_);
     WeightQuantizer weights = nearest_weights(config_.weight);
     const std::function<Built(const KeepFloat&)> builder = [&](const KeepFloat& keep) {
       return build(
@@ -134,7 +128,7 @@ class Quantizer {
                   candidates.declined.empty()
                       ? "its weights have to be constant float32 tensors"
                       : fmt::format("{}: {}", candidates.declined.front().name, candidates.declined.front().reason));
-    Samples samples(options_.calibration, argument_names(program_));
+    Samples samples(options_.calibration, argument_names(program_.methods.front().schema));
     report.samples = samples.size();
     report.random = options_.calibration.paths.empty();
     Facts facts = calibrate(program_, numbers, observed_values(candidates), config_, samples, options_.progress);

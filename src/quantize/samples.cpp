@@ -25,6 +25,13 @@ void check(const CalibrationOptions& options) {
 
 }  // namespace
 
+std::vector<std::string> argument_names(const c10::FunctionSchema& forward) {
+  std::vector<std::string> names;
+  for (const c10::Argument& argument : forward.arguments()) names.push_back(argument.name());
+  names.erase(names.begin());  // self
+  return names;
+}
+
 Samples::Samples(const CalibrationOptions& options, std::vector<std::string> arguments)
     : options_(options), arguments_(std::move(arguments)) {
   check(options_);

@@ -18,6 +18,9 @@ struct Sample {
   std::vector<c10::IValue> inputs;  ///< forward's arguments, self left out
 };
 
+/// The names of forward's arguments, self left out.
+std::vector<std::string> argument_names(const c10::FunctionSchema& forward);
+
 /// The calibration samples, one after the other. Only the current file is in memory.
 class Samples {
  public:

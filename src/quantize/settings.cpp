@@ -75,6 +75,10 @@ bool is_operator(const Node* node, std::initializer_list<std::string_view> names
   return std::find(names.begin(), names.end(), name) != names.end() && node->maybeSchema() != nullptr;
 }
 
+bool reads_only_the_shape(const Node* node) {
+  return is_operator(node, {"aten::dim", "aten::size", "aten::numel", "aten::len", "prim::device"});
+}
+
 std::optional<Clamp> as_clamp(Node* node) {
   if (is_operator(node, {"aten::relu"})) return Clamp{0, kInfinity, node};
   if (is_operator(node, {"aten::relu6"})) return Clamp{0, 6, node};

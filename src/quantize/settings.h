@@ -19,6 +19,9 @@ std::optional<std::vector<std::int64_t>> constant_ints(const Value* value, std::
 /// "aten::conv2d" and the like.
 bool is_operator(const Node* node, std::initializer_list<std::string_view> names);
 
+/// Does this operator read no more of a tensor than its shape? An int8 tensor answers it as well as a float one.
+bool reads_only_the_shape(const Node* node);
+
 /// The activation that `node` is, as a clamp of its input.
 std::optional<Clamp> as_clamp(Node* node);
 

@@ -15,14 +15,6 @@ constexpr std::size_t kSamples = 3;
 constexpr int kRuns = 3;        // the executor specializes in the second
 constexpr double kSlackDb = 6;  // below the worst sample: rounding may fall otherwise in another run
 
-std::vector<std::string> argument_names(const torch::jit::Module& module) {
-  std::vector<std::string> names;
-  for (const c10::Argument& argument : module.get_method("forward").function().getSchema().arguments())
-    names.push_back(argument.name());
-  names.erase(names.begin());  // self
-  return names;
-}
-
 }  // namespace
 
 std::string quantized_file_problem(const std::filesystem::path& float_file, const std::filesystem::path& int8_file,
@@ -31,8 +23,8 @@ std::string quantized_file_problem(const std::filesystem::path& float_file, cons
   const model::Quiet quiet;
   torch::jit::Module floats = model::load(float_file).module;
   torch::jit::Module int8 = model::load(int8_file).module;
-  const auto judged =
-      quantize::split_samples(options.calibration, argument_names(floats), report.rounding == "learned").judged;
+  const auto names = quantize::argument_names(floats.get_method("forward").function().getSchema());
+  const auto judged = quantize::split_samples(options.calibration, names, report.rounding == "learned").judged;
   for (std::size_t k = 0; k < std::min(kSamples, judged.size()); ++k) {
     const quantize::Sample& sample = judged[k * judged.size() / std::min(kSamples, judged.size())];
     for (int run = 0; run < kRuns; ++run) {
