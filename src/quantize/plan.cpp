@@ -14,17 +14,6 @@ namespace {
 
 bool is_tensor(const Value* value) { return value->type()->isSubtypeOf(*c10::TensorType::get()); }
 
-/// The one node that reads more of `value` than its shape; nullptr where there are none or several.
-Node* only_reader(const Value* value) {
-  Node* reader = nullptr;
-  for (const torch::jit::Use& use : value->uses()) {
-    if (reads_only_the_shape(use.user)) continue;
-    if (reader != nullptr) return nullptr;
-    reader = use.user;
-  }
-  return reader;
-}
-
 /// For an alias analysis that does not outlive the graph: 1.13's graphs can't tell who owns them.
 std::shared_ptr<Graph> borrowed(Graph& graph) { return {std::shared_ptr<Graph>(), &graph}; }
 

@@ -79,6 +79,16 @@ bool reads_only_the_shape(const Node* node) {
   return is_operator(node, {"aten::dim", "aten::size", "aten::numel", "aten::len", "prim::device"});
 }
 
+Node* only_reader(const Value* value) {
+  Node* reader = nullptr;
+  for (const torch::jit::Use& use : value->uses()) {
+    if (reads_only_the_shape(use.user)) continue;
+    if (reader != nullptr) return nullptr;
+    reader = use.user;
+  }
+  return reader;
+}
+
 std::optional<Clamp> as_clamp(Node* node) {
   if (is_operator(node, {"aten::relu"})) return Clamp{0, kInfinity, node};
   if (is_operator(node, {"aten::relu6"})) return Clamp{0, 6, node};

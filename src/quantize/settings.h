@@ -22,6 +22,9 @@ bool is_operator(const Node* node, std::initializer_list<std::string_view> names
 /// Does this operator read no more of a tensor than its shape? An int8 tensor answers it as well as a float one.
 bool reads_only_the_shape(const Node* node);
 
+/// The one node that reads more of `value` than its shape; nullptr where there are none or several.
+Node* only_reader(const Value* value);
+
 /// The activation that `node` is, as a clamp of its input.
 std::optional<Clamp> as_clamp(Node* node);
 

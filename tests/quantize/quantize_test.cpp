@@ -202,23 +202,59 @@ TEST(Quantize, SplitsAndShufflesPassTheirScaleOn) {
   EXPECT_GT(net.sqnr({1, 3, 9, 9}), 25);
 }
 
+/// Scales of the outputs of all operators of that name, in the graph's order.
+std::vector<double> scales_of(const torch::jit::Graph& graph, const char* name, std::size_t input) {
+  std::vector<double> scales;
+  for (const torch::jit::Node* node : graph.nodes())
+    if (node->kind().toQualString() == std::string(name))
+      scales.push_back(torch::jit::toIValue(node->input(input))->toDouble());
+  return scales;
+}
+
 // As torchvision's DenseNet collects its features.
 TEST(Quantize, AListThatGrowsIsReadAsItStandsAtEachPlace) {
   at::manual_seed(8);
-  const Tensors tensors{{"c1.weight", at::randn({4, 3, 3, 3}) / 5},
+  const Tensors tensors{{"c0.weight", at::randn({3, 3, 1, 1})},
+                        {"c1.weight", at::randn({4, 3, 3, 3}) / 5},
                         {"c2.weight", at::randn({4, 7, 3, 3}) / 8},
                         {"c3.weight", at::randn({5, 11, 1, 1}) / 3}};
   Quantized net(tensors,
                 "def forward(self, x):\n"
-                "    features = [x]\n"
+                "    features = [torch.conv2d(x, self.c0.weight)]\n"
                 "    a = torch.conv2d(torch.cat(features, 1), self.c1.weight, None, [1, 1], [1, 1], [1, 1], 1)\n"
                 "    features.append(a)\n"
                 "    b = torch.conv2d(torch.cat(features, 1), self.c2.weight, None, [1, 1], [1, 1], [1, 1], 1)\n"
                 "    features.append(b)\n"
                 "    return torch.conv2d(torch.cat(features, 1), self.c3.weight, None, [1, 1], [0, 0], [1, 1], 1)\n",
                 {1, 3, 10, 10});
-  EXPECT_EQ(net.report.layers.size(), 3U);
-  EXPECT_TRUE(has(net.graph(), "quantized::cat")) << net.graph();
+  EXPECT_EQ(net.report.layers.size(), 4U);
+  const auto graph = net.module.get_method("forward").graph();
+  const std::vector<double> cats = scales_of(*graph, "quantized::cat", 2);
+  const std::vector<double> convolutions = scales_of(*graph, "quantized::conv2d", 2);
+  ASSERT_EQ(cats.size(), 3U) << net.graph();
+  ASSERT_EQ(convolutions.size(), 4U) << net.graph();
+  const std::vector<double> shared = {cats[0], cats[1], convolutions[0], convolutions[1], convolutions[2]};
+  EXPECT_EQ(shared, std::vector<double>(5, cats[2])) << "each cat rounds the levels anew";
+  EXPECT_NE(convolutions[3], cats[2]);
+  EXPECT_GT(net.sqnr({1, 3, 10, 10}), 25);
+}
+
+TEST(Quantize, AConvolutionThatNotOnlyACatReadsKeepsItsScale) {
+  Quantized net(residual_weights(), kResidual, {2, 3, 12, 12});
+  const auto graph = net.module.get_method("forward").graph();
+  EXPECT_NE(scales_of(*graph, "quantized::conv2d_relu", 2), scales_of(*graph, "quantized::cat", 2));
+  EXPECT_EQ(scales_of(*graph, "quantized::add_relu", 2), scales_of(*graph, "quantized::cat", 2));
+}
+
+TEST(Quantize, WhatAFloatOperatorGivesToACatIsQuantizedToItsScale) {
+  at::manual_seed(8);
+  Quantized net({{"c1.weight", at::randn({4, 3, 3, 3}) / 5}},
+                "def forward(self, x):\n"
+                "    a = torch.conv2d(x, self.c1.weight, None, [1, 1], [1, 1], [1, 1], 1)\n"
+                "    return torch.cat([a, torch.sin(x)], 1)\n",
+                {1, 3, 10, 10});
+  const auto graph = net.module.get_method("forward").graph();
+  EXPECT_EQ(scales_of(*graph, "aten::quantize_per_tensor", 1).at(1), scales_of(*graph, "quantized::cat", 2).at(0));
   EXPECT_GT(net.sqnr({1, 3, 10, 10}), 25);
 }
 
