@@ -29,12 +29,25 @@ struct Times {
   double wall_us = 0;          ///< from the begin of the first to the end of the last
 };
 
-/// What the kernel counted in a process.
+/// What the kernel counted in a process since its start, or between two moments.
 struct Usage {
   std::int64_t peak_rss_kib = 0;  ///< VmHWM
   std::int64_t major_faults = 0;
   std::int64_t involuntary_switches = 0;
   double cpu_seconds = 0;
+
+  /// Between `earlier` and this; the peak stays.
+  [[nodiscard]] Usage operator-(const Usage& earlier) const {
+    return {peak_rss_kib, major_faults - earlier.major_faults, involuntary_switches - earlier.involuntary_switches,
+            cpu_seconds - earlier.cpu_seconds};
+  }
+  Usage& operator+=(const Usage& other) {
+    peak_rss_kib += other.peak_rss_kib;
+    major_faults += other.major_faults;
+    involuntary_switches += other.involuntary_switches;
+    cpu_seconds += other.cpu_seconds;
+    return *this;
+  }
 };
 
 /// What was asked of the processes and what they answered: the raw data of a report.
@@ -49,7 +62,8 @@ struct ProcessTrace {
   std::vector<std::vector<double>> warmup_us;  ///< one list a variant
   std::vector<std::int64_t> peak_alone_kib;    ///< one a variant: Usage::peak_rss_kib before others were loaded; else 0
   std::vector<Block> blocks;
-  Usage usage;  ///< summed over the processes that ran side by side
+  Usage usage;     ///< from start to end, summed over the processes that ran side by side
+  Usage measured;  ///< the part of it during the blocks
 };
 
 struct Interval {
@@ -117,13 +131,14 @@ struct Environment {
 
 /// What else went on while it was measured.
 struct Noise {
-  double other_cpus = 0;  ///< CPUs that other programs kept busy, on average
-  double steal = 0;       ///< share of time that the hypervisor took
-  std::int64_t major_faults = 0;
-  std::int64_t involuntary_switches = 0;
-  double throttled_seconds = 0;  ///< by the cgroup's quota
-  double clock_change = 0;       ///< of the CPUs' clock rate from begin to end: 0.1 is 10 % faster
-  double cpu_seconds = 0;        ///< that the workers used
+  double other_cpus = 0;                  ///< CPUs that other programs kept busy, on average
+  double steal = 0;                       ///< share of time that the hypervisor took
+  std::int64_t major_faults = 0;          ///< of the workers, during the blocks: loading a file reads pages, too
+  std::int64_t involuntary_switches = 0;  ///< the same
+  double throttled_seconds = 0;           ///< by the cgroup's quota
+  double clock_change = 0;                ///< of the CPUs' clock rate from begin to end: 0.1 is 10 % faster
+  double cpu_seconds = 0;                 ///< that the workers used from their start to their end
+  double measured_cpu_seconds = 0;        ///< the part of it during the blocks
 };
 
 /// One operator at one place.

@@ -1,6 +1,7 @@
 // From raw traces to figures and verdicts. Pure: the same traces give the same report.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "bench/statistics.h"
 #include "bench/traces.h"
@@ -9,10 +10,11 @@
 namespace fusekit::bench {
 namespace {
 
-constexpr std::size_t kLeastProcesses = 3;   // with fewer, a t interval over processes says nothing
+constexpr std::size_t kLeastProcesses = 3;   // with fewer, an interval over processes says nothing
+constexpr std::size_t kLeastBlocks = 5;      // with fewer in the only process, nothing does
 constexpr std::uint64_t kBootstrapSeed = 1;  // fixed: a report is a function of its traces
 
-/// What a variant's samples cost in a process: with several streams by the wall clock. One figure a block.
+/// What a variant's samples cost in a process: with several streams by the wall clock. One figure a slot.
 std::vector<double> log_costs(const ProcessTrace& trace, const std::vector<Variant>& variants, std::size_t index) {
   const Variant& variant = variants[index];
   std::vector<double> costs = log_costs(trace, index, /*by_wall=*/variant.streams > 1);
@@ -20,15 +22,30 @@ std::vector<double> log_costs(const ProcessTrace& trace, const std::vector<Varia
   return costs;
 }
 
-/// log(cost of the one it is compared with / cost of `variant`), one a block.
-std::vector<double> log_ratios(const ProcessTrace& trace, const std::vector<Variant>& variants, std::size_t variant) {
-  const std::size_t against = variants[variant].against;
-  std::vector<double> ratios = log_costs(trace, variants, against);
-  const std::vector<double> own = log_costs(trace, variants, variant);
-  if (!variants[variant].command.empty() || !variants[against].command.empty())
-    return {median(ratios) - median(own)};  // another program's runs lie in no common block
-  for (std::size_t i = 0; i < ratios.size(); ++i) ratios[i] -= own.at(i);
-  return ratios;
+/// How a process judges the two: log(cost of the one it is compared with / cost of `variant`), and the same of each of
+/// its blocks, for where there is only one process.
+struct ProcessRatio {
+  double log_ratio = 0;
+  std::vector<double> of_blocks;
+};
+
+/// The median over all pairs of runs in common blocks: Hodges and Lehmann's estimate of a shift, within strata. Beside a
+/// busy neighbour the units lie a fifth as far apart as medians of the blocks' ratios do.
+ProcessRatio process_ratio(const ProcessTrace& trace, const std::vector<Variant>& variants, std::size_t index) {
+  const Variant& variant = variants[index];
+  const Variant& against = variants[variant.against];
+  if (!variant.command.empty() || !against.command.empty())  // another program's runs lie in no common block
+    return {median(log_costs(trace, variants, variant.against)) - median(log_costs(trace, variants, index)), {}};
+  const double of_samples =
+      std::log(static_cast<double>(variant.samples)) - std::log(static_cast<double>(against.samples));
+  ProcessRatio ratio;
+  std::vector<double> pooled;
+  for (const auto& pairs : pair_log_ratios(trace, {variant.against, index, against.streams > 1, variant.streams > 1})) {
+    pooled.insert(pooled.end(), pairs.begin(), pairs.end());
+    ratio.of_blocks.push_back(median(pairs) + of_samples);
+  }
+  ratio.log_ratio = median(std::move(pooled)) + of_samples;
+  return ratio;
 }
 
 Interval exp_of(const Interval& logs) { return {std::exp(logs.low), std::exp(logs.high)}; }
@@ -58,7 +75,7 @@ Outcome outcome_of(const std::vector<Variant>& variants, std::size_t index, cons
   const std::vector<double> all = runs_of(traces, index);
   outcome.median_us = median(outcome.process_median_us);
   outcome.sample_us = variant.streams > 1 ? median(costs) : outcome.median_us / static_cast<double>(variant.samples);
-  if (logs.size() >= 2) outcome.interval = exp_of(t_estimate(logs, confidence).interval);
+  if (logs.size() >= 2) outcome.interval = exp_of(centre_estimate(logs, confidence).interval);
   outcome.percentiles = percentiles(all);
   outcome.mean_us = mean(all);
   outcome.runs = all.size();
@@ -75,12 +92,21 @@ Ratio ratio_of(const std::vector<Variant>& variants, std::size_t variant, const 
   Ratio ratio;
   ratio.variant = variant;
   ratio.against = variants[variant].against;
-  for (const ProcessTrace& trace : traces)
-    ratio.process_log_ratios.push_back(median(log_ratios(trace, variants, variant)));
-  const Estimate estimate =
-      traces.size() >= kLeastProcesses
-          ? t_estimate(ratio.process_log_ratios, confidence)
-          : bootstrap_median(log_ratios(traces.front(), variants, variant), confidence, kBootstrapSeed);
+  std::vector<double> of_blocks;  // of the first process
+  for (const ProcessTrace& trace : traces) {
+    ProcessRatio one = process_ratio(trace, variants, variant);
+    ratio.process_log_ratios.push_back(one.log_ratio);
+    if (ratio.process_log_ratios.size() == 1) of_blocks = std::move(one.of_blocks);
+  }
+  Estimate estimate;
+  if (traces.size() >= kLeastProcesses) {
+    estimate = centre_estimate(ratio.process_log_ratios, confidence);
+  } else if (of_blocks.size() >= kLeastBlocks) {
+    estimate = bootstrap_median(of_blocks, confidence, kBootstrapSeed);
+  } else {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    estimate = {ratio.process_log_ratios.front(), {-infinity, infinity}, infinity};
+  }
   ratio.ratio = std::exp(estimate.centre);
   ratio.interval = exp_of(estimate.interval);
   ratio.detectable = std::exp(estimate.detectable) - 1;
@@ -152,6 +178,9 @@ std::string verdict_text(const Report& report, const Ratio& ratio) {
       break;
   }
   const double seen = 100 * ratio.detectable;
+  if (!std::isfinite(seen))
+    return fmt::format("no telling {} and {} apart: too few runs; give --max-time more or leave out --quick", other,
+                       label);
   return fmt::format("no measurable difference between {} and {} (could have seen {} %)", other, label,
                      seen < 99.5 ? fmt::format("{:.2g}", seen) : fmt::format("{:.0f}", seen));
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "bench/noise.h"
+#include "bench/pace.h"
 #include "bench/round.h"
 #include "bench/schedule.h"
 #include "bench/statistics.h"
@@ -14,7 +15,10 @@ namespace fusekit::bench {
 namespace {
 
 constexpr double kProfileSeconds = 1;  // a model
-constexpr double kUntilSeconds = 3.5;  // a process's time with until_ci: more processes are worth more than longer ones
+constexpr double kUntilSeconds =
+    3.5;  // a process's time with until_ci, at most: more of them are worth more than longer
+constexpr std::size_t kLeastUntil = 8;
+constexpr double kLate = 1.1;  // times max_seconds
 
 void check(const std::vector<Variant>& variants, const Options& options) {
   const auto refuse = [](const std::string& what) { throw Error(ErrorKind::usage, what); };
@@ -27,8 +31,9 @@ void check(const std::vector<Variant>& variants, const Options& options) {
     if (variant.streams < 1) refuse("--streams must be at least 1");
     if (variant.samples < 1) refuse(variant.label + ": a run must handle at least one sample");
   }
-  if (options.processes < 1) refuse("--processes must be at least 1");
-  if (commands && options.processes < 3) refuse("a program can only be compared over at least three processes");
+  if (options.processes && *options.processes < 1) refuse("--processes must be at least 1");
+  if (commands && options.processes.value_or(kLeastPlanned) < 3)
+    refuse("a program can only be compared over at least three processes");
   if (!(options.max_seconds > 0)) refuse("--max-time must be above 0");
   if (options.iterations && *options.iterations < 1) refuse("--iter must be at least 1");
   if (options.warmup && *options.warmup < 0) refuse("--warmup must not be negative");
@@ -75,20 +80,23 @@ class Measurement {
     report.reached_ci = reached;
     report.seconds = seconds() - begin_;
     report.environment = this_environment(clock_);
-    report.noise = meter_.read(usage_);
+    report.noise = meter_.read(usage_, measured_);
     add_noise_warnings(report);
     if (options_.until_ci && !reached)
       report.warnings.push_back(
           fmt::format("the interval did not get narrower than {:.3g} % within {:.0f} s; give "
                       "--max-time more or the machine less to do",
                       100 * *options_.until_ci, options_.max_seconds));
+    if (report.seconds > kLate * options_.max_seconds && !options_.iterations && !options_.profile)
+      report.warnings.push_back(fmt::format(
+          "it took {:.1f} s instead of {:.3g}: each of {} processes needs {:.1f} s to start, load, warm up and "
+          "run a block of all; give --max-time more, or fewer --processes",
+          report.seconds, options_.max_seconds, report.traces.size(), pace_.start + pace_.block));
     return report;
   }
 
  private:
   [[nodiscard]] double seconds() const { return static_cast<double>(clock_.now()) * 1e-9; }
-  [[nodiscard]] std::size_t least() const { return static_cast<std::size_t>(options_.processes); }
-
   void tick(const std::string& what) const {
     if (options_.interrupted && options_.interrupted())
       throw Error(ErrorKind::usage, "interrupted", "nothing was saved or reported");
@@ -97,35 +105,51 @@ class Measurement {
 
   /// Whether options.until_ci was reached.
   bool run_rounds() {
-    double share = options_.max_seconds / options_.processes;
-    if (options_.until_ci) share = std::min(share, kUntilSeconds);
+    const double end = begin_ + options_.max_seconds;
+    std::size_t planned = static_cast<std::size_t>(options_.processes.value_or(kFirstGuess));
+    if (options_.iterations && !options_.processes) planned = kLeastPlanned;
     const Tick in_round = [&] {
-      tick(fmt::format("process {} of {}{}", traces_.size() + 1, least(), options_.until_ci ? " or more" : ""));
+      tick(fmt::format("process {} of {}{}", traces_.size() + 1, planned, options_.until_ci ? " or more" : ""));
     };
     while (true) {
       in_round();
-      // With until_ci every process has the same share; otherwise what an earlier one left over goes to the later ones.
-      const double deadline =
-          options_.until_ci ? seconds() + share : begin_ + share * static_cast<double>(traces_.size() + 1);
+      const auto left = static_cast<double>(planned - std::min(planned, traces_.size()));
+      const double now = seconds();
+      double deadline = now + (end - now) / std::max(1.0, left);
+      if (options_.until_ci) deadline = now + std::min(options_.max_seconds / kLeastPlanned, until_share());
       traces_.push_back(round(deadline, in_round));
-      count(traces_.back().usage);
-      if (traces_.size() < least()) continue;
+      usage_ += traces_.back().usage;
+      measured_ += traces_.back().measured;
+      if (!options_.processes && !options_.iterations) {
+        planned = processes_for(options_.max_seconds, end - seconds(), traces_.size(), pace_);
+        if (options_.until_ci) planned = std::min(planned, kLeastUntil);
+      }
+      if (traces_.size() < planned) continue;
       if (!options_.until_ci) return false;
       const bool narrow =
           traces_.size() >= 3 && widest(judge(variants_, traces_, options_.confidence)) <= *options_.until_ci;
-      if (narrow || seconds() - begin_ + share > options_.max_seconds) return narrow;
+      if (narrow || seconds() + until_share() > end) return narrow;
     }
+  }
+
+  /// A process's seconds with until_ci.
+  [[nodiscard]] double until_share() const {
+    return traces_.empty() ? kUntilSeconds : std::min(kUntilSeconds, worthwhile(pace_));
   }
 
   /// The models' processes and the other programs, which go first in every second round, so that a drift hits both alike.
   ProcessTrace round(double deadline, const Tick& tick) {
     const bool programs_first = traces_.size() % 2 == 0;
+    const double begin = seconds();
     std::vector<Program> programs;
     if (programs_first) programs = run_programs(tick);
     Team team(models_, launcher_);
     const double end = programs_first ? deadline : deadline - program_seconds_;
-    ProcessTrace trace = run_round(models_.size(), options_, clock_, schedule_, team, end, tick);
+    RoundResult result = run_round(models_.size(), options_, clock_, schedule_, team, end, tick);
+    ProcessTrace& trace = result.trace;
     if (!programs_first) programs = run_programs(tick);
+    pace_.start = std::max(pace_.start, result.first_block_at - begin + (programs_first ? 0 : program_seconds_));
+    pace_.block = std::max(pace_.block, result.block_seconds);
     for (Program& program : programs) {
       trace.loads.push_back(
           {0, program.warmup_us.empty() ? program.times.run_us.front() : program.warmup_us.front(), 0});
@@ -133,7 +157,7 @@ class Measurement {
       const Slot slot{trace.warmup_us.size() - 1, 0, static_cast<int>(program.times.run_us.size())};
       trace.blocks.push_back({{slot}, {std::move(program.times)}});
     }
-    return trace;
+    return std::move(result.trace);
   }
 
   /// What another program printed, the times until it was steady apart.
@@ -162,12 +186,6 @@ class Measurement {
     return launcher_.start(model.runtime)->profile(model, kProfileSeconds);
   }
 
-  void count(const Usage& usage) {
-    usage_.major_faults += usage.major_faults;
-    usage_.involuntary_switches += usage.involuntary_switches;
-    usage_.cpu_seconds += usage.cpu_seconds;
-  }
-
   const std::vector<Variant>& variants_;
   std::vector<Variant> models_;  ///< the variants that are no other programs
   const Options& options_;
@@ -179,7 +197,9 @@ class Measurement {
   double begin_;
   std::vector<ProcessTrace> traces_;
   double program_seconds_ = 0;  ///< that the other programs took in the last round
+  Pace pace_;                   ///< the slowest so far
   Usage usage_;                 ///< of all processes so far
+  Usage measured_;              ///< the same, during the blocks
 };
 
 }  // namespace

@@ -71,7 +71,7 @@ NoiseMeter::Counters NoiseMeter::count() {
   return counters;
 }
 
-Noise NoiseMeter::read(const Usage& own) const {
+Noise NoiseMeter::read(const Usage& own, const Usage& measured) const {
   const Counters now = count();
   Noise noise;
   const double wall = now.wall - begin_.wall;
@@ -84,8 +84,9 @@ Noise NoiseMeter::read(const Usage& own) const {
   noise.throttled_seconds = now.throttled - begin_.throttled;
   noise.clock_change = begin_.megahertz > 0 ? now.megahertz / begin_.megahertz - 1 : 0;
   noise.cpu_seconds = own.cpu_seconds;
-  noise.major_faults = own.major_faults;
-  noise.involuntary_switches = own.involuntary_switches;
+  noise.major_faults = measured.major_faults;
+  noise.involuntary_switches = measured.involuntary_switches;
+  noise.measured_cpu_seconds = measured.cpu_seconds;
   return noise;
 }
 
@@ -109,12 +110,12 @@ void add_noise_warnings(Report& report) {
         fmt::format("the CPUs' clock rate changed by {:+.0f} % meanwhile; a fixed one (`cpupower frequency-set`, no "
                     "turbo) or a cooler machine keeps the plain figures still",
                     100 * noise.clock_change));
-  if (static_cast<double>(noise.involuntary_switches) > kManySwitches * noise.cpu_seconds)
+  if (static_cast<double>(noise.involuntary_switches) > kManySwitches * noise.measured_cpu_seconds)
     warnings.push_back(
         fmt::format("the kernel took the CPU from it {:.0f} times a second for something else; use fewer --threads, or "
                     "end other programs",
-                    static_cast<double>(noise.involuntary_switches) / noise.cpu_seconds));
-  if (static_cast<double>(noise.major_faults) > kManyFaults * std::max(1.0, report.seconds))
+                    static_cast<double>(noise.involuntary_switches) / noise.measured_cpu_seconds));
+  if (static_cast<double>(noise.major_faults) > kManyFaults * std::max(1.0, noise.measured_cpu_seconds))
     warnings.push_back(
         fmt::format("{} pages had to be read from disk meanwhile; run it once more, or give the machine more memory",
                     noise.major_faults));

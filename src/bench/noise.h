@@ -10,8 +10,8 @@ namespace fusekit::bench {
 class NoiseMeter {
  public:
   NoiseMeter();
-  /// `own`: what the measurement itself used, which does not count as noise.
-  [[nodiscard]] Noise read(const Usage& own) const;
+  /// `own`: what the workers used from start to end, which does not count as noise; `measured`: during the blocks.
+  [[nodiscard]] Noise read(const Usage& own, const Usage& measured) const;
 
  private:
   struct Counters {

@@ -1,5 +1,6 @@
 // The report for a program, and back.
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "bench/protocol.h"
@@ -21,7 +22,11 @@ std::optional<double> to_optional(const json& value) {
 }
 
 json to_array(const Interval& interval) { return {interval.low, interval.high}; }
-Interval to_interval(const json& array) { return {array.at(0), array.at(1)}; }
+/// JSON has no infinity: null stands for it.
+double to_bound(const json& value) {
+  return value.is_null() ? std::numeric_limits<double>::infinity() : value.get<double>();
+}
+Interval to_interval(const json& array) { return {array.at(0), to_bound(array.at(1))}; }
 
 const char* name_of(Verdict verdict) {
   switch (verdict) {
@@ -117,7 +122,7 @@ Ratio to_ratio(const json& object) {
   ratio.against = object.at("against_index");
   ratio.ratio = object.at("ratio");
   ratio.interval = to_interval(object.at("interval"));
-  ratio.detectable = object.at("detectable");
+  ratio.detectable = to_bound(object.at("detectable"));
   ratio.verdict = to_verdict(object.at("verdict"));
   object.at("process_log_ratios").get_to(ratio.process_log_ratios);
   return ratio;
@@ -172,8 +177,9 @@ json to_object(const ProcessTrace& trace, bool every_run) {
           {"blocks", std::move(blocks)},
           {"peak_resident_alone_kib", trace.peak_alone_kib},
           {"peak_resident_kib", trace.usage.peak_rss_kib},
-          {"major_faults", trace.usage.major_faults},
-          {"involuntary_switches", trace.usage.involuntary_switches},
+          {"major_faults", trace.measured.major_faults},
+          {"involuntary_switches", trace.measured.involuntary_switches},
+          {"measured_cpu_seconds", trace.measured.cpu_seconds},
           {"cpu_seconds", trace.usage.cpu_seconds}};
 }
 
@@ -201,7 +207,8 @@ std::string to_json(const Report& report, bool traces) {
                      {"involuntary_switches", noise.involuntary_switches},
                      {"throttled_seconds", noise.throttled_seconds},
                      {"clock_change", noise.clock_change},
-                     {"cpu_seconds", noise.cpu_seconds}}},
+                     {"cpu_seconds", noise.cpu_seconds},
+                     {"measured_cpu_seconds", noise.measured_cpu_seconds}}},
                    {"warnings", report.warnings}};
   for (const Profile& profile : report.profiles) document["profiles"].push_back(to_answer(profile));
   if (traces)
@@ -217,11 +224,16 @@ Report from_json(const std::string& text, const std::string& origin) {
   };
   const json document = json::parse(text, nullptr, false);
   if (!document.is_object()) throw refuse("it holds no JSON object");
-  if (document.value("schema", "") != kSchema)
-    throw refuse(fmt::format("its schema is '{}', not '{}'", document.value("schema", ""), kSchema));
+  const std::string schema =
+      document.contains("schema") && document["schema"].is_string() ? document["schema"] : json("");
+  if (schema != kSchema) throw refuse(fmt::format("its schema is '{}', not '{}'", schema, kSchema));
   try {
     Report report;
-    for (const json& object : document.at("outcomes")) report.outcomes.push_back(to_outcome(object));
+    for (const json& object : document.at("outcomes")) {
+      report.outcomes.push_back(to_outcome(object));
+      for (const double us : report.outcomes.back().process_median_us)
+        if (!(us > 0)) throw refuse(fmt::format("process_median_us has {}, which is no time", us));
+    }
     for (const json& object : document.at("ratios")) report.ratios.push_back(to_ratio(object));
     report.confidence = document.at("confidence");
     report.seconds = document.at("seconds");
@@ -231,7 +243,7 @@ Report from_json(const std::string& text, const std::string& origin) {
     report.noise = {noise.at("other_cpus"),        noise.at("steal"),
                     noise.at("major_faults"),      noise.at("involuntary_switches"),
                     noise.at("throttled_seconds"), noise.at("clock_change"),
-                    noise.at("cpu_seconds")};
+                    noise.at("cpu_seconds"),       noise.value("measured_cpu_seconds", 0.0)};
     if (document.contains("profiles"))
       for (const json& object : document.at("profiles")) report.profiles.push_back(profile_of(object));
     document.at("warnings").get_to(report.warnings);

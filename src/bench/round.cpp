@@ -12,9 +12,9 @@ constexpr double kSlotSeconds = 0.025;    // timed part of a slot, at least
 constexpr double kSlowRun = 0.1;          // above this, a lead-in run costs more than cold caches distort
 constexpr int kLongestSlot = 500;         // runs
 constexpr std::size_t kMostBlocks = 100;  // a process: more only repeats the same placement
-constexpr int kLeastWarmup = 4;           // the profiling executor takes run 1 to look, run 2 to compile
-constexpr int kWarmupAlone = 2;           // after the first inference
-constexpr double kWarmupShare = 0.3;      // of a process's time, at most
+constexpr int kLeastWarmup = 4;           // fewer show no level
+constexpr int kWarmupAlone = 2;       // the profiling executor takes the first inference to look, the next to compile
+constexpr double kWarmupShare = 0.3;  // of a process's time, at most
 
 /// One round: what happens between the start and the end of a team.
 class Round {
@@ -26,7 +26,7 @@ class Round {
     trace_.peak_alone_kib.resize(variants);
   }
 
-  ProcessTrace run(const Tick& tick) {
+  RoundResult run(const Tick& tick) {
     trace_.load_order = schedule_.next_load_order();
     for (std::size_t index : trace_.load_order) {
       trace_.loads[index] = team_.load(index, schedule_.next_padding());
@@ -38,13 +38,16 @@ class Round {
     }
     warm_up(tick);
     plan_slots();
+    const Usage before = team_.usage();
+    const double first_block_at = seconds();
     while (wants_more()) {
       const double begin = seconds();
       run_block(tick);
       block_seconds_ = std::max(block_seconds_, seconds() - begin);
     }
     trace_.usage = team_.usage();
-    return std::move(trace_);
+    trace_.measured = trace_.usage - before;
+    return {std::move(trace_), first_block_at, block_seconds_};
   }
 
  private:
@@ -66,7 +69,8 @@ class Round {
     const double latest = seconds() + kWarmupShare * (deadline_ - seconds());
     const int fixed = options_.warmup.value_or(-1);
     for (int round = 0; fixed < 0 || round < fixed; ++round) {
-      if (fixed < 0 && round >= kLeastWarmup && (all_steady() || seconds() > latest)) return;
+      if (fixed < 0 && round >= kLeastWarmup && all_steady()) return;
+      if (fixed < 0 && round >= kWarmupAlone && seconds() > latest) return;
       for (std::size_t index : trace_.load_order)
         if (static_cast<int>(trace_.warmup_us[index].size()) <= round) warm_up(index, tick);
     }
@@ -127,8 +131,8 @@ class Round {
 
 }  // namespace
 
-ProcessTrace run_round(std::size_t variants, const Options& options, Clock& clock, Schedule& schedule, Team& team,
-                       double deadline, const Tick& tick) {
+RoundResult run_round(std::size_t variants, const Options& options, Clock& clock, Schedule& schedule, Team& team,
+                      double deadline, const Tick& tick) {
   return Round(variants, options, clock, schedule, team, deadline).run(tick);
 }
 

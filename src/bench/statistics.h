@@ -37,6 +37,15 @@ struct Estimate {
 /// Student's one-sample interval. Needs at least two values.
 Estimate t_estimate(std::span<const double> values, double confidence);
 
+/// The centre of a symmetric distribution: the Hodges-Lehmann estimate (median of the averages of all pairs, each value
+/// with itself included) and the interval that inverts Wilcoxon's exact signed-rank test (Hollander & Wolfe 1999,
+/// sections 3.2 and 3.3). It needs no normal distribution and hardly minds values that lie far out. `detectable` is that
+/// of Student's interval of this width. nullopt: no such interval for so few values (below 6 at 95 %).
+std::optional<Estimate> signed_rank_estimate(std::span<const double> values, double confidence);
+
+/// The signed-rank interval from eight values on, where it can do without two that lie far out; Student's for fewer.
+Estimate centre_estimate(std::span<const double> values, double confidence);
+
 /// mean(b) - mean(a) with the Welch-Satterthwaite degrees of freedom. Needs at least two values each.
 Estimate welch_estimate(std::span<const double> a, std::span<const double> b, double confidence);
 

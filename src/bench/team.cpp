@@ -29,13 +29,7 @@ LoadFigures Team::load(std::size_t index, std::size_t padding) {
 
 Usage Team::usage() {
   Usage sum;
-  for (const auto& process : processes_) {
-    const Usage usage = process->usage();
-    sum.peak_rss_kib += usage.peak_rss_kib;
-    sum.major_faults += usage.major_faults;
-    sum.involuntary_switches += usage.involuntary_switches;
-    sum.cpu_seconds += usage.cpu_seconds;
-  }
+  for (const auto& process : processes_) sum += process->usage();
   return sum;
 }
 

@@ -55,7 +55,7 @@ void BenchFlags::add_to(CLI::App& app) {
   app.add_option("--max-time", max_seconds, "Seconds for everything (default: 20)")->group(sampling);
   app.add_option("--until-ci", until_ci, "Go on until the interval is narrower than this, e.g. 1% (up to 180 s)")
       ->group(sampling);
-  app.add_option("--processes", processes, "Fresh worker processes (default: 6)")->group(sampling);
+  app.add_option("--processes", processes, "Fresh worker processes (default: 6 to 16, as many as the time is enough for)")->group(sampling);
   app.add_flag("--quick", quick, "One process, 5 s: promises less, and says so")->group(sampling);
   const char* gate = "Gate";
   app.add_option("--save", save, "Write the result to this file")->group(gate);
@@ -129,7 +129,7 @@ std::vector<bench::Variant> BenchFlags::variants() const {
 
 bench::Options BenchFlags::options() const {
   bench::Options options;
-  options.processes = processes.value_or(quick ? 1 : options.processes);
+  options.processes = quick && !processes ? 1 : processes;
   if (!until_ci.empty()) options.until_ci = parse_share("--until-ci", until_ci);
   options.max_seconds = max_seconds.value_or(quick              ? kQuickSeconds
                                              : options.until_ci ? kUntilSeconds

@@ -59,7 +59,7 @@ std::vector<Variant> model_and_program(const std::string& command) {
 TEST(OtherProgram, GoesFirstInEverySecondRoundAndItsWarmUpIsLeftOut) {
   test::FakeClock clock;
   test::FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
-  const Report report = measure(model_and_program("peer"), {}, launcher, clock);
+  const Report report = measure(model_and_program("peer"), {.processes = 6}, launcher, clock);
   std::string order;
   for (const test::Call& call : launcher.calls)
     if (call.what == 's' || call.what == 'c') order += call.what;

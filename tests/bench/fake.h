@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <random>
@@ -31,7 +32,9 @@ struct World {
   double mode_seconds = 1;      ///< ...which comes and goes after so long on average
   double warmup_factor = 5;     ///< of a variant's first two runs
   double outlier_share = 0;     ///< of runs that take three times as long
-  double start_seconds = 0.3;   ///< of a process
+  double slice_us = 0;          ///< what a run takes longer when the kernel gives its CPU to a neighbour...
+  double sliced = 0;           ///< ...as it does with this share of the runs while the neighbour works; with it, a mode
+  double start_seconds = 0.3;  ///< of a process
 };
 
 struct Call {
@@ -87,6 +90,7 @@ class FakeLauncher : public Launcher {
       world_.calls.push_back({'l', number_, {index, 0, 0}});
       luck_[index] = world_.normal() * world_.world_.placement + (loaded_++ == 0 ? world_.world_.loaded_first : 0);
       world_.clock_.advance(1e5);
+      events_ += 500;
       return {1e5, one_run(index), 1000};
     }
     Times run(const Slot& slot) override {
@@ -102,7 +106,8 @@ class FakeLauncher : public Launcher {
       world_.calls.push_back({'p', number_, {}});
       return {variant.label, 100, {{"conv", "aten::conv2d", 60, 1}, {"conv", "aten::relu", 30, 1}}};
     }
-    Usage usage() override { return {1000, 0, 0, 0}; }
+    /// A page is read from disk and the CPU taken away 500 times in each load, once in each run.
+    Usage usage() override { return {1000, events_, events_, 1e-6 * busy_us_}; }
 
    private:
     double one_run(std::size_t index) {
@@ -112,13 +117,18 @@ class FakeLauncher : public Launcher {
           world.run_us[index] * std::exp(luck_[index] + world_.jitter() + world_.mode(now) + world.drift * now);
       if (++runs_[index] <= 2) time *= world.warmup_factor;
       if (world_.uniform() < world.outlier_share) time *= 3;
+      if (world_.uniform() < world.sliced && world_.mode(now) > 0) time += world.slice_us;
       world_.clock_.advance(time);
+      busy_us_ += time;
+      ++events_;
       return time;
     }
 
     FakeLauncher& world_;
     std::size_t number_;
     std::size_t loaded_ = 0;
+    std::int64_t events_ = 0;
+    double busy_us_ = 0;
     std::vector<double> luck_;
     std::vector<int> runs_;
   };
@@ -153,6 +163,20 @@ inline std::vector<Variant> variants(std::size_t count) {
     list[i].model = list[i].label;
   }
   return list;
+}
+
+/// As many variants as `world` has, measured against each other.
+inline Report run(const World& world, const Options& options, std::uint64_t seed) {
+  FakeClock clock;
+  FakeLauncher launcher(world, clock, seed);
+  Options seeded = options;
+  seeded.seed = seed;
+  return measure(variants(world.run_us.size()), seeded, launcher, clock);
+}
+
+inline bool warns_of(const Report& report, const std::string& what) {
+  return std::any_of(report.warnings.begin(), report.warnings.end(),
+                     [&](const std::string& warning) { return warning.find(what) != std::string::npos; });
 }
 
 }  // namespace fusekit::bench::test

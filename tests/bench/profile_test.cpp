@@ -49,7 +49,7 @@ TEST(Profile, OperatorsCountToTheModuleWhoseWeightsTheyRead) {
 TEST(Profile, IsTakenOfEachModelAfterTheTimedRounds) {
   test::FakeClock clock;
   test::FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
-  const Report report = measure(test::variants(2), {.profile = true}, launcher, clock);
+  const Report report = measure(test::variants(2), {.processes = 6, .profile = true}, launcher, clock);
   ASSERT_EQ(report.profiles.size(), 2U);
   EXPECT_EQ(launcher.calls.back().what, 'p');
   EXPECT_EQ(launcher.started, 8U);

@@ -59,6 +59,51 @@ TEST(Statistics, OneSampleIntervalIsRs) {
   EXPECT_NEAR(estimate.interval.high, 2.4598858, 1e-6);
 }
 
+TEST(Statistics, SignedRankIntervalIsRs) {
+  // R's example of wilcox.test: the depression of nine patients before and after therapy (Hollander & Wolfe 1973, p. 29);
+  // with conf.int = TRUE: (pseudo)median 0.46, interval 0.010 to 0.786 (96.1 %).
+  const std::vector<double> before = {1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30};
+  const std::vector<double> after = {0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29};
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < before.size(); ++i) differences.push_back(before[i] - after[i]);
+  const auto estimate = signed_rank_estimate(differences, 0.95);
+  ASSERT_TRUE(estimate);
+  EXPECT_NEAR(estimate->centre, 0.46, 1e-12);
+  EXPECT_NEAR(estimate->interval.low, 0.010, 1e-12);
+  EXPECT_NEAR(estimate->interval.high, 0.786, 1e-12);
+}
+
+TEST(Statistics, SignedRankNeedsSixValuesAndIsTheRangeOfSix) {
+  EXPECT_FALSE(signed_rank_estimate(std::vector<double>{1, 2, 3, 4, 5}, 0.95));
+  const auto estimate = signed_rank_estimate(std::vector<double>{6, 1, 4, 3, 5, 2}, 0.95);  // 2 / 2^6 = 3.1 %
+  ASSERT_TRUE(estimate);
+  EXPECT_EQ(estimate->interval.low, 1);
+  EXPECT_EQ(estimate->interval.high, 6);
+}
+
+TEST(Statistics, TheCentresIntervalDoesNotMindOneProcessInTwelveThatIsFarOut) {
+  const std::vector<double> far = {-0.3, -0.7, -0.6, 0.3, 0.2, -9.6, 0.0, 0.1, -0.2, 0.1, 0.1, 0.3};
+  EXPECT_LT(centre_estimate(far, 0.95).interval.high - centre_estimate(far, 0.95).interval.low, 1);
+  EXPECT_GT(t_estimate(far, 0.95).interval.high - t_estimate(far, 0.95).interval.low, 3);
+  const std::vector<double> few = {1, 2, 4, 3, 5, 7};
+  EXPECT_EQ(centre_estimate(few, 0.95).interval.low, t_estimate(few, 0.95).interval.low);
+}
+
+TEST(Statistics, TheCentresIntervalCoversItAsOftenAsItSays) {
+  std::mt19937_64 generator(11);
+  std::normal_distribution<double> noise(0, 1);
+  std::bernoulli_distribution far_out(0.1);
+  int covered = 0;
+  constexpr int trials = 2000;
+  for (int trial = 0; trial < trials; ++trial) {
+    std::vector<double> values(12);
+    for (double& value : values) value = noise(generator) * (far_out(generator) ? 20 : 1);
+    const Interval interval = centre_estimate(values, 0.95).interval;
+    if (interval.low <= 0 && 0 <= interval.high) ++covered;
+  }
+  EXPECT_NEAR(static_cast<double>(covered) / trials, 0.9575, 0.02);  // exactly 1 - 2 P(V <= 13)
+}
+
 TEST(Statistics, WelchIntervalIsRs) {
   const Estimate estimate = welch_estimate(kDrug1, kDrug2, 0.95);  // t.test(extra ~ group): t = -1.8608, df = 17.776
   EXPECT_NEAR(estimate.centre, 1.58, 1e-12);

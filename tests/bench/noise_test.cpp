@@ -1,0 +1,58 @@
+#include "bench/noise.h"
+
+#include <gtest/gtest.h>
+
+#include "bench/fake.h"
+
+namespace fusekit::bench {
+namespace {
+
+using test::warns_of;
+
+TEST(BenchNoise, SaysWhatWasWrongAndWhatToDo) {
+  Report report;
+  report.environment.cpus = 2;
+  report.seconds = 10;
+  report.noise.measured_cpu_seconds = 10;
+  add_noise_warnings(report);
+  EXPECT_TRUE(report.warnings.empty());
+  report.noise.other_cpus = 1;
+  report.noise.steal = 0.05;
+  report.noise.throttled_seconds = 2;
+  report.noise.clock_change = -0.2;
+  report.noise.involuntary_switches = 5000;
+  report.noise.major_faults = 5000;
+  report.environment.governor = "powersave";
+  report.outcomes.resize(2);
+  report.outcomes[0].threads = 2;
+  report.outcomes[1].threads = 2;
+  report.outcomes[1].streams = 2;
+  add_noise_warnings(report);
+  EXPECT_EQ(report.warnings.size(), 8U);
+  for (const char* part :
+       {"kept 1.0 of 2 CPUs busy", "5.0 % of the time (steal)", "stopped it for 2 s", "changed by -20 %",
+        "500 times a second", "5000 pages", "asks for 4 threads where 2 CPUs", "governor is 'powersave'"})
+    EXPECT_TRUE(warns_of(report, part)) << part;
+}
+
+TEST(BenchNoise, FaultsAndSwitchesAreThoseOfTheTimedPartAlone) {
+  const Report report = test::run({.run_us = {20000, 20000}}, {.processes = 6}, 1);
+  std::size_t runs = 0;
+  for (const ProcessTrace& trace : report.traces) {
+    std::size_t here = 0;
+    for (const Block& block : trace.blocks)
+      for (const Slot& slot : block.slots) here += static_cast<std::size_t>(slot.lead_in + slot.runs);
+    EXPECT_EQ(trace.measured.major_faults, static_cast<std::int64_t>(here));  // the loads' 1000 are not in it
+    EXPECT_GT(trace.usage.major_faults, trace.measured.major_faults + 1000);
+    EXPECT_NEAR(trace.measured.cpu_seconds, 0.02 * static_cast<double>(here), 0.02 * 0.05 * static_cast<double>(here));
+    runs += here;
+  }
+  EXPECT_EQ(report.noise.major_faults, static_cast<std::int64_t>(runs));
+  EXPECT_EQ(report.noise.involuntary_switches, static_cast<std::int64_t>(runs));
+  EXPECT_LT(report.noise.measured_cpu_seconds, report.noise.cpu_seconds);
+  EXPECT_FALSE(test::warns_of(report, "took the CPU from it"));  // 50 a second
+  EXPECT_FALSE(test::warns_of(report, "read from disk"));
+}
+
+}  // namespace
+}  // namespace fusekit::bench
