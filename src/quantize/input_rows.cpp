@@ -132,10 +132,4 @@ at::Tensor weight_matrix(const at::Tensor& weight, std::int64_t groups) {
   return weight.reshape({groups, weight.size(0) / groups, -1});
 }
 
-std::int64_t affordable_rows(double share, std::int64_t places, std::int64_t in, std::int64_t out_per_group) {
-  const double rows = share * 2 * static_cast<double>(places) * static_cast<double>(out_per_group) /
-                      static_cast<double>(std::max<std::int64_t>(in, 1));
-  return std::max<std::int64_t>(1, std::min(places, static_cast<std::int64_t>(rows)));
-}
-
 }  // namespace fusekit::quantize

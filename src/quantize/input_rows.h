@@ -31,8 +31,4 @@ at::Tensor input_rows(const at::Tensor& x, const Window& window, std::int64_t mo
 /// linear: [out, in].
 at::Tensor weight_matrix(const at::Tensor& weight, std::int64_t groups);
 
-/// How many rows of a sample make the cost of their second moment `share` of what the layer itself costs: it is
-/// rows * in^2 against places * in * out multiply-adds, half of it saved by symmetry. At least 1.
-std::int64_t affordable_rows(double share, std::int64_t places, std::int64_t in, std::int64_t out_per_group);
-
 }  // namespace fusekit::quantize

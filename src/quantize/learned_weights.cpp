@@ -124,21 +124,22 @@ class Learner {
     const Value* float_input = numbers_.value(layer.input);
     before_.run_until(float_input);
     after_.run_until(int8_input);
-    Moments moments(layer.window.groups, layer.in(), true);
+    const at::Tensor weight = layer.matrix().transpose(1, 2);
+    Moments moments(layer.window.groups, layer.in(), weight.size(2));
     const auto count = static_cast<std::int64_t>(samples_.size());
     const std::int64_t rows = (kRows + count - 1) / count;
-    for (std::int64_t k = 0; k < count; ++k)
-      moments.add(input_rows(after_.tensor(k, int8_input), layer.window, rows, k),
-                  input_rows(before_.tensor(k, float_input), layer.window, rows, k));
+    for (std::int64_t k = 0; k < count; ++k) {
+      const at::Tensor x = input_rows(after_.tensor(k, int8_input), layer.window, rows, k);
+      const at::Tensor y = input_rows(before_.tensor(k, float_input), layer.window, rows, k);
+      moments.add(x, (y - x).matmul(weight));
+    }
     return moments;
   }
 
   LayerWeights learn(const Layer& layer, const Moments& moments) const {
     const double trust = trusted_share(moments.rows(), layer.in());
-    const at::Tensor seen = moments.centred_second();
-    const at::Tensor second = shrunk(seen, trust);
-    const at::Tensor difference = (moments.centred_cross() - seen) * trust;
-    const at::Tensor target = adapted_weight(layer.matrix(), second, second + difference, kDamping);
+    const at::Tensor second = shrunk(moments.second(), trust);
+    const at::Tensor target = adapted_weight(layer.matrix(), second, moments.lacking() * trust, kDamping);
 
     const auto start = weight_scales(target.reshape(layer.weight.sizes()), scheme_, 0);
     const auto scales = search_scales(target, start, scheme_.levels, second);

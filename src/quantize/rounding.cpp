@@ -82,20 +82,38 @@ at::Tensor nearest_planes(const Problem& problem, const at::Tensor& factor) {
   return levels;
 }
 
+/// Levels, and what they do to the error: with errors E = W - Wq, [groups, rows, in], half the gradient E second, and
+/// the squared error of each row, tr(E second E^T)'s diagonal.
+struct Rounded {
+  at::Tensor levels;
+  at::Tensor errors;
+  at::Tensor gradients;
+
+  [[nodiscard]] at::Tensor squared_errors() const { return (gradients * errors).sum(-1, true, at::kDouble); }
+};
+
 at::Tensor errors_of(const Problem& problem, const at::Tensor& levels) {
   const at::Tensor scales = at::tensor(problem.scales).view({problem.groups(), problem.rows(), 1});
   return problem.weight - levels.to(at::kFloat) * scales;
 }
 
-/// (W - Wq) second, half the error's gradient.
-at::Tensor gradients_of(const Problem& problem, const at::Tensor& errors) {
-  return errors.matmul(problem.second).contiguous();
+Rounded rounded(const Problem& problem, const at::Tensor& levels) {
+  const at::Tensor errors = errors_of(problem, levels);
+  return {levels, errors, errors.matmul(problem.second)};
+}
+
+/// Row by row, the one of less error.
+Rounded better(const Rounded& a, const Rounded& b) {
+  const at::Tensor first = a.squared_errors() < b.squared_errors();
+  return {at::where(first, a.levels, b.levels).contiguous(), at::where(first, a.errors, b.errors),
+          at::where(first, a.gradients, b.gradients).contiguous()};
 }
 
 /// Moves single levels while that lowers the row's error.
-void descend(const Problem& problem, at::Tensor& levels, int sweeps) {
+Rounded descended(const Problem& problem, const Rounded& start, int sweeps) {
   const std::int64_t in = problem.in();
-  at::Tensor gradients = gradients_of(problem, errors_of(problem, levels));
+  const at::Tensor levels = start.levels.clone();
+  const at::Tensor gradients = start.gradients.clone();
   auto* out = levels.data_ptr<std::int8_t>();
   for_each_row(problem, [&](std::int64_t group, std::int64_t row, float scale) {
     const std::int64_t index = group * problem.rows() + row;
@@ -121,15 +139,7 @@ void descend(const Problem& problem, at::Tensor& levels, int sweeps) {
       }
     }
   });
-}
-
-/// Row by row, the levels of less error.
-at::Tensor better(const Problem& problem, const at::Tensor& a, const at::Tensor& b) {
-  const auto errors = [&](const at::Tensor& levels) {
-    const at::Tensor told = problem.weight - errors_of(problem, levels);
-    return output_errors(problem.weight, told, problem.second);
-  };
-  return at::where((errors(a) < errors(b)).unsqueeze(2), a, b);
+  return {levels, errors_of(problem, levels), gradients};
 }
 
 std::vector<float> scale_of_each_row(const std::vector<double>& scales, std::int64_t rows) {
@@ -157,7 +167,6 @@ at::Tensor round_weight(const at::Tensor& weight, const at::Tensor& second, cons
   require_shapes(weight, second);
   Problem problem{weight.detach().to(at::kFloat).contiguous(), second.to(at::kFloat).contiguous(),
                   scale_of_each_row(scales, weight.size(0) * weight.size(1)), options.levels};
-  const at::Tensor simple = nearest(problem);
 
   // the columns in their order: [groups, in], and back
   const at::Tensor power = problem.second.diagonal(0, 1, 2);
@@ -170,13 +179,10 @@ at::Tensor round_weight(const at::Tensor& weight, const at::Tensor& second, cons
   ordered.second =
       problem.second.gather(2, square).gather(1, order.unsqueeze(2).expand_as(problem.second)).contiguous();
   const at::Tensor planes = nearest_planes(ordered, upper_factor(ordered.second, options.damping));
+  const at::Tensor in_place = at::empty_like(planes).scatter_(2, columns, planes);
 
-  at::Tensor levels = at::empty_like(planes).scatter_(2, columns, planes);
-  levels = better(problem, levels, simple).contiguous();
-  if (options.sweeps == 0) return levels;
-  at::Tensor moved = levels.clone();
-  descend(problem, moved, options.sweeps);
-  return better(problem, moved, levels);
+  const Rounded best = better(rounded(problem, in_place), rounded(problem, nearest(problem)));
+  return options.sweeps == 0 ? best.levels : better(descended(problem, best, options.sweeps), best).levels;
 }
 
 at::Tensor told_weight(const at::Tensor& levels, const std::vector<double>& scales) {

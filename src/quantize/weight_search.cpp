@@ -9,10 +9,9 @@
 
 namespace fusekit::quantize {
 
-at::Tensor adapted_weight(const at::Tensor& weight, const at::Tensor& second, const at::Tensor& cross, double damping) {
-  const at::Tensor w = weight.detach().to(at::kFloat);
-  const at::Tensor difference = (cross - second).to(at::kFloat);
-  return w + times_inverse(w.matmul(difference), second.to(at::kFloat), damping);
+at::Tensor adapted_weight(const at::Tensor& weight, const at::Tensor& second, const at::Tensor& lacking,
+                          double damping) {
+  return weight.detach().to(at::kFloat) + times_inverse(lacking.to(at::kFloat), second.to(at::kFloat), damping);
 }
 
 namespace {

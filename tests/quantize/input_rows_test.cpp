@@ -89,11 +89,5 @@ TEST(InputRows, AWindowThatDoesNotFitIsRefused) {
   EXPECT_THROW((void)input_rows(at::randn({1, 2, 4, 4}), {{5, 5}, {}, {}, {}, 1}, kAll, 0), Error);
 }
 
-TEST(AffordableRows, AreAShareOfTheLayersOwnCost) {
-  EXPECT_EQ(affordable_rows(0.5, 100, 64, 64), 100);   // 2 * 0.5 * 100 * 64 / 64
-  EXPECT_EQ(affordable_rows(0.1, 1000, 576, 64), 22);  // 2 * 0.1 * 1000 * 64 / 576
-  EXPECT_EQ(affordable_rows(0.1, 49, 4608, 8), 1);
-}
-
 }  // namespace
 }  // namespace fusekit::quantize
