@@ -35,6 +35,8 @@ struct Variant {
   std::filesystem::path model;
   Arguments arguments;
   RuntimeOptions runtime;
+  /// "NAME=VALUE": what its process has in its environment beside this process's; "NAME=" empties it.
+  std::vector<std::string> environment = {};
   std::string dtype =
       {};           ///< "float", "double", "half", "bfloat16": module and float inputs are converted; "": as they are
   int streams = 1;  ///< > 1: so many copies of the module run side by side, each in a thread of its own
@@ -65,6 +67,8 @@ class Runner {
 /// Error{file}: no TorchScript file; Error{input}: bundled inputs are asked for and not there.
 /// `run` throws Error{model} with what LibTorch said.
 std::unique_ptr<Runner> load_runner(const Variant& variant);
+/// The same with the time that it took; the process's peak memory begins anew before it, where the kernel allows.
+std::unique_ptr<Runner> load_runner(const Variant& variant, Clock& clock, double& load_us);
 
 // ---- one file, one process: what speed_benchmark_torch does ----
 
@@ -74,10 +78,12 @@ struct OnceOptions {
 };
 
 struct OnceReport {
-  double mean_us = 0;          ///< the whole loop's time over the number of runs, as speed_benchmark_torch has it
-  std::vector<double> run_us;  ///< each timed run
-  Percentiles percentiles;     ///< of these
-  std::size_t unsteady = 0;    ///< so many of the first timed runs were still part of the warm-up; at most all of them
+  double mean_us = 0;             ///< the whole loop's time over the number of runs, as speed_benchmark_torch has it
+  std::vector<double> run_us;     ///< each timed run
+  double first_us = 0;            ///< the runner's first run, be it warm-up or timed
+  std::int64_t peak_rss_kib = 0;  ///< of the process, LibTorch included, up to the end of the runs; 0: unknown
+  Percentiles percentiles;        ///< of these
+  std::size_t unsteady = 0;  ///< so many of the first timed runs were still part of the warm-up; at most all of them
 };
 
 /// `at_main_runs` is called between warm-up and timed runs.
@@ -102,7 +108,9 @@ class Process {
 class Launcher {
  public:
   virtual ~Launcher() = default;
-  virtual std::unique_ptr<Process> start(const RuntimeOptions& runtime) = 0;
+  /// A process for variants with this runtime and this environment (Variant::environment).
+  virtual std::unique_ptr<Process> start(const RuntimeOptions& runtime,
+                                         const std::vector<std::string>& environment) = 0;
   /// Variant::command's runs in microseconds, from its start to its end; at most `max_seconds`.
   virtual std::vector<double> times_of(const std::string& command, double max_seconds) = 0;
 };
@@ -133,10 +141,13 @@ struct Options {
 using Progress = std::function<void(double, const std::string&)>;
 
 /// Times the variants against each other (each against its Variant::against): blocks A B B A in random order inside each of several fresh processes (one for
-/// each distinct `runtime`, side by side and interleaved) with balanced random load order; the process's median
+/// each distinct `runtime` and `environment`, side by side and interleaved) with balanced random load order; the process's median
 /// log-ratio is the unit of a Student t interval. Error{usage}: no variants, or numbers below 1.
 Report measure(const std::vector<Variant>& variants, const Options& options, Launcher& launcher, Clock& clock,
                const Progress& progress = {});
+
+/// Fills in what the variant says of itself: label, model and settings, but no figures and no `inputs`.
+void describe(const Variant& variant, Outcome& outcome);
 
 /// Outcomes and ratios worked out of traces alone (a pure function).
 Report judge(const std::vector<Variant>& variants, std::vector<ProcessTrace> traces, double confidence);
@@ -162,6 +173,8 @@ std::string to_markdown(const Report& report);  ///< a table and verdicts for a 
 std::string to_table(const Report& report);     ///< for a terminal
 /// For a terminal: load, first inference, peak memory and the shape of the times; "" where they were not measured.
 std::string to_start_table(const Report& report);
+/// How the samples a second grow with the batch, a line for each model and setting that was run on several; "" for none.
+std::string to_scaling_text(const Report& report);
 /// For a terminal: the layers that take most of the time, of each profile; "" where there is none.
 std::string to_profile_table(const Report& report);
 
@@ -171,18 +184,26 @@ struct Gate {
   bool regressed = false;  ///< slower by more than allowed, beyond doubt
   double slowdown = 0;     ///< relative change of the time: 0.05 is 5 % slower
   Interval interval;       ///< of `slowdown`
+  double confidence = 0;   ///< of `interval`: higher where several gates share one error rate
   double detectable = 0;
   std::string text;  ///< one line for people
 };
 
+/// Error{usage} where `baseline` has other models than `now`, or, unless `allow_mismatch`, was measured on another machine,
+/// with another LibTorch or in other settings. Needs of `now` only the outcomes' labels and settings and the environment,
+/// so that it can be asked before the measurement.
+void check_baseline(const Report& now, const Report& baseline, bool allow_mismatch);
+
 /// A report against an earlier one of the same single variant or of variants with the same labels, in order.
-/// Regressed where the interval's lower end lies above `max_regression`. The earlier run's machine, LibTorch and
-/// settings must be the same (Error{usage} names the difference) unless `allow_mismatch`.
+/// Regressed where the interval's lower end lies above `max_regression`. Throws what check_baseline throws.
+/// Several gates share the error rate 1 - confidence (Holm 1979): where nothing regressed, all of them together cry wolf
+/// no more often than one would. Each is judged at a confidence of 1 - rate / (those not yet found regressed).
 std::vector<Gate> compare_with_baseline(const Report& now, const Report& baseline, double max_regression,
                                         bool allow_mismatch);
 
-/// The stronger form: `ratio` comes from one interleaved run of the old file (`against`) and the new one.
-Gate gate_of(const Report& report, const Ratio& ratio, double max_regression);
+/// The stronger form: each of `ratios` comes from one interleaved run of the old file (`against`) and the new one. They
+/// share the error rate in the same way.
+std::vector<Gate> gates_of(const Report& report, const std::vector<Ratio>& ratios, double max_regression);
 
 /// Times measured elsewhere: one number a line; a blank line begins the times of another process. Error{file}.
 std::vector<std::vector<double>> read_samples(const std::filesystem::path& path);

@@ -86,7 +86,8 @@ struct Outcome {
   std::string inputs;
   int threads = 0;  ///< as asked for; 0: LibTorch's default
   std::string engine;
-  std::string dtype;  ///< "": the file's own
+  std::vector<std::string> environment;  ///< Variant::environment
+  std::string dtype;                     ///< "": the file's own
   int streams = 1;
   std::int64_t samples = 1;          ///< Variant::samples
   double sample_us = 0;              ///< median_us / samples; with several streams the time a sample by the wall clock
@@ -97,8 +98,10 @@ struct Outcome {
   std::size_t runs = 0;
   std::size_t far_out = 0;  ///< runs beyond the third quartile + 3 interquartile ranges (Tukey); they are not dropped
   double load_us = 0, first_us = 0;  ///< medians over the processes
-  std::int64_t rss_kib = 0;          ///< LoadFigures::rss_kib, the median over the processes
-  std::int64_t peak_rss_kib = 0;     ///< most resident memory of a process that ran only this variant yet; 0: unknown
+  std::size_t warmup_runs =
+      0;  ///< runs before the timed ones, the first inference included; the median over the processes
+  std::int64_t rss_kib = 0;       ///< LoadFigures::rss_kib, the median over the processes
+  std::int64_t peak_rss_kib = 0;  ///< most resident memory of a process that ran only this variant yet; 0: unknown
   std::vector<double> process_median_us;
 };
 

@@ -45,10 +45,31 @@ std::string last_words(const Descriptor& words) {
   return text.substr(text.rfind('\n') + 1);
 }
 
-pid_t spawn(const std::vector<std::string>& command, int in, int out, int err, bool own_group) {
+namespace {
+
+/// Pointers into this process's environment and `more`, which wins; nullptr at the end.
+std::vector<char*> environment_with(const std::vector<std::string>& more) {
+  std::vector<char*> all;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view known(*entry);
+    const std::string_view name = known.substr(0, known.find('=') + 1);
+    const bool replaced =
+        std::any_of(more.begin(), more.end(), [&](const std::string& s) { return s.starts_with(name); });
+    if (!replaced) all.push_back(*entry);
+  }
+  for (const std::string& entry : more) all.push_back(const_cast<char*>(entry.c_str()));
+  all.push_back(nullptr);
+  return all;
+}
+
+}  // namespace
+
+pid_t spawn(const std::vector<std::string>& command, int in, int out, int err, bool own_group,
+            const std::vector<std::string>& more_environment) {
   std::vector<char*> words;
   for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
+  std::vector<char*> environment = environment_with(more_environment);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   if (in >= 0) posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
@@ -59,7 +80,7 @@ pid_t spawn(const std::vector<std::string>& command, int in, int out, int err, b
   posix_spawnattr_init(&attributes);
   if (own_group) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   pid_t pid = -1;
-  const int code = posix_spawn(&pid, words.front(), &actions, &attributes, words.data(), environ);
+  const int code = posix_spawn(&pid, words.front(), &actions, &attributes, words.data(), environment.data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (code != 0) fail(command.front(), code);

@@ -36,8 +36,9 @@ Descriptor make_words();
 std::string last_words(const Descriptor& words);
 
 /// Starts `command` with these as its stdin (-1: empty), stdout and stderr. `own_group`: in a process group of its own.
-/// Error{usage} names the command.
-pid_t spawn(const std::vector<std::string>& command, int in, int out, int err, bool own_group);
+/// `more_environment`: "NAME=VALUE", beside or instead of what this process has. Error{usage} names the command.
+pid_t spawn(const std::vector<std::string>& command, int in, int out, int err, bool own_group,
+            const std::vector<std::string>& more_environment = {});
 
 /// Waits for the end of `pid` and gives what waitpid gives.
 int wait_for(pid_t pid);

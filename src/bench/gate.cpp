@@ -1,5 +1,9 @@
 // Is it slower than before, beyond doubt?
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "bench/statistics.h"
 #include "fusekit/bench.h"
@@ -8,23 +12,66 @@
 namespace fusekit::bench {
 namespace {
 
-Gate gate_from(const Estimate& log_slowdown, const std::string& label, const std::string& before, double allowed) {
+/// Something that may have become slower.
+struct Suspect {
+  std::string label, before;
+  std::function<Estimate(double)> log_slowdown;  ///< at a confidence
+};
+
+Gate gate_from(const Suspect& suspect, double confidence, bool one_of_several, double allowed) {
+  const Estimate log_slowdown = suspect.log_slowdown(confidence);
   Gate gate;
+  gate.confidence = confidence;
   gate.slowdown = std::exp(log_slowdown.centre) - 1;
   gate.interval = {std::exp(log_slowdown.interval.low) - 1, std::exp(log_slowdown.interval.high) - 1};
   gate.detectable = std::exp(log_slowdown.detectable) - 1;
   gate.regressed = gate.interval.low > allowed;
-  const std::string range = fmt::format("({:+.2f} to {:+.2f} %)", 100 * gate.interval.low, 100 * gate.interval.high);
+  const std::string range = fmt::format("({:+.2f} to {:+.2f} %{})", 100 * gate.interval.low, 100 * gate.interval.high,
+                                        one_of_several ? fmt::format(" at {:.4g} % confidence", 100 * confidence) : "");
   if (gate.regressed) {
-    gate.text = fmt::format("{} is {:.2f} % slower than {} {}, allowed are {:.3g} %", label, 100 * gate.slowdown,
-                            before, range, 100 * allowed);
+    gate.text = fmt::format("{} is {:.2f} % slower than {} {}, allowed are {:.3g} %", suspect.label,
+                            100 * gate.slowdown, suspect.before, range, 100 * allowed);
   } else {
-    gate.text = fmt::format("{} against {}: time {:+.2f} % {}, no regression of over {:.3g} % beyond doubt", label,
-                            before, 100 * gate.slowdown, range, 100 * allowed);
+    gate.text = fmt::format("{} against {}: time {:+.2f} % {}, no regression of over {:.3g} % beyond doubt",
+                            suspect.label, suspect.before, 100 * gate.slowdown, range, 100 * allowed);
   }
   if (!gate.regressed && gate.interval.high > allowed)
     gate.text += fmt::format("; it could have been sure of {:.2g} %", 100 * (allowed + gate.detectable));
   return gate;
+}
+
+/// Holm's step-down procedure: `rate` is divided among those that have not been found regressed yet, until no more are.
+std::vector<Gate> judge_all(const std::vector<Suspect>& suspects, double rate, double allowed) {
+  std::vector<Gate> gates(suspects.size());
+  std::size_t left = suspects.size();
+  for (bool found = true; found;) {
+    found = false;
+    const double confidence = 1 - rate / static_cast<double>(std::max<std::size_t>(1, left));
+    for (std::size_t i = 0; i < suspects.size(); ++i) {
+      if (gates[i].regressed) continue;
+      gates[i] = gate_from(suspects[i], confidence, suspects.size() > 1, allowed);
+      if (!gates[i].regressed) continue;
+      found = true;
+      --left;
+    }
+  }
+  return gates;
+}
+
+/// The ratio's logarithm at another confidence than the report's.
+Estimate log_ratio_at(const Report& report, const Ratio& ratio, double confidence) {
+  const Estimate known{std::log(ratio.ratio),
+                       {std::log(ratio.interval.low), std::log(ratio.interval.high)},
+                       std::log1p(ratio.detectable)};
+  if (confidence == report.confidence) return known;
+  if (ratio.process_log_ratios.size() >= kLeastProcesses) return centre_estimate(ratio.process_log_ratios, confidence);
+  // Of one process only its interval is known: it widens as Student's would with few degrees of freedom.
+  constexpr double degrees = 5;
+  const double wider = t_quantile(0.5 + confidence / 2, degrees) / t_quantile(0.5 + report.confidence / 2, degrees);
+  return {known.centre,
+          {known.centre + wider * (known.interval.low - known.centre),
+           known.centre + wider * (known.interval.high - known.centre)},
+          wider * known.detectable};
 }
 
 std::string mismatch_of(const Report& now, const Report& baseline) {
@@ -40,8 +87,12 @@ std::string mismatch_of(const Report& now, const Report& baseline) {
   for (std::size_t i = 0; i < now.outcomes.size(); ++i) {
     const Outcome& x = now.outcomes[i];
     const Outcome& y = baseline.outcomes[i];
+    if (now.outcomes.size() > 1 && x.label != y.label) return differs("the order of models", x.label, y.label);
     if (x.threads != y.threads) return differs("--threads", x.threads, y.threads);
     if (x.engine != y.engine) return differs("--engine", x.engine, y.engine);
+    if (x.environment != y.environment)
+      return differs("--env", fmt::format("{}", fmt::join(x.environment, " ")),
+                     fmt::format("{}", fmt::join(y.environment, " ")));
     if (x.dtype != y.dtype) return differs("--dtype", x.dtype, y.dtype);
     if (x.streams != y.streams) return differs("--streams", x.streams, y.streams);
     if (x.inputs != y.inputs) return differs("the inputs", x.inputs, y.inputs);
@@ -57,35 +108,45 @@ std::vector<double> logs_of(const Outcome& outcome) {
 
 }  // namespace
 
-std::vector<Gate> compare_with_baseline(const Report& now, const Report& baseline, double max_regression,
-                                        bool allow_mismatch) {
+void check_baseline(const Report& now, const Report& baseline, bool allow_mismatch) {
   if (now.outcomes.size() != baseline.outcomes.size())
     throw Error(ErrorKind::usage,
                 fmt::format("the baseline has {} models, this run {}", baseline.outcomes.size(), now.outcomes.size()),
                 "give the same models in the same order");
+  for (const Outcome& outcome : baseline.outcomes)
+    if (outcome.process_median_us.size() < 2)
+      throw Error(ErrorKind::usage, "a baseline needs the medians of at least two processes",
+                  "save it without --quick");
   const std::string mismatch = mismatch_of(now, baseline);
   if (!mismatch.empty() && !allow_mismatch)
     throw Error(ErrorKind::usage, "the baseline was measured with another setting: " + mismatch,
                 "measure it again here, compare with --baseline-model OLD.pt, or give --ignore-mismatch");
-  std::vector<Gate> gates;
+}
+
+std::vector<Gate> compare_with_baseline(const Report& now, const Report& baseline, double max_regression,
+                                        bool allow_mismatch) {
+  check_baseline(now, baseline, allow_mismatch);
+  std::vector<Suspect> suspects;
   for (std::size_t i = 0; i < now.outcomes.size(); ++i) {
     const std::vector<double> before = logs_of(baseline.outcomes[i]);
     const std::vector<double> after = logs_of(now.outcomes[i]);
-    if (before.size() < 2 || after.size() < 2)
-      throw Error(ErrorKind::usage, "a baseline needs the medians of at least two processes", "leave out --quick");
-    gates.push_back(gate_from(welch_estimate(before, after, now.confidence), now.outcomes[i].label, "the baseline",
-                              max_regression));
+    if (after.size() < 2)
+      throw Error(ErrorKind::usage, "a comparison with a baseline needs at least two processes", "leave out --quick");
+    suspects.push_back({now.outcomes[i].label, "the baseline",
+                        [=](double confidence) { return welch_estimate(before, after, confidence); }});
   }
-  return gates;
+  return judge_all(suspects, 1 - now.confidence, max_regression);
 }
 
-Gate gate_of(const Report& report, const Ratio& ratio, double max_regression) {
-  // `ratio` is a speed; a slowdown is its inverse.
-  const Estimate estimate{-std::log(ratio.ratio),
-                          {-std::log(ratio.interval.high), -std::log(ratio.interval.low)},
-                          std::log1p(ratio.detectable)};
-  return gate_from(estimate, report.outcomes.at(ratio.variant).label, report.outcomes.at(ratio.against).label,
-                   max_regression);
+std::vector<Gate> gates_of(const Report& report, const std::vector<Ratio>& ratios, double max_regression) {
+  std::vector<Suspect> suspects;
+  for (const Ratio& ratio : ratios)
+    suspects.push_back({report.outcomes.at(ratio.variant).label, report.outcomes.at(ratio.against).label,
+                        [&report, &ratio](double confidence) {  // a ratio is a speed; a slowdown is its inverse
+                          const Estimate speed = log_ratio_at(report, ratio, confidence);
+                          return Estimate{-speed.centre, {-speed.interval.high, -speed.interval.low}, speed.detectable};
+                        }});
+  return judge_all(suspects, 1 - report.confidence, max_regression);
 }
 
 }  // namespace fusekit::bench

@@ -10,7 +10,6 @@
 namespace fusekit::bench {
 namespace {
 
-constexpr std::size_t kLeastProcesses = 3;   // with fewer, an interval over processes says nothing
 constexpr std::size_t kLeastBlocks = 5;      // with fewer in the only process, nothing does
 constexpr std::uint64_t kBootstrapSeed = 1;  // fixed: a report is a function of its traces
 
@@ -54,20 +53,15 @@ Outcome outcome_of(const std::vector<Variant>& variants, std::size_t index, cons
                    double confidence) {
   const Variant& variant = variants[index];
   Outcome outcome;
-  outcome.label = variant.label;
-  outcome.model = variant.command.empty() ? variant.model.string() : variant.command;
-  outcome.threads = variant.runtime.threads;
-  outcome.engine = variant.command.empty() ? variant.runtime.engine : "";
-  outcome.dtype = variant.dtype;
-  outcome.streams = variant.streams;
-  outcome.samples = variant.samples;
-  std::vector<double> logs, costs, loads, firsts, memory, peaks;
+  describe(variant, outcome);
+  std::vector<double> logs, costs, loads, firsts, memory, peaks, warmups;
   for (const ProcessTrace& trace : traces) {
     outcome.process_median_us.push_back(median(runs_of(trace, index)));
     logs.push_back(std::log(outcome.process_median_us.back()));
     costs.push_back(std::exp(median(log_costs(trace, variants, index))));
     loads.push_back(trace.loads.at(index).load_us);
     firsts.push_back(trace.loads.at(index).first_us);
+    if (index < trace.warmup_us.size()) warmups.push_back(static_cast<double>(trace.warmup_us[index].size()));
     memory.push_back(static_cast<double>(trace.loads.at(index).rss_kib));
     if (index < trace.peak_alone_kib.size() && trace.peak_alone_kib[index] > 0)
       peaks.push_back(static_cast<double>(trace.peak_alone_kib[index]));
@@ -82,6 +76,8 @@ Outcome outcome_of(const std::vector<Variant>& variants, std::size_t index, cons
   outcome.far_out = far_out(all);
   outcome.load_us = median(loads);
   outcome.first_us = median(firsts);
+  const double first_inference = variant.command.empty() ? 1 : 0;
+  if (!warmups.empty()) outcome.warmup_runs = static_cast<std::size_t>(std::ceil(median(warmups) + first_inference));
   outcome.rss_kib = static_cast<std::int64_t>(median(memory));
   if (!peaks.empty()) outcome.peak_rss_kib = static_cast<std::int64_t>(median(peaks));
   return outcome;
@@ -140,7 +136,7 @@ void add_warnings(Report& report) {
                       "processes; ratios are not affected, the plain figures are",
                       outcome.label, drifting, report.traces.size()));
   }
-  if (report.traces.size() < kLeastProcesses && !report.ratios.empty())
+  if (report.traces.size() < kLeastProcesses)
     report.warnings.push_back(
         "one process only: two copies of one file differ by 0.1 to 0.7 % for as long as their process lives, which "
         "this "
@@ -148,6 +144,17 @@ void add_warnings(Report& report) {
 }
 
 }  // namespace
+
+void describe(const Variant& variant, Outcome& outcome) {
+  outcome.label = variant.label;
+  outcome.model = variant.command.empty() ? variant.model.string() : variant.command;
+  outcome.threads = variant.runtime.threads;
+  outcome.engine = variant.command.empty() ? variant.runtime.engine : "";
+  if (variant.command.empty()) outcome.environment = variant.environment;
+  outcome.dtype = variant.dtype;
+  outcome.streams = variant.streams;
+  outcome.samples = variant.samples;
+}
 
 Report judge(const std::vector<Variant>& variants, std::vector<ProcessTrace> traces, double confidence) {
   Report report;

@@ -18,11 +18,11 @@ using nlohmann::json;
 class WorkerProcess : public Process {
  public:
   WorkerProcess(const std::vector<std::string>& command, const RuntimeOptions& runtime,
-                const std::function<bool()>& interrupted)
+                const std::vector<std::string>& environment, const std::function<bool()>& interrupted)
       : interrupted_(interrupted), words_(make_words()) {
     auto [request_read, request_write] = make_pipe();
     auto [answer_read, answer_write] = make_pipe();
-    pid_ = spawn(command, request_read.get(), answer_write.get(), words_.get(), /*own_group=*/false);
+    pid_ = spawn(command, request_read.get(), answer_write.get(), words_.get(), /*own_group=*/false, environment);
     request_read.close();
     answer_write.close();  // only the worker holds it now, so that its death ends our reading
     requests_ = std::move(request_write);
@@ -120,8 +120,8 @@ class ProcessLauncher : public Launcher {
   ProcessLauncher(std::vector<std::string> command, std::function<bool()> interrupted)
       : command_(std::move(command)), interrupted_(std::move(interrupted)) {}
 
-  std::unique_ptr<Process> start(const RuntimeOptions& runtime) override {
-    return std::make_unique<WorkerProcess>(command_, runtime, interrupted_);
+  std::unique_ptr<Process> start(const RuntimeOptions& runtime, const std::vector<std::string>& environment) override {
+    return std::make_unique<WorkerProcess>(command_, runtime, environment, interrupted_);
   }
 
   std::vector<double> times_of(const std::string& command, double max_seconds) override {

@@ -183,7 +183,7 @@ class Measurement {
 
   Profile profile_of(const Variant& model) {
     tick("layers of " + model.label);
-    return launcher_.start(model.runtime)->profile(model, kProfileSeconds);
+    return launcher_.start(model.runtime, model.environment)->profile(model, kProfileSeconds);
   }
 
   const std::vector<Variant>& variants_;

@@ -13,6 +13,8 @@
 namespace fusekit::bench {
 namespace {
 
+constexpr double kBusy = 0.25;         // CPUs
+constexpr double kClockTicks = 50;     // a run below so many is timed to 2 %
 constexpr double kManySwitches = 100;  // a second of CPU time
 constexpr double kManyFaults = 50;     // a second
 
@@ -94,7 +96,7 @@ void add_noise_warnings(Report& report) {
   const Noise& noise = report.noise;
   const Environment& machine = report.environment;
   auto& warnings = report.warnings;
-  if (noise.other_cpus > 0.25)
+  if (noise.other_cpus > kBusy)
     warnings.push_back(fmt::format("other programs kept {:.1f} of {} CPUs busy; end them for narrower intervals",
                                    noise.other_cpus, machine.cpus));
   if (noise.steal > 0.01)
@@ -124,6 +126,26 @@ void add_noise_warnings(Report& report) {
     warnings.push_back(fmt::format("{} asks for {} threads where {} CPUs may be used; they wait for each other",
                                    outcome.label, outcome.threads * outcome.streams, machine.cpus));
     break;  // one says it
+  }
+  const bool busy = noise.other_cpus > kBusy;
+  for (const Outcome& outcome : report.outcomes) {
+    const int threads = outcome.threads == 0 ? machine.cpus : outcome.threads;
+    if (!busy || threads < 2 || outcome.engine.empty()) continue;
+    warnings.push_back(
+        fmt::format("{} runs on {} threads beside other programs: LibTorch's threads wait by spinning, so that they "
+                    "can be 20 times "
+                    "slower than one; give --threads 1, or try --env OMP_WAIT_POLICY=passive",
+                    outcome.label, threads));
+    break;  // one says it
+  }
+  for (const Outcome& outcome : report.outcomes) {
+    const double clock_us = 1e-3 * (machine.timer_overhead_ns + machine.timer_resolution_ns);
+    if (!(outcome.median_us > 0) || outcome.engine.empty() || outcome.median_us > kClockTicks * clock_us) continue;
+    warnings.push_back(fmt::format(
+        "{}: a run of {:.3g} us is not far above what the clock can tell ({:.0f} ns resolution, {:.0f} ns a "
+        "reading); give it a larger batch",
+        outcome.label, outcome.median_us, machine.timer_resolution_ns, machine.timer_overhead_ns));
+    break;
   }
   if (!machine.governor.empty() && machine.governor != "performance")
     warnings.push_back(

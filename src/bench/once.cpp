@@ -1,6 +1,7 @@
 // One file in this process, as speed_benchmark_torch does it.
 #include <chrono>
 
+#include "bench/memory.h"
 #include "bench/statistics.h"
 #include "bench/timing.h"
 #include "fusekit/bench.h"
@@ -40,18 +41,29 @@ Times time_runs(Runner& runner, Clock& clock, int lead_in, int runs) {
   return times;
 }
 
+std::unique_ptr<Runner> load_runner(const Variant& variant, Clock& clock, double& load_us) {
+  forget_peak();
+  const std::int64_t begin = clock.now();
+  std::unique_ptr<Runner> runner = load_runner(variant);
+  load_us = 1e-3 * static_cast<double>(clock.now() - begin);
+  return runner;
+}
+
 OnceReport measure_once(Runner& runner, Clock& clock, const OnceOptions& options,
                         const std::function<void()>& at_main_runs) {
   if (options.iterations < 1)
     throw Error(ErrorKind::usage, fmt::format("--iter {} leaves nothing to time", options.iterations),
                 "give --iter 1 or more");
   if (options.warmup < 0) throw Error(ErrorKind::usage, fmt::format("--warmup {} is negative", options.warmup));
-  for (int i = 0; i < options.warmup; ++i) runner.run();
-  if (at_main_runs) at_main_runs();
   OnceReport report;
+  if (options.warmup > 0) report.first_us = time_runs(runner, clock, 0, 1).run_us.front();
+  for (int i = 1; i < options.warmup; ++i) runner.run();
+  if (at_main_runs) at_main_runs();
   Times times = time_runs(runner, clock, 0, options.iterations);
   report.mean_us = times.wall_us / options.iterations;
   report.run_us = std::move(times.run_us);
+  if (options.warmup == 0) report.first_us = report.run_us.front();
+  report.peak_rss_kib = peak_resident_kib();
   report.percentiles = percentiles(report.run_us);
   constexpr std::size_t shows_a_level = 3;
   if (report.run_us.size() >= shows_a_level)

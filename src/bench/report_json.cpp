@@ -51,6 +51,7 @@ json to_object(const Outcome& outcome) {
                  {"inputs", outcome.inputs},
                  {"threads", outcome.threads},
                  {"engine", outcome.engine},
+                 {"environment", outcome.environment},
                  {"dtype", outcome.dtype},
                  {"streams", outcome.streams},
                  {"samples", outcome.samples},
@@ -68,6 +69,7 @@ json to_object(const Outcome& outcome) {
                  {"far_out", outcome.far_out},
                  {"checked_load_us", outcome.load_us},
                  {"first_inference_us", outcome.first_us},
+                 {"warmup_runs", outcome.warmup_runs},
                  {"resident_kib", outcome.rss_kib},
                  {"peak_resident_kib", outcome.peak_rss_kib},
                  {"process_median_us", outcome.process_median_us}};
@@ -82,6 +84,7 @@ Outcome to_outcome(const json& object) {
   outcome.inputs = object.at("inputs");
   outcome.threads = object.at("threads");
   outcome.engine = object.at("engine");
+  outcome.environment = object.value("environment", std::vector<std::string>());
   outcome.dtype = object.at("dtype");
   outcome.streams = object.at("streams");
   outcome.samples = object.at("samples");
@@ -96,6 +99,7 @@ Outcome to_outcome(const json& object) {
   outcome.far_out = object.at("far_out");
   outcome.load_us = object.at("checked_load_us");
   outcome.first_us = object.at("first_inference_us");
+  outcome.warmup_runs = object.value("warmup_runs", std::size_t{0});
   outcome.rss_kib = object.at("resident_kib");
   outcome.peak_rss_kib = object.at("peak_resident_kib");
   object.at("process_median_us").get_to(outcome.process_median_us);

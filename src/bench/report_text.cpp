@@ -71,11 +71,12 @@ std::vector<Row> starts_of(const Report& report) {
     high = std::max(high, o.percentiles.p99.value_or(o.percentiles.max));
   }
   const bool drawn = !report.traces.empty() && low > 0 && high > low;
-  std::vector<Row> rows = {{"model", "load ms", "first run ms", "peak MiB"}};
+  std::vector<Row> rows = {{"model", "load ms", "first run ms", "warm-up runs", "peak MiB"}};
   if (drawn) rows.front().push_back(fmt::format("runs from {} to {} us", figure(low), figure(high)));
   for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
     const Outcome& o = report.outcomes[i];
-    rows.push_back({o.label, milliseconds(o.load_us), milliseconds(o.first_us), mebibytes(o.peak_rss_kib)});
+    rows.push_back({o.label, milliseconds(o.load_us), milliseconds(o.first_us), std::to_string(o.warmup_runs),
+                    mebibytes(o.peak_rss_kib)});
     if (drawn) rows.back().push_back(bars(log_histogram(runs_of(report.traces, i), low, high, steps)));
   }
   return rows;
@@ -144,12 +145,17 @@ std::string markdown_table(std::vector<Row> rows, std::size_t figures) {
   return text;
 }
 
+bool differ_in_inputs_alone(const Outcome& a, const Outcome& b) {
+  return a.model == b.model && a.threads == b.threads && a.engine == b.engine && a.dtype == b.dtype &&
+         a.streams == b.streams && a.environment == b.environment;
+}
+
 bool has_starts(const Report& report) {
   return std::any_of(report.outcomes.begin(), report.outcomes.end(),
                      [](const Outcome& outcome) { return outcome.load_us > 0; });
 }
 
-constexpr std::size_t kStartFigures = 3;
+constexpr std::size_t kStartFigures = 4;
 
 }  // namespace
 
@@ -157,6 +163,7 @@ std::string to_markdown(const Report& report) {
   const std::vector<Row> times = times_of(report);
   std::string text = markdown_table(times, times.front().size() - 1) + "\n";
   for (const Ratio& ratio : report.ratios) text += fmt::format("- **{}**\n", verdict_text(report, ratio));
+  if (const std::string scaling = to_scaling_text(report); !scaling.empty()) text += fmt::format("\n{}\n\n", scaling);
   for (const std::string& warning : report.warnings) text += fmt::format("- {}\n", warning);
   if (has_starts(report)) text += "\n" + markdown_table(starts_of(report), kStartFigures);
   const Environment& e = report.environment;
@@ -168,6 +175,27 @@ std::string to_markdown(const Report& report) {
 std::string to_table(const Report& report) {
   const std::vector<Row> times = times_of(report);
   return aligned(times, times.front().size() - 1);
+}
+
+std::string to_scaling_text(const Report& report) {
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
+    const Outcome& first = report.outcomes[i];
+    const auto is_alike = [&](const Outcome& other) { return differ_in_inputs_alone(first, other); };
+    const auto begin = report.outcomes.begin();
+    const auto self = begin + static_cast<std::ptrdiff_t>(i);
+    if (std::any_of(begin, self, is_alike)) continue;  // said with that one
+    std::vector<std::string> steps;
+    for (auto other = self; other != report.outcomes.end(); ++other)
+      if (is_alike(*other))
+        steps.push_back(fmt::format("{}: {} ({:.2f}x)", other->samples, figure(1e6 / other->sample_us),
+                                    first.sample_us / other->sample_us));
+    const bool scales = std::any_of(self, report.outcomes.end(), [&](const Outcome& other) {
+      return is_alike(other) && other.samples != first.samples;
+    });
+    if (scales) lines.push_back(fmt::format("{}: samples/s by batch {}", first.label, fmt::join(steps, ", ")));
+  }
+  return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
 std::string to_start_table(const Report& report) {

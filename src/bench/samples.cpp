@@ -10,7 +10,6 @@
 namespace fusekit::bench {
 namespace {
 
-constexpr std::size_t kLeastProcesses = 3;
 constexpr std::size_t kLeastTimes = 8;
 constexpr std::uint64_t kBootstrapSeed = 1;
 

@@ -11,6 +11,8 @@
 /// Pure functions; nothing of LibTorch.
 namespace fusekit::bench {
 
+constexpr std::size_t kLeastProcesses = 3;  ///< with fewer, an interval over processes says nothing
+
 double mean(std::span<const double> values);
 /// With n - 1 in the denominator; 0 for fewer than two values.
 double standard_deviation(std::span<const double> values);

@@ -5,19 +5,22 @@
 namespace fusekit::bench {
 namespace {
 
-bool same(const RuntimeOptions& a, const RuntimeOptions& b) { return a.threads == b.threads && a.engine == b.engine; }
+bool share_a_process(const Variant& a, const Variant& b) {
+  return a.runtime.threads == b.runtime.threads && a.runtime.engine == b.runtime.engine &&
+         a.environment == b.environment;
+}
 
 }  // namespace
 
 Team::Team(const std::vector<Variant>& variants, Launcher& launcher) : variants_(variants) {
-  std::vector<const RuntimeOptions*> runtimes;
+  std::vector<const Variant*> settings;
   for (const Variant& variant : variants) {
-    const auto found = std::find_if(runtimes.begin(), runtimes.end(),
-                                    [&](const RuntimeOptions* known) { return same(*known, variant.runtime); });
-    process_of_.push_back(static_cast<std::size_t>(found - runtimes.begin()));
-    if (found == runtimes.end()) runtimes.push_back(&variant.runtime);
+    const auto found = std::find_if(settings.begin(), settings.end(),
+                                    [&](const Variant* known) { return share_a_process(*known, variant); });
+    process_of_.push_back(static_cast<std::size_t>(found - settings.begin()));
+    if (found == settings.end()) settings.push_back(&variant);
   }
-  for (const RuntimeOptions* runtime : runtimes) processes_.push_back(launcher.start(*runtime));
+  for (const Variant* setting : settings) processes_.push_back(launcher.start(setting->runtime, setting->environment));
   first_loaded_.resize(processes_.size());
 }
 

@@ -8,7 +8,7 @@
 
 namespace fusekit::bench {
 
-/// The processes of one round: one for each distinct runtime; each variant knows its own.
+/// The processes of one round: one for each distinct runtime and environment; each variant knows its own.
 class Team {
  public:
   Team(const std::vector<Variant>& variants, Launcher& launcher);

@@ -6,8 +6,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 
+#include "bench/memory.h"
 #include "bench/profile.h"
 #include "bench/protocol.h"
 #include "bench/timing.h"
@@ -53,30 +53,13 @@ bool write_line(int file, std::string line) {
   return true;
 }
 
-std::int64_t resident_kib() {
-  std::ifstream file("/proc/self/statm");
-  std::int64_t pages = 0;
-  file >> pages >> pages;  // the second figure is the resident set
-  return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
-/// Not getrusage's ru_maxrss, in which execve leaves the peak of the program that started this one.
-std::int64_t peak_kib() {
-  std::ifstream file("/proc/self/status");
-  std::string word;
-  std::int64_t kib = 0;
-  while (file >> word)
-    if (word == "VmHWM:") file >> kib;
-  return kib;
-}
-
 Usage usage_so_far() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const auto seconds = [](const timeval& t) {
     return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
   };
-  return {peak_kib(), usage.ru_majflt, usage.ru_nivcsw, seconds(usage.ru_utime) + seconds(usage.ru_stime)};
+  return {peak_resident_kib(), usage.ru_majflt, usage.ru_nivcsw, seconds(usage.ru_utime) + seconds(usage.ru_stime)};
 }
 
 class Worker {

@@ -66,7 +66,7 @@ std::vector<InputOptions> inputs_of(const InputFlags& flags) {
     InputFlags one = flags;
     one.dims = dims.empty() ? "" : dims[i];
     one.types = types.empty() ? "" : types[types.size() == 1 ? 0 : i];
-    if (dims.size() > 1 && one.dims.empty())
+    if (!dims.empty() && one.dims.empty())
       throw Error(ErrorKind::usage, "--input_dims has nothing between two bars", "write it like \"1,3,8,8 | 4,3,8,8\"");
     all.push_back(one.finish());
   }
@@ -80,6 +80,19 @@ std::string shape_text(const InputOptions& inputs) {
 }
 
 std::string counted(int count, const char* what) { return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s"); }
+
+/// "A=1 B=2" -> {"A=1", "B=2"}.
+std::vector<std::string> environment_of(const std::string& text) {
+  std::vector<std::string> entries;
+  for (std::string& entry : split(text, ' ')) {
+    if (entry.empty()) continue;
+    if (entry.find('=') == std::string::npos || entry.front() == '=')
+      throw Error(ErrorKind::usage, fmt::format("--env '{}' sets nothing", entry),
+                  "write it like --env OMP_WAIT_POLICY=passive; several of one environment with blanks between them");
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
 
 /// A setting: what differs from cell to cell beside the model.
 struct Setting {
@@ -112,8 +125,14 @@ std::vector<Setting> settings_of(const InputFlags& inputs, const bench::Argument
             if (matrix.engines.size() > 1) words.push_back(engine);
             if (matrix.threads.size() > 1) words.push_back(counted(threads, "thread"));
             if (matrix.streams.size() > 1) words.push_back(counted(streams, "stream"));
-            setting.text = fmt::format("{}", fmt::join(words, ", "));
-            settings.push_back(std::move(setting));
+            for (const std::string& environment : matrix.environments) {
+              Setting one = setting;
+              std::vector<std::string> all = words;
+              one.variant.environment = environment_of(environment);
+              if (matrix.environments.size() > 1) all.push_back(environment.empty() ? "as it is" : environment);
+              one.text = fmt::format("{}", fmt::join(all, ", "));
+              settings.push_back(std::move(one));
+            }
           }
   return settings;
 }
@@ -134,9 +153,14 @@ void MatrixFlags::add_to(CLI::App& app) {
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))
       ->group(group);
+  app.add_option("--env", environments,
+                 "NAME=VALUE for the worker processes, once for each environment to compare; \"\" is one without")
+      ->allow_extra_args(false)
+      ->group(group);
 }
 
 bool MatrixFlags::several() const {
+  if (environments.size() > 1 || !environments.front().empty()) return true;
   return threads.size() > 1 || engines.size() > 1 || dtypes.size() > 1 || streams.size() > 1 || streams.front() > 1;
 }
 

@@ -18,6 +18,7 @@ struct MatrixFlags {
   std::vector<std::string> engines = {"auto"};
   std::vector<std::string> dtypes = {""};
   std::vector<int> streams = {1};
+  std::vector<std::string> environments = {""};  ///< each "NAME=VALUE NAME=VALUE"
 
   void add_to(CLI::App& app);
   /// Whether there is more than one setting, or one that speed_benchmark_torch does not know.

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "fusekit/error.h"
@@ -15,6 +16,7 @@ constexpr double kDefaultSeconds = 20;
 constexpr double kQuickSeconds = 5;
 constexpr double kUntilSeconds = 180;  // --until-ci may take this long
 constexpr const char* kDefaultRegression = "3%";
+constexpr int kMostThreads = 4096;
 
 void add_compatible_flags(CLI::App& app, BenchFlags& flags) {
   const char* group = "As speed_benchmark_torch has them";
@@ -55,7 +57,9 @@ void BenchFlags::add_to(CLI::App& app) {
   app.add_option("--max-time", max_seconds, "Seconds for everything (default: 20)")->group(sampling);
   app.add_option("--until-ci", until_ci, "Go on until the interval is narrower than this, e.g. 1% (up to 180 s)")
       ->group(sampling);
-  app.add_option("--processes", processes, "Fresh worker processes (default: 6 to 16, as many as the time is enough for)")->group(sampling);
+  app.add_option("--processes", processes,
+                 "Fresh worker processes (default: 6 to 16, as many as the time is enough for)")
+      ->group(sampling);
   app.add_flag("--quick", quick, "One process, 5 s: promises less, and says so")->group(sampling);
   const char* gate = "Gate";
   app.add_option("--save", save, "Write the result to this file")->group(gate);
@@ -73,7 +77,7 @@ void BenchFlags::add_to(CLI::App& app) {
   app.add_flag("--profile", profile, "Time by layer as well, in a process of its own")->group(reports);
   app.add_option("--against-command", commands,
                  "Compare with a program that prints the time of each of its runs, in microseconds, a line")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->group(sampling);
   app.add_option("--samples", samples, "Judge two files of times (one a line) measured elsewhere")
       ->expected(2)
@@ -89,13 +93,20 @@ void BenchFlags::finish() {
       throw Error(ErrorKind::usage, "'false' is no model", "write --flag=false, with an equals sign");
   if (!model.empty()) models.insert(models.begin(), model);
   if (vulkan) throw Error(ErrorKind::unsupported, "--vulkan: FuseKit measures on the CPU", "leave it out");
-  if (!samples.empty()) return;
+  if (!samples.empty()) {
+    if (!models.empty() || !commands.empty() || !save.empty() || !baseline.empty() || !baseline_model.empty() ||
+        !html.empty() || profile)
+      throw Error(ErrorKind::usage, "--samples judges two files of times and measures nothing",
+                  "leave out models, --save, --html, --profile, --against-command and the gate's flags");
+    return;
+  }
   if (models.empty())
     throw Error(ErrorKind::usage, "no model is given", "fusekit bench MODEL --input_dims \"1,3,224,224\"");
   if (iterations && *iterations < 1)
     throw Error(ErrorKind::usage, fmt::format("--iter {} leaves nothing to time", *iterations),
                 "give --iter 1 or more");
   if (warmup && *warmup < 0) throw Error(ErrorKind::usage, fmt::format("--warmup {} is negative", *warmup));
+  check_numbers();
   if (!once() && (report_pep || print_output))
     throw Error(ErrorKind::usage,
                 "--report_pep and --print_output are for one model, timed as speed_benchmark_torch does",
@@ -107,6 +118,28 @@ void BenchFlags::finish() {
                 "give --baseline or --baseline-model");
   if (int{common.json} + int{csv} + int{markdown} > 1)
     throw Error(ErrorKind::usage, "--json, --csv and --markdown exclude each other");
+}
+
+void BenchFlags::check_numbers() const {
+  const auto refuse = [](const std::string& what, const std::string& hint) {
+    throw Error(ErrorKind::usage, what, hint);
+  };
+  if (processes && *processes < 1)
+    refuse(fmt::format("--processes {} measures nothing", *processes), "give --processes 3 or more");
+  if (max_seconds && !(*max_seconds > 0 && std::isfinite(*max_seconds)))
+    refuse(fmt::format("--max-time {} is no time", *max_seconds), "give seconds, e.g. --max-time 20");
+  if (!until_ci.empty() && parse_share("--until-ci", until_ci) <= 0)
+    refuse(fmt::format("--until-ci {} is never reached", until_ci), "write it like 1% or 0.01");
+  static_cast<void>(allowed_regression());  // complains
+  for (const int count : matrix.threads)
+    if (count > kMostThreads)
+      refuse(fmt::format("--threads {} is more than any machine has", count), "0 leaves it to LibTorch");
+  for (const std::string& command : commands)
+    if (command.find_first_not_of(" \t\n") == std::string::npos)
+      refuse("--against-command is empty",
+             "give a command that prints the microseconds of each of its runs, a line each");
+  if (!commands.empty() && processes.value_or(quick ? 1 : 3) < 3)
+    refuse("a program can only be compared over at least three processes", "leave out --quick, or give --processes 3");
 }
 
 bool BenchFlags::once() const {

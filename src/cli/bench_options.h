@@ -57,6 +57,8 @@ struct BenchFlags {
   /// Sorts out what the parser can't: `--vulkan true` with a blank, --model beside MODEL. Error{usage}.
   void finish();
 
+  void check_numbers() const;
+
   /// One file and nothing that asks for more than speed_benchmark_torch does.
   [[nodiscard]] bool once() const;
   /// The baseline model first; see cells_of.

@@ -165,7 +165,9 @@ Finding judge_load(const CpuFacts& cpu) {
   Finding finding{"Load", Verdict::ok, fmt::format("{:.2f} on {} CPUs", cpu.load, cpu.logical), ""};
   if (share > 0.5) {
     finding.verdict = Verdict::warn;
-    finding.advice = "other programs are running: timings will be slower and noisier than this machine can do";
+    finding.advice =
+        "other programs are running: timings will be slower and noisier than this machine can do, several threads many "
+        "times slower, as they wait for each other by spinning: --threads 1, or OMP_WAIT_POLICY=passive";
   }
   return finding;
 }

@@ -49,10 +49,11 @@ class FakeLauncher : public Launcher {
   FakeLauncher(World world, FakeClock& clock, std::uint64_t seed)
       : world_(std::move(world)), clock_(clock), generator_(seed) {}
 
-  std::unique_ptr<Process> start(const RuntimeOptions& runtime) override {
+  std::unique_ptr<Process> start(const RuntimeOptions& runtime, const std::vector<std::string>& environment) override {
     clock_.advance(1e6 * world_.start_seconds);
     calls.push_back({'s', ++started, {}});
     runtimes.push_back(runtime);
+    environments.push_back(environment);
     return std::make_unique<FakeProcess>(*this, started);
   }
 
@@ -72,6 +73,7 @@ class FakeLauncher : public Launcher {
 
   std::vector<Call> calls;
   std::vector<RuntimeOptions> runtimes;
+  std::vector<std::vector<std::string>> environments;
   std::size_t started = 0;
   std::size_t alive = 0;
   std::size_t dies_in_process = 0;  ///< 0: none does

@@ -1,7 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "bench/distribution.h"
 #include "bench/fake.h"
+#include "bench/statistics.h"
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
 #include "support/temporary_folder.h"
@@ -67,11 +71,65 @@ TEST(BenchGate, OfARatioIsItsInverse) {
   ratio.variant = 1;
   ratio.ratio = 1 / 1.1;
   ratio.interval = {1 / 1.12, 1 / 1.08};
-  const Gate found = gate_of(report, ratio, 0.03);
+  ratio.process_log_ratios = {-0.09, -0.1, -0.095, -0.09, -0.1, -0.095};
+  const Gate found = gates_of(report, {ratio}, 0.03).at(0);
   EXPECT_TRUE(found.regressed);
   EXPECT_NEAR(found.interval.low, 0.08, 1e-9);
   EXPECT_NEAR(found.interval.high, 0.12, 1e-9);
-  EXPECT_FALSE(gate_of(report, ratio, 0.09).regressed);
+  EXPECT_FALSE(gates_of(report, {ratio}, 0.09).at(0).regressed);
+}
+
+/// Cells of a matrix whose processes' log-slowdowns lie around `centres`, as gates see them.
+std::vector<Gate> gates(const std::vector<double>& centres, double allowed, std::mt19937_64& generator) {
+  std::normal_distribution<double> noise(0, 0.01);
+  Report report;
+  report.outcomes.resize(centres.size() + 1);
+  for (std::size_t cell = 0; cell < centres.size(); ++cell) {
+    std::vector<double> speeds(10);
+    for (double& speed : speeds) speed = -centres[cell] + noise(generator);
+    const Estimate estimate = centre_estimate(speeds, report.confidence);
+    report.ratios.push_back({cell + 1,
+                             0,
+                             std::exp(estimate.centre),
+                             {std::exp(estimate.interval.low), std::exp(estimate.interval.high)},
+                             estimate.detectable,
+                             Verdict::no_difference,
+                             speeds});
+  }
+  return gates_of(report, report.ratios, allowed);
+}
+
+TEST(BenchGate, ManyCellsTogetherCryWolfNoMoreOftenThanOne) {
+  std::mt19937_64 generator(3);
+  int alarms = 0;
+  constexpr int trials = 500;
+  for (int trial = 0; trial < trials; ++trial) {
+    // All of them just as slow as is allowed: each by itself would fall in 2.4 % of cases, one of twenty in 39 %.
+    const std::vector<Gate> all = gates(std::vector<double>(20, std::log(1.03)), 0.03, generator);
+    if (std::any_of(all.begin(), all.end(), [](const Gate& gate) { return gate.regressed; })) ++alarms;
+  }
+  EXPECT_LE(alarms, trials * 5 / 100);
+}
+
+TEST(BenchGate, WhatIsFoundRegressedLeavesTheOthersMoreOfTheErrorRate) {
+  std::mt19937_64 generator(5);
+  const std::vector<Gate> all = gates({0.2, 0, 0.2, 0.2, 0.2}, 0.03, generator);
+  EXPECT_NEAR(all[0].confidence, 0.99, 1e-12);
+  EXPECT_NEAR(all[1].confidence, 0.95, 1e-12);  // the only one left
+  EXPECT_FALSE(all[1].regressed);
+  EXPECT_TRUE(all[4].regressed);
+  EXPECT_NE(all[0].text.find(" at 99 % confidence)"), std::string::npos) << all[0].text;
+  EXPECT_EQ(gates({0}, 0.03, generator)[0].text.find("confidence"), std::string::npos);
+}
+
+TEST(BenchGate, OfABaselineWithOtherModelsIsAMismatch) {
+  Report now = with_medians(kBefore);
+  now.outcomes.push_back(now.outcomes[0]);
+  now.outcomes[1].label = "b.pt";
+  Report baseline = now;
+  EXPECT_EQ(compare_with_baseline(now, baseline, 0.03, false).size(), 2U);
+  std::swap(baseline.outcomes[0], baseline.outcomes[1]);
+  EXPECT_THROW(compare_with_baseline(now, baseline, 0.03, false), Error);
 }
 
 Report measured() {
@@ -90,13 +148,22 @@ TEST(Reports, JsonReadsBack) {
 }
 
 TEST(Reports, OtherJsonIsRefusedByName) {
-  for (const char* text : {"", "{}", "[1]", R"({"schema":"fusekit.bench/9"})", R"({"schema":"fusekit.bench/1"})"}) {
+  for (const char* text :
+       {"", "{}", "[1]", R"({"schema":"fusekit.bench/9"})", R"({"schema":"fusekit.bench/1"})", R"({"schema":2})"}) {
     try {
       from_json(text, "base.json");
       ADD_FAILURE() << text;
     } catch (const Error& error) {
       EXPECT_NE(error.message().find("base.json"), std::string::npos);
     }
+  }
+}
+
+TEST(Reports, ABaselineWithImpossibleTimesIsRefused) {
+  Report report = measured();
+  for (const double bad : {0.0, -1.0}) {
+    report.outcomes[0].process_median_us[1] = bad;
+    EXPECT_THROW(from_json(to_json(report), "base.json"), Error);
   }
 }
 
@@ -117,6 +184,23 @@ TEST(Reports, MarkdownIsATableAndAVerdict) {
   EXPECT_NE(text.find("| a.pt | "), std::string::npos);
   EXPECT_NE(text.find("**b.pt is 1.99x as fast as a.pt (1.98 to 2.0"), std::string::npos) << text;
   EXPECT_NE(text.find("\n| a.pt | 100.0 | "), std::string::npos) << text;  // the fake's start
+}
+
+TEST(Reports, SamplesASecondByBatchAreALineForEachModelAndSetting) {
+  Report report;
+  for (const std::string model : {"a.pt", "b.pt"})
+    for (const std::int64_t batch : {1, 8}) {
+      Outcome& outcome = report.outcomes.emplace_back();
+      outcome.label = model + " [" + std::to_string(batch) + "x3]";
+      outcome.model = model;
+      outcome.samples = batch;
+      outcome.sample_us = (model == "a.pt" ? 1000.0 : 500.0) / static_cast<double>(batch == 8 ? 4 : 1);
+    }
+  EXPECT_EQ(to_scaling_text(report),
+            "a.pt [1x3]: samples/s by batch 1: 1000 (1.00x), 8: 4000 (4.00x)\n"
+            "b.pt [1x3]: samples/s by batch 1: 2000 (1.00x), 8: 8000 (4.00x)");
+  report.outcomes.resize(1);
+  EXPECT_EQ(to_scaling_text(report), "");
 }
 
 TEST(Reports, TheStartTableDrawsTheTimesOnOneAxis) {

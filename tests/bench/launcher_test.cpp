@@ -24,7 +24,7 @@ std::string message_of(const std::function<void()>& action) {
 }
 
 std::string start_message(std::vector<std::string> command) {
-  return message_of([&] { process_launcher(std::move(command))->start({}); });
+  return message_of([&] { process_launcher(std::move(command))->start({}, {}); });
 }
 
 bool no_child_left() { return waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; }
@@ -40,9 +40,22 @@ TEST(ProcessLauncher, NamesWhatBecameOfAWorker) {
   EXPECT_TRUE(no_child_left());
 }
 
+TEST(ProcessLauncher, AnEnvironmentIsTheWorkersAlone) {
+  ASSERT_EQ(setenv("FUSEKIT_TEST_A", "ours", 1), 0);
+  const auto said = [](const std::vector<std::string>& environment) {
+    return message_of([&] {
+      process_launcher({"/bin/sh", "-c", "echo $FUSEKIT_TEST_A,$FUSEKIT_TEST_AB >&2; exit 1"})->start({}, environment);
+    });
+  };
+  EXPECT_EQ(said({}), "a worker process ended with exit code 1: ours,");
+  EXPECT_EQ(said({"FUSEKIT_TEST_A=theirs", "FUSEKIT_TEST_AB=b"}), "a worker process ended with exit code 1: theirs,b");
+  EXPECT_STREQ(getenv("FUSEKIT_TEST_A"), "ours");
+  unsetenv("FUSEKIT_TEST_A");
+}
+
 TEST(ProcessLauncher, AnInterruptEndsTheWaitAndTheWorker) {
   const auto launcher = process_launcher({"/bin/sh", "-c", "read x; sleep 1000"}, [] { return true; });
-  EXPECT_EQ(message_of([&] { launcher->start({}); }), "interrupted");
+  EXPECT_EQ(message_of([&] { launcher->start({}, {}); }), "interrupted");
   EXPECT_TRUE(no_child_left());
 }
 
@@ -65,7 +78,7 @@ class RealWorker : public ::testing::Test {
 
 TEST_F(RealWorker, LoadsRunsAndCounts) {
   {
-    const auto process = launcher_->start({.threads = 1, .engine = "auto"});
+    const auto process = launcher_->start({.threads = 1, .engine = "auto"}, {});
     const LoadFigures load = process->load(5, variant_, 4096);
     EXPECT_GT(load.load_us, 0);
     EXPECT_GT(load.first_us, 0);
@@ -80,7 +93,7 @@ TEST_F(RealWorker, LoadsRunsAndCounts) {
 }
 
 TEST_F(RealWorker, RunsStreamsSideBySide) {
-  const auto process = launcher_->start({.threads = 1, .engine = "auto"});
+  const auto process = launcher_->start({.threads = 1, .engine = "auto"}, {});
   variant_.streams = 3;
   process->load(0, variant_, 0);
   const Times times = process->run({0, 1, 20});
@@ -90,7 +103,7 @@ TEST_F(RealWorker, RunsStreamsSideBySide) {
 
 TEST_F(RealWorker, ItsPeakMemoryIsItsOwn) {
   const std::string large(600 << 20, '\1');  // this program's peak, which a child's ru_maxrss would begin with
-  const auto process = launcher_->start({.threads = 1, .engine = "auto"});
+  const auto process = launcher_->start({.threads = 1, .engine = "auto"}, {});
   process->load(0, variant_, 0);
   const std::int64_t small = process->usage().peak_rss_kib;
   EXPECT_LT(small, 600 << 10) << large.size();
@@ -106,13 +119,13 @@ TEST_F(RealWorker, ConvertsModuleAndInputs) {
 }
 
 TEST_F(RealWorker, PassesErrorsOn) {
-  const auto process = launcher_->start({});
+  const auto process = launcher_->start({}, {});
   variant_.arguments.none = true;
   EXPECT_NE(message_of([&] { process->load(0, variant_, 0); }).find("scale.pt"), std::string::npos);
   variant_.arguments.none = false;
   variant_.arguments.bundled = 0;
   EXPECT_NE(message_of([&] { process->load(0, variant_, 0); }).find("no bundled inputs"), std::string::npos);
-  EXPECT_NE(message_of([&] { launcher_->start({.threads = 1, .engine = "nonesuch"}); }).find("nonesuch"),
+  EXPECT_NE(message_of([&] { launcher_->start({.threads = 1, .engine = "nonesuch"}, {}); }).find("nonesuch"),
             std::string::npos);
 }
 

@@ -75,6 +75,7 @@ TEST(BenchMeasure, WarmsUpUntilSteadyAndLeavesThatOut) {
   const Report report = run(world, {.processes = 6, .max_seconds = 60}, 1);
   for (const ProcessTrace& trace : report.traces)
     for (const auto& times : trace.warmup_us) EXPECT_GE(times.size(), 4U);
+  EXPECT_GE(report.outcomes.at(0).warmup_runs, 5U);  // the first inference is one
   EXPECT_LT(report.outcomes.at(0).percentiles.max, 25000);
   EXPECT_GT(report.outcomes.at(0).first_us, 400000);
 }
@@ -158,6 +159,20 @@ TEST(BenchMeasure, DifferentThreadsAreProcessesOfTheirOwnInterleaved) {
   const auto last = launcher.calls.end();
   EXPECT_NE((last - 1)->process, (last - 3)->process);  // A B B A across the two
   EXPECT_EQ((last - 2)->process, (last - 3)->process);
+}
+
+TEST(BenchMeasure, DifferentEnvironmentsAreProcessesOfTheirOwn) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {20000, 10000, 5000}}, clock, 1);
+  auto variants = test::variants(3);
+  variants[1].environment = {"OMP_WAIT_POLICY=passive"};
+  variants[2].environment = variants[1].environment;
+  const Report report = measure(variants, {.processes = 3, .max_seconds = 10}, launcher, clock);
+  EXPECT_EQ(launcher.started, 6U);
+  EXPECT_TRUE(launcher.environments.at(0).empty());
+  EXPECT_EQ(launcher.environments.at(1), variants[1].environment);
+  EXPECT_EQ(report.outcomes.at(1).environment, variants[1].environment);
+  EXPECT_EQ(from_json(to_json(report), "x").outcomes.at(2).environment, variants[1].environment);
 }
 
 TEST(BenchMeasure, RatiosAreThoseOfTheTimeASampleAgainstWhatWasAskedFor) {

@@ -35,6 +35,41 @@ TEST(BenchNoise, SaysWhatWasWrongAndWhatToDo) {
     EXPECT_TRUE(warns_of(report, part)) << part;
 }
 
+TEST(BenchNoise, SeveralThreadsBesideOtherProgramsSpin) {
+  Report report;
+  report.environment.cpus = 4;
+  report.outcomes.resize(1);
+  report.outcomes[0].label = "a.pt";
+  report.outcomes[0].engine = "auto";
+  report.outcomes[0].threads = 1;
+  report.noise.other_cpus = 1;
+  add_noise_warnings(report);
+  EXPECT_FALSE(warns_of(report, "spinning"));
+  report.outcomes[0].threads = 0;  // LibTorch's default: all of them
+  add_noise_warnings(report);
+  EXPECT_TRUE(warns_of(report, "a.pt runs on 4 threads beside other programs: LibTorch's threads wait by spinning"));
+  Report quiet = report;
+  quiet.warnings.clear();
+  quiet.noise.other_cpus = 0;
+  add_noise_warnings(quiet);
+  EXPECT_TRUE(quiet.warnings.empty());
+}
+
+TEST(BenchNoise, RunsNearTheClocksResolutionAreNamed) {
+  Report report;
+  report.outcomes.resize(1);
+  report.outcomes[0].label = "a.pt";
+  report.outcomes[0].engine = "auto";
+  report.outcomes[0].median_us = 4.5;
+  report.environment.timer_resolution_ns = 30;
+  report.environment.timer_overhead_ns = 50;
+  add_noise_warnings(report);
+  EXPECT_TRUE(report.warnings.empty());
+  report.outcomes[0].median_us = 3.5;
+  add_noise_warnings(report);
+  EXPECT_TRUE(warns_of(report, "a.pt: a run of 3.5 us is not far above what the clock can tell (30 ns resolution"));
+}
+
 TEST(BenchNoise, FaultsAndSwitchesAreThoseOfTheTimedPartAlone) {
   const Report report = test::run({.run_us = {20000, 20000}}, {.processes = 6}, 1);
   std::size_t runs = 0;

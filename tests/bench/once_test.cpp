@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "bench/fake.h"
+#include "bench/memory.h"
 #include "bench/statistics.h"
 #include "bench/timing.h"
 #include "fusekit/bench.h"
@@ -37,6 +38,16 @@ TEST(MeasureOnce, MeanIsThatOfTheTimedRunsAlone) {
   EXPECT_EQ(before_main, 2U);
   EXPECT_EQ(report.run_us, (std::vector<double>{100, 110, 120, 90}));
   EXPECT_DOUBLE_EQ(report.mean_us, 105);
+}
+
+TEST(MeasureOnce, TheFirstRunIsAFigureOfItsOwnBeItWarmUpOrNot) {
+  test::FakeClock clock;
+  FakeRunner warmed({1000, 500, 100, 110}, clock);
+  const OnceReport report = measure_once(warmed, clock, {.warmup = 2, .iterations = 2});
+  EXPECT_DOUBLE_EQ(report.first_us, 1000);
+  EXPECT_GT(report.peak_rss_kib, 1000);  // this process's
+  FakeRunner cold({900, 100}, clock);
+  EXPECT_DOUBLE_EQ(measure_once(cold, clock, {.warmup = 0, .iterations = 2}).first_us, 900);
 }
 
 TEST(MeasureOnce, CountsTheRunsThatWereStillWarmingUp) {
@@ -101,6 +112,22 @@ TEST(MeasureOnce, NoRunsIsAnError) {
   FakeRunner runner({1}, clock);
   EXPECT_THROW(measure_once(runner, clock, {.warmup = 0, .iterations = 0}), Error);
   EXPECT_THROW(measure_once(runner, clock, {.warmup = -1, .iterations = 1}), Error);
+}
+
+TEST(Runner, ItsLoadIsTimedAndThePeakOfBeforeForgotten) {
+  const fusekit::test::TemporaryFolder folder;
+  fusekit::test::save_module(fusekit::test::make_module("Add", {{"weight", torch::ones(1)}},
+                                                        "def forward(self, x):\n    return x + self.weight\n"),
+                             folder / "add.pt");
+  Variant variant;
+  variant.model = folder / "add.pt";
+  variant.arguments.inputs.dims = {{2}};
+  { const std::vector<char> large(std::size_t{512} << 20, 1); }
+  const std::int64_t before = peak_resident_kib();
+  double load_us = 0;
+  const auto runner = load_runner(variant, real_clock(), load_us);
+  EXPECT_GT(load_us, 0);
+  EXPECT_LT(peak_resident_kib(), before - (400 << 10));
 }
 
 TEST(Runner, RunsWithDrawnAndWithBundledAndWithoutArguments) {

@@ -50,6 +50,21 @@ TEST_F(Bench, OneModelPrintsTheLinesOfSpeedBenchmarkTorch) {
   EXPECT_NEAR(std::stod(found[1]) * std::stod(found[2]), 1e6, 10);
 }
 
+TEST_F(Bench, OneModelsStartIsOnStderrAndInItsJson) {
+  const auto result = run_fusekit({"bench", at("scale.pt"), "--input_dims", "2,3", "--threads", "1"});
+  EXPECT_TRUE(
+      std::regex_search(result.err, std::regex("load [0-9.]+ ms, first run [0-9.]+ ms, peak memory [0-9.]+ MiB\n")))
+      << result.err;
+  const auto inferred = run_fusekit({"bench", at("scale.pt"), "--threads", "1", "--json"});
+  ASSERT_EQ(inferred.exit_code, 0) << inferred.err;
+  EXPECT_NE(inferred.err.find("not quite the first"), std::string::npos) << inferred.err;
+  const json report = json::parse(inferred.out);
+  EXPECT_GT(report["checked_load_us"], 0);
+  EXPECT_EQ(report["first_inference_us"], report["run_us"][0]);
+  EXPECT_GT(report["peak_resident_kib"], 10000);
+  EXPECT_GT(report["timer_resolution_ns"], 0);
+}
+
 TEST_F(Bench, OneModelAsJsonHasThePercentilesThatItsRunsShow) {
   const auto result = run_fusekit({"bench", at("scale.pt"), "--input_dims", "2,3", "--iter", "29", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
@@ -103,6 +118,17 @@ TEST_F(Bench, RefusesWhatItCantDoInOneLineWithAHint) {
                                                        {"--threads", "1,-2"},
                                                        {"--until-ci", "abc"},
                                                        {"--max-regression", "3%"},
+                                                       {"--processes", "0"},
+                                                       {"--max-time", "nan"},
+                                                       {"--until-ci", "0%"},
+                                                       {"--threads", "100000"},
+                                                       {"--env", "PASSIVE"},
+                                                       {"--against-command", " "},
+                                                       {"--against-command", "echo 1", "--quick"},
+                                                       {"--baseline-model", "x.pt", "--max-regression", "-3%"},
+                                                       {"--save", "/no/such/folder/base.json"},
+                                                       {"--html", "/dev/null"},
+                                                       {"--samples", "a.txt", "b.txt"},
                                                        {"--csv", "--json"},
                                                        {"--baseline", "/no/such.json"}};
   for (const auto& words : calls) {
@@ -145,6 +171,12 @@ TEST_F(Bench, TheGateFallsForABaselineTwiceAsFastAndForAnotherMachine) {
   const auto regressed = compare({at("scale.pt"), "--baseline", at("fast.json"), "--max-regression", "3%"});
   EXPECT_EQ(regressed.exit_code, 1) << regressed.out << regressed.err;
   EXPECT_NE(regressed.out.find("slower than the baseline"), std::string::npos) << regressed.out;
+  base["outcomes"][0]["inputs"] = "elsewhere";
+  test::write_bytes(folder_ / "inputs.json", base.dump());
+  const auto mismatch = run_fusekit({"bench", at("scale.pt"), "--input_dims", "64,64", "--baseline", at("inputs.json"),
+                                     "--threads", "1", "--max-time", "1000"});  // said before, not after
+  EXPECT_EQ(mismatch.exit_code, 2);
+  EXPECT_NE(mismatch.err.find("(now 64x64 float, then elsewhere)"), std::string::npos) << mismatch.err;
   base["environment"]["cpu"] = "6502";
   test::write_bytes(folder_ / "other.json", base.dump());
   EXPECT_EQ(compare({at("scale.pt"), "--baseline", at("other.json")}).exit_code, 2);
@@ -172,6 +204,18 @@ TEST_F(Bench, MeasuresEveryCombinationOfSettingsAgainstTheFirst) {
   EXPECT_GT(report["ratios"][1]["ratio"], 2);  // of the time a sample
 }
 
+TEST_F(Bench, ComparesEnvironments) {
+  const auto result =
+      run_fusekit({"bench", at("scale.pt"), "--input_dims", "64,64", "--threads", "1", "--env", "", "--env",
+                   "OMP_WAIT_POLICY=passive X=1", "--processes", "3", "--max-time", "1.5", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json report = json::parse(result.out);
+  ASSERT_EQ(report["outcomes"].size(), 2U);
+  EXPECT_EQ(report["outcomes"][0]["label"], "scale.pt [as it is]");
+  EXPECT_EQ(report["outcomes"][1]["label"], "scale.pt [OMP_WAIT_POLICY=passive X=1]");
+  EXPECT_EQ(report["outcomes"][1]["environment"], json({"OMP_WAIT_POLICY=passive", "X=1"}));
+}
+
 TEST_F(Bench, ComparesModelsWithinEachSetting) {
   const auto result =
       run_fusekit({"bench", at("slow.pt"), at("scale.pt"), "--input_dims", "64,64", "--dtype", "float,double",
@@ -179,20 +223,21 @@ TEST_F(Bench, ComparesModelsWithinEachSetting) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.out.find("scale.pt [float] is "), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("x as fast as slow.pt [double] ("), std::string::npos) << result.out;
-  EXPECT_EQ(result.out.find("slow.pt [double] is "), std::string::npos) << result.out;
+  EXPECT_FALSE(std::regex_search(result.out, std::regex("\\[double\\] is .* slow\\.pt \\[float\\]"))) << result.out;
   EXPECT_NE(result.out.find("samples/s"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("peak MiB"), std::string::npos) << result.out;
 }
 
 TEST_F(Bench, ComparesWithAnotherProgramAndProfilesAndWritesAPage) {
-  const auto result = compare({at("scale.pt"), "--against-command", "for i in 1 2 3 4 5 6 7 8;\ndo echo 99999;\n  done",
-                               "--profile", "--html", at("page.html")});
+  const auto result =
+      compare({at("scale.pt"), "--against-command", "for i in 1 2 3 4 5 6 7 8;\ndo echo 99999;\n  done",
+               "--against-command", "echo 88888; echo 88888; echo 88888", "--profile", "--html", at("page.html")});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.out.find("scale.pt is "), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("x as fast as for i in 1 2 3 4 5 6 7 8; do echo 999... ("), std::string::npos)
       << result.out;
   EXPECT_NE(result.out.find("aten::mul"), std::string::npos) << result.out;
-  EXPECT_TRUE(test::bytes_of(folder_ / "page.html").ends_with("</html>\n\n"));
+  EXPECT_TRUE(test::bytes_of(folder_ / "page.html").ends_with("</html>\n"));
   const auto failed = compare({at("scale.pt"), "--against-command", "echo 5; exit 1", "--html", at("none.html")});
   EXPECT_EQ(failed.exit_code, 2);
   EXPECT_NE(failed.err.find("'echo 5; exit 1' ended with exit code 1"), std::string::npos) << failed.err;

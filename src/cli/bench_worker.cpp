@@ -1,0 +1,33 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "fusekit/bench.h"
+
+namespace fusekit::cli {
+namespace {
+
+/// What `bench` starts as its fresh processes; not for people.
+class BenchWorkerCommand : public Command {
+ public:
+  std::string name() const override { return "bench-worker"; }
+  std::string summary() const override { return "One of bench's processes"; }
+  std::string example() const override { return "fusekit bench-worker < REQUESTS"; }
+  bool hidden() const override { return true; }
+  void add_options(CLI::App&) override {}
+
+  int run(Console&) override {
+    // A network may print: that must not get between the answers.
+    const int answers = dup(STDOUT_FILENO);
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+    bench::serve_worker(STDIN_FILENO, answers);
+    return kDone;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_bench_worker_command() { return std::make_unique<BenchWorkerCommand>(); }
+
+}  // namespace fusekit::cli
