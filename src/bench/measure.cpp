@@ -88,10 +88,12 @@ class Measurement {
                       "--max-time more or the machine less to do",
                       100 * *options_.until_ci, options_.max_seconds));
     if (report.seconds > kLate * options_.max_seconds && !options_.iterations && !options_.profile)
-      report.warnings.push_back(fmt::format(
-          "it took {:.1f} s instead of {:.3g}: each of {} processes needs {:.1f} s to start, load, warm up and "
-          "run a block of all; give --max-time more, or fewer --processes",
-          report.seconds, options_.max_seconds, report.traces.size(), pace_.start + pace_.block));
+      report.warnings.push_back(
+          fmt::format("it took {:.1f} s instead of {:.3g}: {} process{} {:.1f} s to start, load, warm up and run a "
+                      "block of all; give "
+                      "--max-time more, or fewer models and settings",
+                      report.seconds, options_.max_seconds, report.traces.size(),
+                      report.traces.size() == 1 ? " needs" : "es need up to", pace_.start + pace_.block));
     return report;
   }
 
