@@ -5,6 +5,7 @@
 #include "fusekit/program.h"
 #include "model/cleanup.h"
 #include "model/flatten.h"
+#include "model/lookups.h"
 #include "model/program.h"
 #include "model/rebuild.h"
 #include "model/state.h"
@@ -108,6 +109,7 @@ std::unique_ptr<Program> make_program(Loaded loaded) {
   for (const std::string& name : names) flats.push_back(flatten(program->original, name));
 
   const std::set<std::string> assigned = assigned_paths(flats);
+  resolve_lookups(flats, assigned);
   for (FlatGraph& flat : flats) resolve_settings(flat, assigned);
   const std::set<std::string> written = written_paths(program->original, flats);
   for (std::size_t i = 0; i < flats.size(); ++i) {

@@ -100,7 +100,8 @@ Facts calibrate(const model::Program& program, const Numbering& numbers, const s
 std::vector<std::string> suspicious(const Facts& facts, const Numbering& numbers) {
   std::vector<std::string> warnings;
   for (const auto& [number, fact] : facts)
-    if (fact.dtype == at::kFloat && fact.range.min == fact.range.max)
+    // a single number is exactly the largest level
+    if (fact.dtype == at::kFloat && fact.range.min == fact.range.max && !fact.sizes.empty())
       warnings.push_back(fmt::format("{} was {:.3g} throughout the calibration: its scale is a guess",
                                      place(numbers.value(number)), fact.range.min));
   return warnings;

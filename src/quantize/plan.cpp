@@ -68,11 +68,12 @@ class Planner {
 
   WhyNot why_not(const Step& step) const {
     if (WhyNot reason = lacks_int8_inputs(*step.how, step.inputs)) return reason;
-    for (const Value* input : step.inputs) {
-      if (WhyNot reason = unfit(input)) return reason;
+    // What is written was not observed: that reason comes before "no sample reached it".
+    for (const Value* input : step.inputs)
       if (aliases_.hasWriters(input)) return "what it reads is written in place";
-    }
     if (aliases_.hasWriters(step.front()->output())) return "what it computes is written in place";
+    for (const Value* input : step.inputs)
+      if (WhyNot reason = unfit(input)) return reason;
     if (WhyNot reason = unfit(step.output)) return reason;
     return has_wrong_rank(*step.how, step.front(), step.inputs.front());
   }
