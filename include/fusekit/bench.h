@@ -124,8 +124,8 @@ std::unique_ptr<Launcher> process_launcher(std::vector<std::string> command = {"
 void serve_worker(int in, int out);
 
 struct Options {
-  /// Fresh processes; with `until_ci` the least number of them. Not given: 6 to 16, as many as the time makes worthwhile
-  /// (fewer, but at least 3, where even one block in each takes too long); 6 with `iterations`.
+  /// Fresh processes; with `until_ci` the least number of them. Not given: 8 to 16, as many as the time makes worthwhile
+  /// (fewer, but at least 3, where even one block in each takes too long); 8 with `iterations`.
   std::optional<int> processes = {};
   double max_seconds = 20;              ///< for the whole; what is needed for one block a process is done all the same
   std::optional<double> until_ci = {};  ///< go on until every ratio's interval is narrower than this, e.g. 0.01

@@ -58,7 +58,7 @@ void BenchFlags::add_to(CLI::App& app) {
   app.add_option("--until-ci", until_ci, "Go on until the interval is narrower than this, e.g. 1% (up to 180 s)")
       ->group(sampling);
   app.add_option("--processes", processes,
-                 "Fresh worker processes (default: 6 to 16, as many as the time is enough for)")
+                 "Fresh worker processes (default: 8 to 16, as many as the time is enough for)")
       ->group(sampling);
   app.add_flag("--quick", quick, "One process, 5 s: promises less, and says so")->group(sampling);
   const char* gate = "Gate";

@@ -102,7 +102,7 @@ TEST(BenchMeasure, VerySlowModelsGetABlockInEachOfThreeProcessesAndWordOfTheTime
   EXPECT_FALSE(warns_of(run(slow, {.max_seconds = 400}, 1), "instead of"));
 }
 
-TEST(BenchMeasure, FewerProcessesWhereSixDoNotFit) {
+TEST(BenchMeasure, FewerProcessesWhereEightDoNotFit) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {3e5, 3e5}, .warmup_factor = 1}, clock, 1);
   const Report report = measure(test::variants(2), {.max_seconds = 20}, launcher, clock);
@@ -125,7 +125,7 @@ TEST(BenchMeasure, IterationsAndWarmupAreWhatWasAskedFor) {
     EXPECT_EQ(trace.warmup_us.at(0).size(), 3U);
     EXPECT_EQ(trace.blocks.size(), 1U);
   }
-  EXPECT_EQ(report.outcomes.at(0).runs, 6U * 8U);  // two slots of four
+  EXPECT_EQ(report.outcomes.at(0).runs, 8U * 8U);  // two slots of four
 }
 
 TEST(BenchMeasure, GoesOnUntilTheIntervalIsNarrow) {

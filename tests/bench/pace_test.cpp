@@ -10,7 +10,7 @@ TEST(BenchPace, AsManyProcessesAsHaveAWorthwhileTime) {
   EXPECT_EQ(worthwhile({1, 0.5}), 3);
   EXPECT_EQ(processes_for(20, 18, 1, {0.3, 0.02}), 16U);  // no more
   EXPECT_EQ(processes_for(20, 18, 1, {1.2, 0.1}), 10U);   // 11 would leave one order of loading without its reverse
-  EXPECT_EQ(processes_for(20, 17, 1, {2.4, 0.2}), 6U);    // no fewer...
+  EXPECT_EQ(processes_for(20, 17, 1, {1.9, 0.1}), 8U);    // no fewer...
   EXPECT_EQ(processes_for(20, 15, 1, {4, 1}), 4U);        // ...unless even a block in each would take too long
   EXPECT_EQ(processes_for(20, 0, 1, {30, 5}), 3U);
   EXPECT_EQ(processes_for(20, 0, 5, {3, 0.1}), 5U);  // what is done is done

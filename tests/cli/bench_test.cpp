@@ -127,7 +127,7 @@ TEST_F(Bench, RefusesWhatItCantDoInOneLineWithAHint) {
                                                        {"--against-command", "echo 1", "--quick"},
                                                        {"--baseline-model", "x.pt", "--max-regression", "-3%"},
                                                        {"--save", "/no/such/folder/base.json"},
-                                                       {"--html", "/dev/null"},
+                                                       {"--html", at(".")},
                                                        {"--samples", "a.txt", "b.txt"},
                                                        {"--csv", "--json"},
                                                        {"--baseline", "/no/such.json"}};

@@ -22,8 +22,9 @@ TEST(TextFile, IsWrittenAtOnceReplacedAndReadBack) {
 TEST(TextFile, OnlyRegularFilesInFoldersThatAreThere) {
   const test::TemporaryFolder folder;
   ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
-  for (const std::filesystem::path& path : {folder / "none/a.txt", folder / "pipe", folder.path(),
-                                            std::filesystem::path("/dev/null"), std::filesystem::path()}) {
+  // No real device here: a fault in what is tested would replace it.
+  for (const std::filesystem::path& path :
+       {folder / "none/a.txt", folder / "pipe", folder.path(), std::filesystem::path()}) {
     EXPECT_THROW(check_text_file(path), Error) << path;
     EXPECT_THROW(write_text_file(path, "x"), Error) << path;
     try {
