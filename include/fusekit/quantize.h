@@ -22,8 +22,9 @@ struct QuantizeOptions {
   /// How activations are observed: "min-max", "moving-average", "histogram", "percentile", "entropy",
   /// "squared-error". Empty: as the qconfig has it.
   std::string observer{};
-  /// How weights become levels: "nearest", or "learned" on the calibration data. Empty: learned with the qconfig "auto",
-  /// nearest, as PyTorch has it, with the others.
+  /// How weights become levels: "nearest", as PyTorch does; "corrected": nearest, and each bias makes up for what its
+  /// layer's outputs lost on the calibration data; "learned": levels, scales and biases are fitted to that data, where
+  /// the network is better for it on samples that were left out. Empty: learned with the qconfig "auto", else corrected.
   std::string rounding{};
   /// Module paths that stay float, with everything below them.
   std::vector<std::string> skip{};
@@ -61,7 +62,7 @@ struct FloatOperator {
 struct QuantizeReport {
   std::string qconfig;  ///< what "auto" became
   std::string observer;
-  std::string rounding;
+  std::string rounding;  ///< "nearest", "corrected" or "learned"
   std::size_t samples = 0;
   bool random = false;             ///< calibrated on random numbers
   std::size_t int8_operators = 0;  ///< of all kinds

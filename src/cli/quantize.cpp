@@ -34,8 +34,10 @@ class QuantizeCommand : public Command {
     app.add_option("--qconfig", options_.qconfig, "auto, qnnpack, x86 or fbgemm")->capture_default_str();
     app.add_option("--observer", options_.observer,
                    "min-max, moving-average, histogram, percentile, entropy or squared-error (default: the qconfig's)");
-    app.add_option("--rounding", options_.rounding,
-                   "nearest or learned, on the calibration data (default: learned with qconfig auto, else nearest)");
+    app.add_option(
+        "--rounding", options_.rounding,
+        "nearest, corrected (biases fitted to the data) or learned (weights too; default: learned with qconfig "
+        "auto, else corrected)");
     app.add_option("--skip", options_.skip, "Module that stays float, with all below it (repeatable)")
         ->expected(1)
         ->take_all();

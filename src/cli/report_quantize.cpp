@@ -26,14 +26,18 @@ std::string row(const LayerCost& layer) {
                      layer.macs / 1e6, layer.path, layer.operation);
 }
 
+std::string rounding_in_words(const std::string& rounding) {
+  return rounding == "corrected" ? "nearest rounding with corrected biases" : rounding + " rounding";
+}
+
 }  // namespace
 
 std::string quantize_summary(const QuantizeReport& report) {
   std::string text = fmt::format(
       "int8: {} of {} convolutions and linears ({:.1f} % of the multiply-adds), {} operators in all; qconfig {}, {} "
-      "observers, {} rounding, {} {}samples",
+      "observers, {}, {} {}samples",
       int8_layers(report), report.layers.size(), 100 * report.int8_macs, report.int8_operators, report.qconfig,
-      report.observer, report.rounding, report.samples, report.random ? "random " : "");
+      report.observer, rounding_in_words(report.rounding), report.samples, report.random ? "random " : "");
   const OutputError& whole = report.whole;
   text += fmt::format(
       "\nagainst float: SQNR {:.1f} dB (worst sample {:.1f}), cosine {:.5f}, largest error {:.2g} of the "

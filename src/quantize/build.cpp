@@ -35,7 +35,7 @@ Built build(const Observed& observed, const std::function<WhyNot(const Node*)>& 
   const Plan planned = plan(graph, built.program, options);
   for (const Step& step : planned.steps)
     built.steps.push_back({step.how, model::scope_of(step.front()), numbers.of(step.inputs.front()),
-                           numbers.of(step.output), original(step.front())});
+                           numbers.of(step.output), original(step.front()), nullptr, step.clamp});
   for (const Declined& declined : planned.declined)
     built.declined.push_back({const_cast<Node*>(original(declined.node)), declined.name, declined.reason});
 

@@ -1,5 +1,9 @@
 #include "fusekit/quantize.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -9,9 +13,9 @@
 #include "quantize/calibrate.h"
 #include "quantize/costs.h"
 #include "quantize/fallback.h"
+#include "quantize/fitted_weights.h"
 #include "quantize/functional.h"
 #include "quantize/layer_weights.h"
-#include "quantize/learned_weights.h"
 #include "quantize/processor.h"
 
 namespace fusekit {
@@ -27,11 +31,26 @@ QConfig chosen_qconfig(const QuantizeOptions& options) {
   return config;
 }
 
-bool learns_rounding(const QuantizeOptions& options) {
-  if (!options.rounding.empty() && options.rounding != "nearest" && options.rounding != "learned")
-    throw Error(ErrorKind::usage, fmt::format("there is no rounding '{}'", options.rounding), "nearest or learned");
-  return options.rounding.empty() ? options.qconfig == "auto" : options.rounding == "learned";
+/// How weights become levels; what QuantizeOptions::rounding calls them.
+enum class Rounding { nearest, corrected, learned };
+constexpr std::array<const char*, 3> kRoundings = {"nearest", "corrected", "learned"};
+
+const char* name_of(Rounding rounding) { return kRoundings.at(static_cast<std::size_t>(rounding)); }
+
+Rounding chosen_rounding(const QuantizeOptions& options) {
+  if (options.rounding.empty()) return options.qconfig == "auto" ? Rounding::learned : Rounding::corrected;
+  const auto* found = std::find(kRoundings.begin(), kRoundings.end(), options.rounding);
+  if (found == kRoundings.end())
+    throw Error(ErrorKind::usage, fmt::format("there is no rounding '{}'", options.rounding),
+                fmt::format("{}", fmt::join(kRoundings, ", ")));
+  return static_cast<Rounding>(found - kRoundings.begin());
 }
+
+/// Weights, and how they came about.
+struct Weights {
+  WeightQuantizer quantizer;
+  Rounding rounding;
+};
 
 bool is_below(const std::string& scope, const std::string& path) {
   return scope == path || scope.starts_with(path + ".");
@@ -42,7 +61,7 @@ using KeepFloat = std::function<WhyNot(const Node*)>;
 class Quantizer {
  public:
   Quantizer(model::Program& program, const QuantizeOptions& options)
-      : program_(program), options_(options), config_(chosen_qconfig(options)), learns_(learns_rounding(options)) {}
+      : program_(program), options_(options), config_(chosen_qconfig(options)), rounding_(chosen_rounding(options)) {}
 
   void run(QuantizeReport& report) {
     prepare();
@@ -50,29 +69,29 @@ class Quantizer {
     Observed observed{&program_, &numbers, {}, fusing(report.fused)};
     observed.facts = observe(numbers, report);
     const SampleSplit samples =
-        split_samples(options_.calibration, argument_names(program_.methods.front().schema), learns_);
-    WeightQuantizer weights = nearest_weights(config_.weight);
+        split_samples(options_.calibration, argument_names(program_.methods.front().schema), fits());
+    Weights weights{nearest_weights(config_.weight), Rounding::nearest};
     const std::function<Built(const KeepFloat&)> builder = [&](const KeepFloat& keep) {
       return build(
-          observed, [&](const Node* node) { return why_float(node, keep); }, weights);
+          observed, [&](const Node* node) { return why_float(node, keep); }, weights.quantizer);
     };
-    if (learns_) weights = learn(observed, {}, samples.learned);
     const Judge judge(observed, samples.judged);
+    if (fits()) weights = fit(observed, {}, samples.learned, judge);
 
     std::set<const Node*> floats;
     if (options_.max_error || options_.min_sqnr_db) floats = fall_back(builder, judge, report);
     const auto keep = [&](const Node* node) {
       return floats.count(node) > 0 ? WhyNot("int8 would break the bound on the error") : std::nullopt;
     };
-    if (learns_ && !floats.empty()) {  // what is left makes up for fewer errors now
+    if (fits() && !floats.empty()) {  // what is left makes up for fewer errors now
       const double before = judge.score(builder(keep)).whole.sqnr_db;
-      const WeightQuantizer former = std::exchange(weights, learn(observed, keep, samples.learned));
+      const Weights former = std::exchange(weights, fit(observed, keep, samples.learned, judge));
       const Score anew = judge.score(builder(keep));
       if (!holds(anew) || anew.whole.sqnr_db < before) weights = former;
     }
     report.qconfig = config_.name;
     report.observer = name_of(config_.activation);
-    report.rounding = learns_ ? "learned" : "nearest";
+    report.rounding = name_of(weights.rounding);
     tell_costs(builder(keep), judge, observed, alone_db_, report);
     Built final = builder(keep);
     final.program.extra[kMetadata] = metadata(report);
@@ -136,11 +155,24 @@ class Quantizer {
     return facts;
   }
 
-  WeightQuantizer learn(const Observed& observed, const KeepFloat& keep, const std::vector<Sample>& samples) const {
-    const WeightQuantizer nearest = nearest_weights(config_.weight);
-    Built built = build(
-        observed, [&](const Node* node) { return why_float(node, keep); }, nearest);
-    return learned_weights(observed, config_.weight, std::move(built), samples, options_.progress);
+  [[nodiscard]] bool fits() const { return rounding_ != Rounding::nearest; }
+
+  /// Learned levels are kept only where the network is better for it on samples that it was not fitted to.
+  Weights fit(const Observed& observed, const KeepFloat& keep, const std::vector<Sample>& samples,
+              const Judge& judge) const {
+    const auto built = [&](const WeightQuantizer& weights) {
+      return build(
+          observed, [&](const Node* node) { return why_float(node, keep); }, weights);
+    };
+    const auto fitted = [&](Fit what) {
+      return fitted_weights(observed, config_.weight, built(nearest_weights(config_.weight)), samples, what,
+                            options_.progress);
+    };
+    const Weights corrected{fitted(Fit::bias), Rounding::corrected};
+    if (rounding_ == Rounding::corrected) return corrected;
+    const Weights learned{fitted(Fit::weights), Rounding::learned};
+    const auto sqnr = [&](const Weights& weights) { return judge.score(built(weights.quantizer)).whole.sqnr_db; };
+    return sqnr(learned) >= sqnr(corrected) ? learned : corrected;
   }
 
   WhyNot why_float(const Node* node, const KeepFloat& keep) const {
@@ -180,7 +212,7 @@ class Quantizer {
   model::Program& program_;
   const QuantizeOptions& options_;
   QConfig config_;
-  bool learns_;
+  Rounding rounding_;
   std::map<const Node*, double> alone_db_;
 };
 

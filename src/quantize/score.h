@@ -49,7 +49,7 @@ struct SampleSplit {
   std::vector<Sample> judged;   ///< the network's error is measured on these, at most 64
 };
 
-/// Takes samples from all over the data. Where weights are `learned` and there are 8 samples or more, none is in both
+/// Takes samples from all over the data. Where weights are fitted (`learned`) and there are 8 samples or more, none is in both
 /// parts: what a network was fitted to says little about how it does on other data.
 SampleSplit split_samples(const CalibrationOptions& options, const std::vector<std::string>& arguments, bool learned);
 

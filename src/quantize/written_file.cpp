@@ -24,7 +24,7 @@ std::string quantized_file_problem(const std::filesystem::path& float_file, cons
   torch::jit::Module floats = model::load(float_file).module;
   torch::jit::Module int8 = model::load(int8_file).module;
   const auto names = quantize::argument_names(floats.get_method("forward").function().getSchema());
-  const auto judged = quantize::split_samples(options.calibration, names, report.rounding == "learned").judged;
+  const auto judged = quantize::split_samples(options.calibration, names, report.rounding != "nearest").judged;
   for (std::size_t k = 0; k < std::min(kSamples, judged.size()); ++k) {
     const quantize::Sample& sample = judged[k * judged.size() / std::min(kSamples, judged.size())];
     for (int run = 0; run < kRuns; ++run) {

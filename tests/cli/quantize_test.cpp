@@ -87,7 +87,7 @@ TEST_F(QuantizeCli, TellsWhatBecameOfTheNetwork) {
       plain(result.out),
       "DIR/net.pt: fused 1 place: 1 conv+relu\n"
       "int8: 2 of 2 convolutions and linears ( # % of the multiply-adds), 2 operators in all; qconfig x86, histogram "
-      "observers, nearest rounding, 3 samples\n"
+      "observers, nearest rounding with corrected biases, 3 samples\n"
       "against float: SQNR # dB (worst sample #), cosine #, largest error # of the largest output\n"
       "   SQNR dB  saturated       MACs  layer\n"
       " # #% #M  c2                                       convolution\n"

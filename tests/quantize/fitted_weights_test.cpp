@@ -1,4 +1,4 @@
-// Learned weights: nearer to the float network on data that they were not learned on, and told so honestly.
+// Fitted weights and biases: nearer to the float network on data that they were not learned on, and told so honestly.
 #include <gtest/gtest.h>
 #include <torch/script.h>
 
@@ -19,9 +19,9 @@ const char* const kDeep =
     "    x = torch.relu(torch.conv2d(x, self.c3.weight, None, [1, 1], [0, 0], [1, 1], 1))\n"
     "    return torch.linear(torch.flatten(x, 1), self.fc.weight, self.fc.bias)\n";
 
-class LearnedWeights : public ::testing::Test {
+class FittedWeights : public ::testing::Test {
  protected:
-  LearnedWeights() {
+  FittedWeights() {
     at::manual_seed(3);
     const std::map<std::string, at::Tensor> tensors{{"c1.weight", at::randn({16, 3, 3, 3}) / 5},
                                                     {"c1.bias", at::randn({16}) / 2},
@@ -66,14 +66,14 @@ class LearnedWeights : public ::testing::Test {
   QuantizeOptions options_;
 };
 
-TEST_F(LearnedWeights, AreNearerThanTheNearestOnOtherData) {
+TEST_F(FittedWeights, AreNearerThanTheNearestOnOtherData) {
   quantize("nearest");
   const double nearest = sqnr();
   EXPECT_EQ(quantize("learned").rounding, "learned");
   EXPECT_GT(sqnr(), nearest + 0.7);
 }
 
-TEST_F(LearnedWeights, AreJudgedByOtherSamplesThanTheyWereLearnedOn) {
+TEST_F(FittedWeights, AreJudgedByOtherSamplesThanTheyWereLearnedOn) {
   const QuantizeReport report = quantize("learned");
   EXPECT_NEAR(report.whole.sqnr_db, sqnr(), 1.5);
 }
@@ -93,7 +93,7 @@ void save_chain(const std::filesystem::path& file) {
   test::save_module(test::make_module("Chain", tensors, source + "    return x\n"), file);
 }
 
-TEST_F(LearnedWeights, NoErrorIsMadeUpForTwice) {
+TEST_F(FittedWeights, NoErrorIsMadeUpForTwice) {
   save_chain(folder_ / "float.pt");
   options_.qconfig = "qnnpack";
   options_.calibration.random = 64;
@@ -103,13 +103,49 @@ TEST_F(LearnedWeights, NoErrorIsMadeUpForTwice) {
   EXPECT_GT(sqnr(), nearest + 6);
 }
 
-TEST_F(LearnedWeights, AreTheDefaultOfAutoAlone) {
+TEST_F(FittedWeights, AreTheDefaultOfAutoAndFittedBiasesThatOfPyTorchsQConfigs) {
   EXPECT_EQ(quantize("").rounding, "learned");
   options_.qconfig = "qnnpack";
-  EXPECT_EQ(quantize("").rounding, "nearest");
+  EXPECT_EQ(quantize("").rounding, "corrected");
 }
 
-TEST_F(LearnedWeights, AnUnknownRoundingIsRefused) {
+TEST_F(FittedWeights, CorrectedBiasesLeaveTheNearestLevelsAndComeNearer) {
+  save_chain(folder_ / "float.pt");
+  options_.qconfig = "qnnpack";
+  options_.calibration.random = 64;
+  const auto first_layer = [&] {
+    const auto packed = torch::jit::load(folder_ / "int8.pt").attr("c1").toModule().attr("_packed_params").toObject();
+    return packed->type()->getMethod("unpack")({packed}).toTupleRef().elements().vec();
+  };
+  quantize("nearest");
+  const double nearest = sqnr();
+  const auto nearest_layer = first_layer();
+  EXPECT_EQ(quantize("corrected").rounding, "corrected");
+  const auto corrected_layer = first_layer();
+  EXPECT_GT(sqnr(), nearest + 3);
+  EXPECT_TRUE(at::equal(corrected_layer[0].toTensor().int_repr(), nearest_layer[0].toTensor().int_repr()));
+  EXPECT_FALSE(at::equal(corrected_layer[1].toTensor(), nearest_layer[1].toTensor()));
+}
+
+TEST_F(FittedWeights, LearnedLevelsAreKeptOnlyWhereTheyAreBetterOnOtherSamples) {
+  options_.calibration.random = 8;
+  for (int seed = 0; seed < 6; ++seed) {
+    at::manual_seed(seed);
+    const std::map<std::string, at::Tensor> tensors{{"a.weight", at::randn({40, 60}) / 8},
+                                                    {"b.weight", at::randn({3, 40}) / 6}};
+    test::save_module(test::make_module("Net", tensors,
+                                        "def forward(self, x):\n"
+                                        "    x = torch.relu(torch.linear(x, self.a.weight))\n"
+                                        "    return torch.linear(x, self.b.weight)\n"),
+                      folder_ / "float.pt");
+    options_.calibration.inputs.dims = {{1, 60}};
+    const double corrected = quantize("corrected").whole.sqnr_db;
+    const QuantizeReport report = quantize("learned");
+    EXPECT_GE(report.whole.sqnr_db, corrected) << seed << " " << report.rounding;
+  }
+}
+
+TEST_F(FittedWeights, AnUnknownRoundingIsRefused) {
   try {
     quantize("adaround");
     FAIL();
@@ -119,7 +155,7 @@ TEST_F(LearnedWeights, AnUnknownRoundingIsRefused) {
   }
 }
 
-TEST_F(LearnedWeights, LayersAreLearnedAnewWhereOthersWentBackToFloat) {
+TEST_F(FittedWeights, LayersAreLearnedAnewWhereOthersWentBackToFloat) {
   options_.calibration.random = 32;
   options_.skip = {"c2"};
   const QuantizeReport skipped = quantize("learned");
@@ -136,7 +172,7 @@ std::set<std::string> names(const std::vector<quantize::Sample>& samples) {
   return result;
 }
 
-TEST_F(LearnedWeights, SamplesAreSplitInTwoWhereThereAreEnough) {
+TEST_F(FittedWeights, SamplesAreSplitInTwoWhereThereAreEnough) {
   for (const std::size_t count : {8U, 31U, 128U, 500U}) {
     options_.calibration.random = count;
     const auto split = quantize::split_samples(options_.calibration, {"x"}, true);
@@ -147,14 +183,14 @@ TEST_F(LearnedWeights, SamplesAreSplitInTwoWhereThereAreEnough) {
   }
 }
 
-TEST_F(LearnedWeights, FewSamplesServeForBoth) {
+TEST_F(FittedWeights, FewSamplesServeForBoth) {
   options_.calibration.random = 7;
   const auto split = quantize::split_samples(options_.calibration, {"x"}, true);
   EXPECT_EQ(split.learned.size(), 7U);
   EXPECT_EQ(names(split.learned), names(split.judged));
 }
 
-TEST_F(LearnedWeights, WithoutLearningAllAreForJudging) {
+TEST_F(FittedWeights, WithoutLearningAllAreForJudging) {
   const auto split = quantize::split_samples(options_.calibration, {"x"}, false);
   EXPECT_TRUE(split.learned.empty());
   EXPECT_EQ(split.judged.size(), 64U);

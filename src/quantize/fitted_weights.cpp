@@ -1,8 +1,9 @@
-#include "quantize/learned_weights.h"
+#include "quantize/fitted_weights.h"
 
 #include <algorithm>
 #include <map>
 
+#include "quantize/fitted_bias.h"
 #include "quantize/input_rows.h"
 #include "quantize/layer_weights.h"
 #include "quantize/lockstep.h"
@@ -17,7 +18,7 @@ namespace {
 constexpr std::int64_t kRows = 4096;   // of data for a layer, from all samples together
 constexpr double kMostBytes = 0x1p30;  // of activations
 constexpr std::size_t kLeastSamples = 8;
-constexpr double kDamping = 0.1;  // of the adaption to what the layers before got wrong
+constexpr double kDamping = 2;  // of the adaption to what the layers before got wrong
 
 /// How far the correlations between a layer's inputs can be believed after `rows` rows. There are as many of them as
 /// pairs of inputs: those of a few rows are mostly chance, and a layer that is fitted to them is wrong on other data.
@@ -30,16 +31,24 @@ at::Tensor shrunk(const at::Tensor& second, double trust) {
   return second * trust + second.diagonal(0, 1, 2).diag_embed() * (1 - trust);
 }
 
-/// A convolution or linear that is learned.
+/// A convolution or linear that is fitted.
 struct Layer {
   int number = -1;  ///< of its output in the float network
   int input = -1;   ///< of its input there
   at::Tensor weight;
   at::Tensor bias;  ///< may be undefined
   Window window;
+  std::optional<Clamp> clamp;  ///< that it ends with
 
   [[nodiscard]] at::Tensor matrix() const { return weight_matrix(weight.to(at::kFloat), window.groups); }
   [[nodiscard]] std::int64_t in() const { return weight.numel() / weight.size(0); }
+};
+
+/// What a layer reads in the int8 network, [groups, rows, in], and what it should make of it before its bias,
+/// [groups, rows, out / groups].
+struct Rows {
+  at::Tensor x;
+  at::Tensor wanted;
 };
 
 at::Tensor tensor_or_none(const model::Program& program, const Value* value) {
@@ -68,6 +77,7 @@ std::optional<Layer> as_layer(const BuiltStep& step, const Observed& observed) {
   }
   layer.number = observed.numbers->of(node->output());
   layer.input = observed.numbers->of(input);
+  layer.clamp = step.clamp;
   return layer;
 }
 
@@ -84,14 +94,17 @@ std::size_t affordable_samples(const Facts& facts) {
   return std::max<std::size_t>(kLeastSamples, static_cast<std::size_t>(kMostBytes / (bytes * largest)));
 }
 
-/// The weights that are learned so far, by the layer's number.
-using Learned = std::map<int, LayerWeights>;
+/// The weights that are fitted so far, by the layer's number.
+using Fitted = std::map<int, LayerWeights>;
 
-class Learner {
+class Fitter {
  public:
-  Learner(const Observed& observed, const WeightScheme& scheme, const std::vector<Sample>& samples, Built nearest)
+  Fitter(const Observed& observed, const WeightScheme& scheme, const std::vector<Sample>& samples, Built nearest,
+         Fit what)
       : observed_(observed),
         scheme_(scheme),
+        nearest_(nearest_weights(scheme)),
+        what_(what),
         samples_(samples),
         floats_(model::copy_of(*observed.program)),
         numbers_(*floats_.methods.front().graph),
@@ -99,19 +112,20 @@ class Learner {
         before_(floats_, samples),
         after_(int8_.program, samples) {}
 
-  Learned run(const Progress& progress) {
-    Learned learned;
+  Fitted run(const Progress& progress) {
+    Fitted fitted;
     for (std::size_t i = 0; i < int8_.steps.size(); ++i) {
       const auto layer = as_layer(int8_.steps[i], observed_);
       if (!layer || !can_stop_at(*layer, int8_.steps[i])) continue;
-      const LayerWeights weights = learn(*layer, gather(*layer, int8_.steps[i].int8_input));
+      const LayerWeights weights = fit(*layer, gather(*layer, int8_.steps[i].int8_input));
       const Packing& packing = int8_.packings.at(layer->number);
       int8_.program.weights.at(packing.key).packed = packing.pack(weights);  // what follows sees it
-      learned[layer->number] = weights;
+      fitted[layer->number] = weights;
       if (progress)
-        progress(static_cast<double>(i + 1) / static_cast<double>(int8_.steps.size()), "learning how to round");
+        progress(static_cast<double>(i + 1) / static_cast<double>(int8_.steps.size()),
+                 what_ == Fit::bias ? "fitting biases" : "learning how to round");
     }
-    return learned;
+    return fitted;
   }
 
  private:
@@ -119,37 +133,46 @@ class Learner {
     return before_.can_stop_at(numbers_.value(layer.input)) && after_.can_stop_at(step.int8_input);
   }
 
-  /// What the layer reads in the int8 network, and what it should have read.
-  Moments gather(const Layer& layer, const Value* int8_input) {
+  /// What the layer reads in the int8 network, and what it should make of it: x and wanted.
+  Rows gather(const Layer& layer, const Value* int8_input) {
     const Value* float_input = numbers_.value(layer.input);
     before_.run_until(float_input);
     after_.run_until(int8_input);
     const at::Tensor weight = layer.matrix().transpose(1, 2);
-    Moments moments(layer.window.groups, layer.in(), weight.size(2));
+    std::vector<at::Tensor> x;
+    std::vector<at::Tensor> wanted;
     const auto count = static_cast<std::int64_t>(samples_.size());
     const std::int64_t rows = (kRows + count - 1) / count;
     for (std::int64_t k = 0; k < count; ++k) {
-      const at::Tensor x = input_rows(after_.tensor(k, int8_input), layer.window, rows, k);
-      const at::Tensor y = input_rows(before_.tensor(k, float_input), layer.window, rows, k);
-      moments.add(x, (y - x).matmul(weight));
+      x.push_back(input_rows(after_.tensor(k, int8_input), layer.window, rows, k));
+      wanted.push_back(input_rows(before_.tensor(k, float_input), layer.window, rows, k).matmul(weight));
     }
-    return moments;
+    return {at::cat(x, 1), at::cat(wanted, 1)};
   }
 
-  LayerWeights learn(const Layer& layer, const Moments& moments) const {
-    const double trust = trusted_share(moments.rows(), layer.in());
-    const at::Tensor second = shrunk(moments.second(), trust);
-    const at::Tensor target = adapted_weight(layer.matrix(), second, moments.lacking() * trust, kDamping);
+  LayerWeights fit(const Layer& layer, const Rows& rows) const {
+    const LayerWeights nearest = nearest_(layer.number, layer.weight, layer.bias, 0);
+    const at::Tensor weight = what_ == Fit::weights ? learned_levels(layer, rows) : nearest.weight;
+    const at::Tensor told = weight_matrix(weight.dequantize(), layer.window.groups);
+    return {weight, fitted_bias(layer.bias, rows.wanted, rows.x.matmul(told.transpose(1, 2)), layer.clamp)};
+  }
+
+  at::Tensor learned_levels(const Layer& layer, const Rows& rows) const {
+    const double trust = trusted_share(rows.x.size(1), layer.in());
+    const at::Tensor second = shrunk(second_moment(rows.x), trust);
+    const at::Tensor lacking = rows.wanted - rows.x.matmul(layer.matrix().transpose(1, 2));
+    const at::Tensor target = adapted_weight(layer.matrix(), second, cross_moment(lacking, rows.x) * trust, kDamping);
 
     const auto start = weight_scales(target.reshape(layer.weight.sizes()), scheme_, 0);
     const auto scales = search_scales(target, start, scheme_.levels, second);
     const at::Tensor levels = round_weight(target, second, scales, {.levels = scheme_.levels});
-    const at::Tensor bias = corrected_bias(layer.bias, layer.matrix(), told_weight(levels, scales), moments);
-    return {quantized_weight(levels.reshape(layer.weight.sizes()), scales, 0, scheme_.per_channel), bias};
+    return quantized_weight(levels.reshape(layer.weight.sizes()), scales, 0, scheme_.per_channel);
   }
 
   const Observed& observed_;
   const WeightScheme scheme_;
+  const WeightQuantizer nearest_;
+  const Fit what_;
   const std::vector<Sample>& samples_;
   const model::Program floats_;
   const Numbering numbers_;
@@ -160,14 +183,15 @@ class Learner {
 
 }  // namespace
 
-WeightQuantizer learned_weights(const Observed& observed, const WeightScheme& scheme, Built nearest,
-                                const std::vector<Sample>& samples, const Progress& progress) {
+WeightQuantizer fitted_weights(const Observed& observed, const WeightScheme& scheme, Built nearest,
+                               const std::vector<Sample>& samples, Fit what, const Progress& progress) {
   const std::size_t most = affordable_samples(observed.facts);
   const std::vector<Sample> few(samples.begin(), samples.begin() + std::min(most, samples.size()));
-  return [learned = Learner(observed, scheme, few, std::move(nearest)).run(progress), others = nearest_weights(scheme)](
-             int layer, const at::Tensor& weight, const at::Tensor& bias, std::optional<std::int64_t> axis) {
-    const auto found = learned.find(layer);
-    return found != learned.end() ? found->second : others(layer, weight, bias, axis);
+  return [fitted = Fitter(observed, scheme, few, std::move(nearest), what).run(progress),
+          others = nearest_weights(scheme)](int layer, const at::Tensor& weight, const at::Tensor& bias,
+                                            std::optional<std::int64_t> axis) {
+    const auto found = fitted.find(layer);
+    return found != fitted.end() ? found->second : others(layer, weight, bias, axis);
   };
 }
 
