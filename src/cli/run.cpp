@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/patience.h"
 #include "cli/supervise.h"
 #include "fusekit/error.h"
 
@@ -55,7 +56,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return answer_or_refuse(app, error, Console());
   }
-  const auto work = [chosen] { return run_command(*chosen); };
+  const auto work = [chosen, argv] {
+    if (!chosen->hidden() && !chosen->times() && should_wait_patiently()) start_anew_with_patient_threads(argv);
+    return run_command(*chosen);
+  };
   // A hidden command is a worker of another one, which watches over it.
   return chosen->hidden() ? work() : supervise("fusekit " + chosen->name(), work);
 }

@@ -5,8 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
+#include <cstdlib>
 
+#include "cli/patience.h"
 #include "support/module.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
@@ -91,6 +94,53 @@ TEST(Supervise, ANetworkThatNeverEndsCanBeInterrupted) {
       {"timeout", "-s", "INT", "--foreground", "2", FUSEKIT_PROGRAM, "verify", file, file, "--input_dims", "1,2"});
   EXPECT_EQ(result.err, "error: interrupted\nhint: no unfinished file is left behind\n");
   EXPECT_EQ(result.out, "");
+}
+
+/// What the program that was started anew is told, as its exit code.
+TEST(Patience, DISABLED_TheNewProgram) {
+  const char* policy = std::getenv("OMP_WAIT_POLICY");
+  const char* supervisor = std::getenv("FUSEKIT_NO_SUPERVISOR");
+  _exit(policy != nullptr && supervisor != nullptr ? 10 + (std::string(policy) == "passive") : 20);
+}
+
+TEST(Patience, ASupervisedProgramStartsAnewWithThreadsThatSleep) {
+  const auto code = [](const char* policy) {
+    return supervised([policy]() -> int {
+             unsetenv("OMP_WAIT_POLICY");
+             if (policy != nullptr) setenv("OMP_WAIT_POLICY", policy, 1);
+             std::string program = "fusekit_tests";
+             std::string filter = "--gtest_filter=Patience.DISABLED_TheNewProgram";
+             std::string disabled = "--gtest_also_run_disabled_tests";
+             std::array<char*, 4> arguments = {program.data(), filter.data(), disabled.data(), nullptr};
+             start_anew_with_patient_threads(arguments.data());
+             _exit(30);
+           })
+        .first;
+  };
+  EXPECT_EQ(code(nullptr), 11);
+  EXPECT_EQ(code("active"), 10);  // the user's word stands
+}
+
+TEST(Patience, IsForThoseWhoDidNotSayHowToWait) {
+  const auto with = [](const char* name, const char* value) {
+    return supervised([name, value]() -> int {
+             for (const char* said : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "FUSEKIT_NO_SUPERVISOR", "OMP_NUM_THREADS"})
+               unsetenv(said);
+             setenv(name, value, 1);
+             _exit(should_wait_patiently() ? 1 : 0);
+           })
+        .first;
+  };
+  EXPECT_EQ(with("OMP_WAIT_POLICY", "active"), 0);
+  EXPECT_EQ(with("GOMP_SPINCOUNT", "5"), 0);
+  EXPECT_EQ(with("OMP_NUM_THREADS", "1"), 0);
+  double load = 0;
+  getloadavg(&load, 1);
+  if (load > 1.5) {
+    EXPECT_EQ(with("OMP_NUM_THREADS", "2"), 1);
+  } else if (load < 0.5) {
+    EXPECT_EQ(with("OMP_NUM_THREADS", "2"), 0);
+  }
 }
 
 }  // namespace
