@@ -45,7 +45,8 @@ std::string quantize_summary(const QuantizeReport& report) {
       whole.sqnr_db, report.worst_sqnr_db, whole.cosine, whole.max_rel);
   if (whole.top1) text += fmt::format(", same top-1 {:.1f} %", 100 * *whole.top1);
   if (!report.fallbacks.empty())
-    text += fmt::format("\nback to float to hold the bound: {}", fmt::join(report.fallbacks, ", "));
+    text += fmt::format("\nback to float to hold the bound, {:.2f} times as long a run for it: {}",
+                        report.fallback_time, fmt::join(report.fallbacks, ", "));
   return text;
 }
 
@@ -67,6 +68,7 @@ nlohmann::json quantize_json(const QuantizeReport& report) {
                          {"int8_operators", report.int8_operators},
                          {"int8_share_of_macs", report.int8_macs},
                          {"fallbacks", report.fallbacks},
+                         {"fallback_time", report.fallback_time},
                          {"bound_holds", report.bound_holds},
                          {"warnings", report.warnings}};
   json["error"] = {{"sqnr_db", figure(report.whole.sqnr_db)},

@@ -94,6 +94,7 @@ class Quantizer {
     report.rounding = name_of(weights.rounding);
     tell_costs(builder(keep), judge, observed, alone_db_, report);
     Built final = builder(keep);
+    if (!floats.empty()) report.fallback_time = judge.relative_time(final, builder({}));
     final.program.extra[kMetadata] = metadata(report);
     program_ = std::move(final.program);
   }

@@ -1,5 +1,7 @@
 #include "quantize/score.h"
 
+#include <array>
+#include <chrono>
 #include <cmath>
 #include <limits>
 
@@ -112,6 +114,21 @@ Score Judge::score_layers(Built built) const {
     });
   }
   return score;
+}
+
+double Judge::relative_time(const Built& a, const Built& b) const {
+  constexpr int kTurns = 9;
+  std::array<Network, 2> networks = {Network(model::copy_of(a.program)), Network(model::copy_of(b.program))};
+  std::array<double, 2> least = {kInfinity, kInfinity};
+  for (int turn = 0; turn < kTurns; ++turn) {
+    for (std::size_t k = 0; k < networks.size(); ++k) {
+      const auto start = std::chrono::steady_clock::now();
+      (void)networks.at(k).run(samples_.front().inputs);
+      least.at(k) =
+          std::min(least.at(k), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+  }
+  return least[0] / least[1];
 }
 
 SampleSplit split_samples(const CalibrationOptions& options, const std::vector<std::string>& arguments, bool learned) {

@@ -36,6 +36,9 @@ class Judge {
   [[nodiscard]] Score score(const Built& built, std::size_t limit = 0) const;
   /// The same, with the error of each step's output.
   [[nodiscard]] Score score_layers(Built built) const;
+  /// How many times as long one run of `a` takes as one of `b`, on the first sample: the least times of runs that took
+  /// turns. A hint, without an interval.
+  [[nodiscard]] double relative_time(const Built& a, const Built& b) const;
 
  private:
   const Observed& observed_;

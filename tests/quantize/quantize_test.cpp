@@ -162,6 +162,8 @@ TEST(Quantize, LayersGoBackToFloatUntilTheBoundHolds) {
   EXPECT_GE(net.report.whole.sqnr_db, free + 2);
   EXPECT_FALSE(net.report.fallbacks.empty());
   EXPECT_LT(net.report.fallbacks.size(), 3U);
+  EXPECT_GT(net.report.fallback_time, 0);
+  EXPECT_NE(net.report.fallback_time, 1) << "was not measured";
 }
 
 TEST(Quantize, RefusesWhatIsWrong) {
