@@ -2,6 +2,7 @@
 #include "fusekit/quantize.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <torch/script.h>
 
 #include "fusekit/error.h"
@@ -36,7 +37,7 @@ class Quantized {
   Quantized(const Tensors& tensors, const std::string& source, std::vector<std::int64_t> shape,
             QuantizeOptions options = {}) {
     test::save_module(test::make_module("Net", tensors, source), folder_ / "float.pt");
-    options.calibration.random = 6;
+    if (options.calibration.random == 0) options.calibration.random = 6;
     options.calibration.inputs.dims = {std::move(shape)};
     options.calibration.inputs.types = {"float"};
     Program program = read(folder_ / "float.pt");
@@ -274,6 +275,28 @@ TEST(Quantize, AListThatABranchAppendsToStaysFloat) {
   EXPECT_FALSE(has(net.graph(), "quantized::cat")) << net.graph();
   EXPECT_GT(net.sqnr({1, 3, 10, 10}), 25);
   EXPECT_EQ(net.module.forward({at::randn({1, 3, 10, 10})}).toTensor().size(1), 8);
+}
+
+long peak_kib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+TEST(Quantize, MoreSamplesTakeNoMoreMemory) {
+  at::manual_seed(9);
+  const auto quantize = [](int samples) {
+    QuantizeOptions options{.rounding = "nearest"};
+    options.calibration.random = samples;
+    const Quantized net({{"c1.weight", at::randn({2, 1, 8, 8}) / 8}},
+                        "def forward(self, x):\n    return torch.conv2d(x, self.c1.weight, None, [8, 8])\n",
+                        {1, 1, 512, 512}, options);
+    EXPECT_EQ(net.report.samples, samples);
+  };
+  quantize(80);
+  const long before = peak_kib();
+  quantize(280);  // 200 MiB more
+  EXPECT_LT(peak_kib() - before, 70 * 1024);
 }
 
 }  // namespace
