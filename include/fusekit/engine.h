@@ -38,7 +38,10 @@ struct Int8Facts {
   std::string against_qnnpack{};  ///< what it has that the engine qnnpack gets wrong or lacks, with its verb; or empty
 };
 
-/// What stands in the file's code and in fusekit_quantize.json; nothing is loaded or run. nullopt: no quantized operator,
+/// The name of the extra file in which an int8 file says how it was made, as JSON.
+inline constexpr const char* kQuantizeRecord = "fusekit_quantize.json";
+
+/// What stands in the file's code and in kQuantizeRecord; nothing is loaded or run. nullopt: no quantized operator,
 /// or no TorchScript file.
 std::optional<Int8Facts> int8_facts(const std::filesystem::path& file);
 

@@ -65,11 +65,9 @@ class ExampleCommand : public Command {
     app.add_option("--model", model_, "conv_bn_relu (the recipe's), resnet18 or mobilenet_v2")
         ->check(CLI::IsMember(example_names()))
         ->capture_default_str();
-    app.add_option("--modules", module_lists_,
-                   "Fuse just these, e.g. conv,bn,relu (repeatable; default: everything, and conv_bn_relu is shown "
-                   "after bn,relu, as in the recipe)")
-        ->take_all()
-        ->expected(1);
+    add_modules_option(app, module_lists_,
+                       "Fuse just these, e.g. conv,bn,relu (repeatable; default: everything, and conv_bn_relu is shown "
+                       "after bn,relu, as in the recipe)");
     app.add_option("--seed", seed_, "Seed of the weights")->capture_default_str();
     app.add_option("--bench", bench_seconds_, "Seconds to time conv_bn_relu's int8 files for; 0: do not")
         ->check(CLI::NonNegativeNumber)
@@ -81,7 +79,7 @@ class ExampleCommand : public Command {
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
     apply(common_.runtime);
-    for (const std::string& list : module_lists_) lists_.push_back(split(list, ','));
+    lists_ = split_lists(module_lists_);
     prepare_folder();
     const ModuleTree tree = write_example(model_, seed_, float_, write_);
     if (!common_.json) console.print(to_string(tree));

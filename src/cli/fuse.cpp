@@ -27,13 +27,9 @@ class FuseCommand : public Command {
   }
 
   void add_options(CLI::App& app) override {
-    app.add_option("IN", input_, "TorchScript file");
-    app.add_option("-o,--output", output_, "File to write");
-    app.add_option("--modules", module_lists_, "Fuse just these, e.g. conv1,bn1,relu (repeatable)")
-        ->take_all()
-        ->expected(1);
+    add_write_options(app, files_);
+    add_modules_option(app, module_lists_, "Fuse just these, e.g. conv1,bn1,relu (repeatable)");
     app.add_flag("--strict", options_.strict, "A list that can't be fused is an error");
-    app.add_option("--for", target_, "Target: portable")->capture_default_str();
     app.add_option("--dtype", dtype_, "Data type of the written file: float")->capture_default_str();
     app.add_option("--disable", options_.disabled, "Leave this rule out (repeatable)")->expected(1)->take_all();
     app.add_flag("--dry-run", dry_run_, "Say what would be fused, write nothing");
@@ -44,8 +40,6 @@ class FuseCommand : public Command {
         ->take_all();
     app.add_option("--tolerance", verify_.tolerance, "Largest error, relative to the largest output");
     app.add_flag("--no-verify", no_verify_, "Do not compare the written file with the original");
-    app.add_flag("--force", write_.force, "Replace an existing output");
-    app.add_flag("--in-place", write_.in_place, "The output may be the input");
     add_input_options(app, inputs_);
     add_common_options(app, common_, /*runs_a_model=*/true);
   }
@@ -56,20 +50,19 @@ class FuseCommand : public Command {
     check_call();
     apply(common_.runtime);
     verify_.inputs = options_.inputs = inputs_.finish();
-    write_.input = input_;
-    if (!dry_run_) check_output(output_, write_);
+    if (!dry_run_) check_output(files_.output, files_.write);
 
     const auto start = std::chrono::steady_clock::now();
-    Program program = read(input_);
+    Program program = read(files_.input);
     methods_ = program.methods();
     const std::size_t nodes_before = program.node_count();
     const Ledger ledger = fuse(program, options_);
-    report_ = {{"input", input_}, {"nodes_before", nodes_before}, {"nodes_after", program.node_count()}};
+    report_ = {{"input", files_.input}, {"nodes_before", nodes_before}, {"nodes_after", program.node_count()}};
     report_["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     report_.update(ledger_json(ledger));
 
     const bool done = dry_run_ || write_verified(std::move(program), console);
-    report_["output"] = dry_run_ || !done ? nlohmann::json() : nlohmann::json(output_);
+    report_["output"] = dry_run_ || !done ? nlohmann::json() : nlohmann::json(files_.output);
     tell(ledger, console);
     if (common_.json) console.print(report_.dump(2));
     return done ? kDone : kNo;
@@ -88,17 +81,11 @@ class FuseCommand : public Command {
   }
 
   void check_call() {
-    if (input_.empty()) throw Error(ErrorKind::usage, "IN is missing", "give the TorchScript file to fuse");
-    if (output_.empty() && write_.in_place) output_ = input_;
-    if (output_.empty() && !dry_run_)
-      throw Error(ErrorKind::usage, "-o is missing", "give the file to write with -o OUT, or --dry-run");
-    if (target_ != "portable")
-      throw Error(ErrorKind::unsupported, fmt::format("--for {}: there is no such target", target_),
-                  "the targets of this version: portable");
+    files_.finish("fuse", !dry_run_, ", or --dry-run");
     if (dtype_ != "float")
       throw Error(ErrorKind::unsupported, fmt::format("--dtype {}: there is no such conversion", dtype_),
                   "the dtypes of this version: float (what the file has is kept)");
-    for (const std::string& list : module_lists_) options_.modules.push_back(split(list, ','));
+    options_.modules = split_lists(module_lists_);
   }
 
   void tell(const Ledger& ledger, const Console& console) const {
@@ -107,15 +94,16 @@ class FuseCommand : public Command {
       console.detail(fmt::format("rule {:<18} {:8.1f} ms", rule.rule, rule.seconds * 1e3));
     if (common_.json) return;
     for (const auto& [rule, text] : ledger.prints) console.print(fmt::format("after {}:\n{}", rule, text));
-    console.print(fmt::format("{}: {}", input_, ledger_summary(ledger)));
+    console.print(fmt::format("{}: {}", files_.input, ledger_summary(ledger)));
     if (explain_ && !ledger.entries.empty()) console.print(ledger_explanation(ledger));
     for (const std::string& line : verified_) console.print(line);
-    if (report_["output"].is_string()) console.print(fmt::format("wrote {}", output_));
+    if (report_["output"].is_string()) console.print(fmt::format("wrote {}", files_.output));
   }
 
   bool write_verified(Program program, Console& console) {
-    if (!no_verify_) write_.accept = [&](const std::filesystem::path& written) { return accept(written, console); };
-    return write(std::move(program), output_, write_);
+    if (!no_verify_)
+      files_.write.accept = [&](const std::filesystem::path& written) { return accept(written, console); };
+    return write(std::move(program), files_.output, files_.write);
   }
 
   /// Compares every method that was kept; one whose inputs can't be worked out is said to be unverified.
@@ -127,7 +115,7 @@ class FuseCommand : public Command {
       report_["verification"][method] = verify_json(*report);
       const std::string prefix = method == "forward" ? "" : method + "(): ";
       if (!report->passed) {
-        console.error(fmt::format("{}{} was not written: {}", prefix, output_, verify_line(*report)),
+        console.error(fmt::format("{}{} was not written: {}", prefix, files_.output, verify_line(*report)),
                       "--explain lists what was fused; --disable leaves a rule out; --tolerance allows more");
         return false;
       }
@@ -140,21 +128,19 @@ class FuseCommand : public Command {
                                       const Console& console) const {
     VerifyOptions options = verify_;
     options.method = method;
-    if (method == "forward") return verify(input_, written, options);
+    if (method == "forward") return verify(files_.input, written, options);
     options.inputs.dims.clear();  // what was given is forward's
     options.inputs.file.clear();
     try {
-      return verify(input_, written, options);
+      return verify(files_.input, written, options);
     } catch (const Error& error) {
       console.warn(fmt::format("{}() is not verified: {}", method, error.message()));
       return std::nullopt;
     }
   }
 
-  std::string input_;
-  std::string output_;
+  WriteFlags files_;
   std::vector<std::string> module_lists_;
-  std::string target_ = "portable";
   std::string dtype_ = "float";
   bool dry_run_ = false;
   bool explain_ = false;
@@ -162,7 +148,6 @@ class FuseCommand : public Command {
   bool no_verify_ = false;
   FuseOptions options_;
   VerifyOptions verify_;
-  WriteOptions write_;
   InputFlags inputs_;
   CommonOptions common_;
   std::vector<std::string> methods_;

@@ -68,4 +68,33 @@ InputOptions InputFlags::finish() const {
   return options;
 }
 
+void add_write_options(CLI::App& app, WriteFlags& flags) {
+  app.add_option("IN", flags.input, "TorchScript file");
+  app.add_option("-o,--output", flags.output, "File to write");
+  app.add_option("--for", flags.target, "Target: portable")->capture_default_str();
+  app.add_flag("--force", flags.write.force, "Replace an existing output");
+  app.add_flag("--in-place", flags.write.in_place, "The output may be the input");
+}
+
+void WriteFlags::finish(const std::string& verb, bool writes, const std::string& or_else) {
+  if (input.empty()) throw Error(ErrorKind::usage, "IN is missing", "give the TorchScript file to " + verb);
+  if (output.empty() && write.in_place) output = input;
+  if (output.empty() && writes)
+    throw Error(ErrorKind::usage, "-o is missing", "give the file to write with -o OUT" + or_else);
+  if (target != "portable")
+    throw Error(ErrorKind::unsupported, fmt::format("--for {}: there is no such target", target),
+                "the targets of this version: portable");
+  write.input = input;
+}
+
+void add_modules_option(CLI::App& app, std::vector<std::string>& lists, const std::string& description) {
+  app.add_option("--modules", lists, description)->take_all()->expected(1);
+}
+
+std::vector<std::vector<std::string>> split_lists(const std::vector<std::string>& lists) {
+  std::vector<std::vector<std::string>> split_up;
+  for (const std::string& list : lists) split_up.push_back(split(list, ','));
+  return split_up;
+}
+
 }  // namespace fusekit::cli

@@ -8,6 +8,7 @@
 #include "cli/console.h"
 #include "fusekit/inputs.h"
 #include "fusekit/runtime.h"
+#include "fusekit/write.h"
 
 namespace CLI {
 class App;
@@ -49,6 +50,26 @@ struct InputFlags {
 };
 
 void add_input_options(CLI::App& app, InputFlags& flags);
+
+/// IN, -o/--output, --for, --force and --in-place, of the commands that make one file of another.
+struct WriteFlags {
+  std::string input;
+  std::string output;
+  std::string target = "portable";
+  WriteOptions write;
+
+  /// To be called after parsing. Error{usage} where IN is missing, or -o while the command is one that `writes`;
+  /// Error{unsupported} for another target. `verb` ("fuse") and `or_else` are for the hints.
+  void finish(const std::string& verb, bool writes = true, const std::string& or_else = "");
+};
+
+void add_write_options(CLI::App& app, WriteFlags& flags);
+
+/// --modules, any number of times.
+void add_modules_option(CLI::App& app, std::vector<std::string>& lists, const std::string& description);
+
+/// {"a,b", "c"} -> {{"a","b"}, {"c"}}
+std::vector<std::vector<std::string>> split_lists(const std::vector<std::string>& lists);
 
 /// "a;b;c" -> {"a","b","c"}, blanks around each removed.
 std::vector<std::string> split(const std::string& text, char separator);

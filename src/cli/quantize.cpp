@@ -28,8 +28,7 @@ class QuantizeCommand : public Command {
   }
 
   void add_options(CLI::App& app) override {
-    app.add_option("IN", input_, "TorchScript file");
-    app.add_option("-o,--output", output_, "File to write");
+    add_write_options(app, files_);
     add_calibration_options(app);
     app.add_option("--qconfig", options_.qconfig, "auto, qnnpack, x86 or fbgemm")->capture_default_str();
     app.add_option("--observer", options_.observer,
@@ -46,13 +45,8 @@ class QuantizeCommand : public Command {
                    "float until it holds");
     app.add_option("--min-sqnr", options_.min_sqnr_db, "The same in dB of the outputs' SQNR");
     app.add_flag("--no-fuse{false}", options_.fuse, "Do not fuse first");
-    app.add_option("--modules", module_lists_, "Fuse just these first, e.g. bn,relu (repeatable)")
-        ->take_all()
-        ->expected(1);
-    app.add_option("--for", target_, "Target: portable")->capture_default_str();
+    add_modules_option(app, module_lists_, "Fuse just these first, e.g. bn,relu (repeatable)");
     app.add_flag("--explain", explain_, "Say for each layer what int8 cost, and what stayed float and why");
-    app.add_flag("--force", write_.force, "Replace an existing output");
-    app.add_flag("--in-place", write_.in_place, "The output may be the input");
     add_input_options(app, inputs_);
     add_common_options(app, common_, /*runs_a_model=*/true);
   }
@@ -61,18 +55,18 @@ class QuantizeCommand : public Command {
     console.set_verbosity(common_.verbosity());
     check_call();
     settle_engine_for(options_.qconfig, console);
-    write_.input = input_;
-    check_output(output_, write_);
-    Program program = read(input_);
+    check_output(files_.output, files_.write);
+    Program program = read(files_.input);
     options_.calibration.inputs = inputs_.finish();
     if (options_.calibration.random > 0)
-      options_.calibration.inputs = resolve_inputs(input_, options_.calibration.inputs).options;
+      options_.calibration.inputs = resolve_inputs(files_.input, options_.calibration.inputs).options;
     options_.progress = [&](double share, const std::string& what) { console.progress(share, what); };
     const QuantizeReport report = to_int8(program, options_);
     console.end_progress();
     for (const std::string& warning : report.warnings) console.warn(warning);
     if (report.random)
-      console.warn("calibrated on random numbers: the ranges mean little; the file says so (fusekit_quantize.json)");
+      console.warn(
+          fmt::format("calibrated on random numbers: the ranges mean little; the file says so ({})", kQuantizeRecord));
 
     if (report.worst_sqnr_db < kInt8Sqnr)
       console.warn(
@@ -107,16 +101,11 @@ class QuantizeCommand : public Command {
   }
 
   void check_call() {
-    if (input_.empty()) throw Error(ErrorKind::usage, "IN is missing", "give the TorchScript file to quantize");
-    if (output_.empty() && write_.in_place) output_ = input_;
-    if (output_.empty()) throw Error(ErrorKind::usage, "-o is missing", "give the file to write with -o OUT");
-    if (target_ != "portable")
-      throw Error(ErrorKind::unsupported, fmt::format("--for {}: there is no such target", target_),
-                  "the targets of this version: portable");
+    files_.finish("quantize");
     if (options_.calibration.paths.empty() && options_.calibration.random == 0)
       throw Error(ErrorKind::usage, "there is nothing to calibrate on",
                   "give real inputs with --calibrate PATH, or --random-calibration N for a try");
-    for (const std::string& list : module_lists_) options_.fuse_options.modules.push_back(split(list, ','));
+    options_.fuse_options.modules = split_lists(module_lists_);
   }
 
   /// Warns where the file will not be right or fast under the engine of a plain load (or the one that is asked for). The
@@ -138,39 +127,36 @@ class QuantizeCommand : public Command {
 
   /// The written file, loaded afresh, has to give what the network in memory gave.
   bool write_checked(Program program, const QuantizeReport& report, const Console& console) {
-    write_.accept = [&](const std::filesystem::path& written) {
-      const std::string problem = quantized_file_problem(input_, written, options_, report);
+    files_.write.accept = [&](const std::filesystem::path& written) {
+      const std::string problem = quantized_file_problem(files_.input, written, options_, report);
       if (!problem.empty())
-        console.error(fmt::format("{} was not written: {}", output_, problem), "please report this");
+        console.error(fmt::format("{} was not written: {}", files_.output, problem), "please report this");
       return problem.empty();
     };
-    return write(std::move(program), output_, write_);
+    return write(std::move(program), files_.output, files_.write);
   }
 
   void tell(const QuantizeReport& report, bool done, const Console& console) const {
     if (common_.json) {
       nlohmann::json json = quantize_json(report);
-      json["input"] = input_;
-      json["output"] = done ? nlohmann::json(output_) : nlohmann::json();
+      json["input"] = files_.input;
+      json["output"] = done ? nlohmann::json(files_.output) : nlohmann::json();
       console.print(json.dump(2));
       return;
     }
-    console.print(fmt::format("{}: {}", input_, ledger_summary(report.fused)));
+    console.print(fmt::format("{}: {}", files_.input, ledger_summary(report.fused)));
     console.print(quantize_summary(report));
     if (explain_) console.print(quantize_explanation(report));
     if (!report.bound_holds)
-      console.error(fmt::format("{} was not written: the bound does not hold with all layers float", output_),
+      console.error(fmt::format("{} was not written: the bound does not hold with all layers float", files_.output),
                     "--explain shows what each layer costs");
-    if (done) console.print(fmt::format("wrote {}", output_));
+    if (done) console.print(fmt::format("wrote {}", files_.output));
   }
 
-  std::string input_;
-  std::string output_;
-  std::string target_ = "portable";
+  WriteFlags files_;
   std::vector<std::string> module_lists_;
   bool explain_ = false;
   QuantizeOptions options_;
-  WriteOptions write_;
   InputFlags inputs_;
   CommonOptions common_;
 };

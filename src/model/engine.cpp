@@ -16,8 +16,6 @@
 namespace fusekit {
 namespace {
 
-constexpr const char* kMetadata = "extra/fusekit_quantize.json";
-
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 bool has_any(const std::string& text, std::initializer_list<std::string_view> parts) {
@@ -151,8 +149,9 @@ std::optional<Int8Facts> int8_facts(const std::filesystem::path& file) {
     const std::string code = code_of(archive);
     if (!has_any(code, {"ops.quantized.", "ops.onednn.", "torch.quantize_per_tensor("})) return std::nullopt;
     Int8Facts facts;
-    const bool is_ours = archive.has(kMetadata);
-    if (is_ours) facts.full_range = uses_full_range(archive.read(kMetadata));
+    const std::string metadata = std::string("extra/") + kQuantizeRecord;
+    const bool is_ours = archive.has(metadata);
+    if (is_ours) facts.full_range = uses_full_range(archive.read(metadata));
     facts.transposed = !is_ours && has(code, "ops.quantized.conv_transpose");
     facts.needs_onednn = has_any(code, {"ops.onednn.", "ops.quantized.conv2d_add", "ops.quantized.linear_leaky_relu",
                                         "ops.quantized.linear_tanh"});

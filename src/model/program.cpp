@@ -103,6 +103,13 @@ void set_scope(Node* node, const std::string& path) {
   node->setScope(is_outside_of_stubs(node) ? with_mark(scope) : scope);
 }
 
+const Node* top_level(const Node* node) {
+  while (node->owningBlock()->owningNode() != nullptr) node = node->owningBlock()->owningNode();
+  return node;
+}
+
+Node* top_level(Node* node) { return const_cast<Node*>(top_level(static_cast<const Node*>(node))); }
+
 std::vector<Node*> all_nodes(const Graph& graph) {
   std::vector<Node*> nodes;
   collect(graph.block(), nodes);

@@ -85,6 +85,10 @@ std::optional<std::string> weight_key(const Value* value);
 std::string scope_of(const Node* node);
 void set_scope(Node* node, const std::string& path);
 
+/// The node of the graph's own block that `node` stands in.
+const Node* top_level(const Node* node);
+Node* top_level(Node* node);
+
 /// All nodes, blocks of a node before what follows it.
 std::vector<Node*> all_nodes(const Graph& graph);
 

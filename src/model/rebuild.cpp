@@ -163,12 +163,6 @@ class Builder {
     }
   }
 
-  /// The node of the graph's own block that `node` stands in.
-  static Node* top_level(Node* node) {
-    while (node->owningBlock()->owningNode() != nullptr) node = node->owningBlock()->owningNode();
-    return node;
-  }
-
   static Value* read_of(Graph& graph, const std::string& path, Node* before, std::map<std::string, Value*>& reads) {
     if (const auto found = reads.find(path); found != reads.end()) return found->second;
     const auto dot = path.rfind('.');

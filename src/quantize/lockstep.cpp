@@ -8,15 +8,6 @@
 #include "model/explain.h"
 
 namespace fusekit::quantize {
-namespace {
-
-/// The node of the graph's own block that `node` stands in.
-const Node* top_level(const Node* node) {
-  while (node->owningBlock()->owningNode() != nullptr) node = node->owningBlock()->owningNode();
-  return node;
-}
-
-}  // namespace
 
 Lockstep::Lockstep(const model::Program& program, const std::vector<Sample>& samples) : program_(program) {
   const Graph& graph = *program.methods.front().graph;
@@ -25,7 +16,7 @@ Lockstep::Lockstep(const model::Program& program, const std::vector<Sample>& sam
     nodes_.push_back(const_cast<Node*>(node));
   }
   for (const Node* node : model::all_nodes(graph)) {
-    const std::size_t place = places_.at(top_level(node));
+    const std::size_t place = places_.at(model::top_level(node));
     const auto use = [&](const Value* value) { last_[value] = std::max(last_[value], place); };
     for (const Value* input : node->inputs()) use(input);
     for (const torch::jit::Block* block : node->blocks())

@@ -14,12 +14,6 @@ namespace {
 
 constexpr std::size_t kMostJudged = 64;
 constexpr std::size_t kLeastToSplit = 8;
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-double decibels(double signal, double noise) {
-  if (noise == 0) return kInfinity;
-  return signal == 0 ? -kInfinity : 10 * std::log10(signal / noise);
-}
 
 double energy(const at::Tensor& tensor) { return tensor.to(at::kDouble).square().sum().item<double>(); }
 
@@ -55,7 +49,7 @@ struct Energies {
 
 }  // namespace
 
-double LayerError::sqnr_db() const { return decibels(signal, noise); }
+double LayerError::sqnr_db() const { return gate::sqnr_db(signal, noise); }
 
 Judge::Judge(const Observed& observed, std::vector<Sample> samples)
     : observed_(observed), samples_(std::move(samples)) {
@@ -67,7 +61,7 @@ Score Judge::score(const Built& built, std::size_t limit) const {
   Network network(model::copy_of(built.program));
   const std::size_t count = limit == 0 ? samples_.size() : std::min(limit, samples_.size());
   Score score;
-  score.worst_sqnr_db = kInfinity;
+  score.worst_sqnr_db = std::numeric_limits<double>::infinity();
   Energies all;
   double top1 = 0;
   bool has_top1 = true;
@@ -83,7 +77,7 @@ Score Judge::score(const Built& built, std::size_t limit) const {
     top1 += comparison.error.top1.value_or(0);
     all.add(outputs_[k], output);
   }
-  score.whole.sqnr_db = decibels(all.signal, all.noise);
+  score.whole.sqnr_db = gate::sqnr_db(all.signal, all.noise);
   score.whole.cosine = all.dot / std::sqrt(all.signal * all.other);
   if (has_top1) score.whole.top1 = top1 / static_cast<double>(count);
   return score;
@@ -119,7 +113,8 @@ Score Judge::score_layers(Built built) const {
 double Judge::relative_time(const Built& a, const Built& b) const {
   constexpr int kTurns = 9;
   std::array<Network, 2> networks = {Network(model::copy_of(a.program)), Network(model::copy_of(b.program))};
-  std::array<double, 2> least = {kInfinity, kInfinity};
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  std::array<double, 2> least = {infinity, infinity};
   for (int turn = 0; turn < kTurns; ++turn) {
     for (std::size_t k = 0; k < networks.size(); ++k) {
       const auto start = std::chrono::steady_clock::now();

@@ -15,12 +15,6 @@ at::Tensor as_doubles(const at::Tensor& tensor) {
 
 double total(const at::Tensor& tensor) { return tensor.sum().item<double>(); }
 
-/// Signal-to-quantization-noise ratio in dB, 10 log10(sum a^2 / sum (a-b)^2).
-double sqnr_db(double signal, double noise) {
-  if (noise == 0) return kInfinity;
-  return signal == 0 ? -kInfinity : 10 * std::log10(signal / noise);
-}
-
 /// <a,b> / (|a| |b|); 0 where only one of them is zero everywhere.
 double cosine(double dot, double a_squared, double b_squared) {
   if (a_squared == 0 && b_squared == 0) return 1;
@@ -38,6 +32,11 @@ double top1_agreement(const at::Tensor& a, const at::Tensor& b) {
 }
 
 }  // namespace
+
+double sqnr_db(double signal, double noise) {
+  if (noise == 0) return kInfinity;
+  return signal == 0 ? -kInfinity : 10 * std::log10(signal / noise);
+}
 
 OutputError measure(const at::Tensor& a, const at::Tensor& b) {
   OutputError error;

@@ -11,6 +11,9 @@ namespace fusekit::gate {
 /// Equal tensors, and tensors without elements: no error, infinite SQNR, cosine 1.
 OutputError measure(const at::Tensor& a, const at::Tensor& b);
 
+/// Signal-to-quantization-noise ratio in dB, 10 log10(sum a^2 / sum (a-b)^2), of the two sums.
+double sqnr_db(double signal, double noise);
+
 /// The worse of the two, figure by figure.
 OutputError worse(const OutputError& a, const OutputError& b);
 
