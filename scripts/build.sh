@@ -12,4 +12,4 @@ if [ ! -f "$build/build.ninja" ] || [ CMakePresets.json -nt "$build/build.ninja"
   cmake --preset "$preset" ${unity:+-D FUSEKIT_UNITY="$unity"}
 fi
 say "building $build"
-cmake --build "$build" --parallel "$(nproc)" ${2:+--target "${@:2}"}
+cmake --build "$build" --parallel "$(jobs_of 1600000)" ${2:+--target "${@:2}"}

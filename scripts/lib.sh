@@ -46,6 +46,41 @@ need_packages() {
     stop "apt-get could not install ${missing[*]}" "see apt-get's message above"
 }
 
+# The memory that is free for programs in KiB; less where the container that this runs in has a limit.
+free_kib() {
+  local free limit used
+  free=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
+  limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null) || limit=max
+  used=$(awk '$1 == "anon" { print $2 }' /sys/fs/cgroup/memory.stat 2>/dev/null) || used=0 # the rest is cache
+  if [[ $limit =~ ^[0-9]+$ ]]; then
+    limit=$(((limit - ${used:-0}) / 1024))
+    [ "$limit" -ge "$free" ] || free=$limit
+  fi
+  echo "$free"
+}
+
+# The processors that this may use; fewer than `nproc` says where the container that this runs in has a quota.
+processors() {
+  local count quota=max period=100000
+  count=$(nproc)
+  read -r quota period 2>/dev/null </sys/fs/cgroup/cpu.max || true
+  if [[ $quota =~ ^[0-9]+$ ]]; then
+    quota=$(((quota + period - 1) / period))
+    [ "$quota" -ge "$count" ] || count=$quota
+  fi
+  echo "$count"
+}
+
+# jobs_of KIB: how many processes that each need so much memory may run at a time.
+jobs_of() {
+  local by_memory count
+  by_memory=$(($(free_kib) / $1))
+  count=$(processors)
+  [ "$by_memory" -ge "$count" ] || count=$by_memory
+  [ "$count" -ge 1 ] || count=1
+  echo "$count"
+}
+
 # find_pip: sets the array `pip` to a command that runs pip.
 find_pip() {
   local python

@@ -4,4 +4,4 @@ source "$(dirname "$0")/lib.sh"
 preset=${1:-release}
 scripts/build.sh "$preset"
 say "testing build/$preset"
-exec ctest --preset "$preset" --parallel "$(nproc)" "${@:2}"
+exec ctest --preset "$preset" --parallel "$(jobs_of 1000000)" "${@:2}"
