@@ -61,9 +61,9 @@ TEST(HtmlPage, DrawsWithoutAnErrorInABrowser) {
   const fusekit::test::TemporaryFolder folder;
   fusekit::test::write_bytes(folder / "page.html", page_of(kHostile));
   const auto result = fusekit::test::run_command(
-      {"timeout", "60", "/usr/bin/chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-       "--user-data-dir=" + (folder / "profile").string(), "--virtual-time-budget=2000", "--dump-dom",
-       "file://" + (folder / "page.html").string()});
+      {"timeout", "300", "/usr/bin/chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+       "--enable-logging=stderr", "--user-data-dir=" + (folder / "profile").string(), "--virtual-time-budget=2000",
+       "--dump-dom", "file://" + (folder / "page.html").string()});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.err.find("CONSOLE"), std::string::npos) << result.err;
   EXPECT_NE(result.out.find("data-ready=\"yes\""), std::string::npos) << result.out.substr(0, 2000);

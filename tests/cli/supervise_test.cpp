@@ -47,13 +47,27 @@ TEST(Supervise, ACrashIsAMessage) {
 
 TEST(Supervise, SignalsAreHandedOn) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    // One that is ignored stays ignored, and who starts the tests may ignore it: nohup, a shell's background job, CI.
+    const auto before = std::signal(signal, SIG_DFL);
     const auto [code, said] = supervised([signal]() -> int {
       kill(getppid(), signal);
       for (;;) pause();
     });
     EXPECT_EQ(code, 2);
     EXPECT_EQ(said, "error: interrupted\nhint: no unfinished file is left behind\n");
+    std::signal(signal, before);
   }
+}
+
+TEST(Supervise, AnIgnoredSignalStaysIgnored) {
+  const auto before = std::signal(SIGHUP, SIG_IGN);
+  const auto result = supervised([]() -> int {
+    kill(getppid(), SIGHUP);
+    kill(getpid(), SIGHUP);
+    _exit(1);
+  });
+  std::signal(SIGHUP, before);
+  EXPECT_EQ(result, std::pair(1, std::string()));
 }
 
 TEST(Supervise, TheChildDiesWithItsSupervisor) {
