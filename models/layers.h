@@ -11,6 +11,9 @@
 
 namespace fusekit::models {
 
+/// The scale of a residual branch's last BatchNorm: many sums in a row stay of one magnitude.
+inline constexpr double kBranchScale = 0.5;
+
 /// Variance that a layer's weights keep (He et al. 2015, "Delving Deep into Rectifiers"): 2 behind a ReLU, which halves
 /// the second moment, 1 behind anything linear.
 inline constexpr double kBehindRelu = 2;

@@ -6,8 +6,6 @@
 namespace fusekit::models {
 namespace {
 
-constexpr double kBranchScale = 0.5;  // of a residual branch's last BatchNorm: the sums stay of one magnitude
-
 /// One row of the paper's table 2.
 struct Stage {
   std::int64_t expansion;

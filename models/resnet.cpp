@@ -4,8 +4,6 @@
 namespace fusekit::models {
 namespace {
 
-constexpr double kBranchScale = 0.5;  // of a residual branch's last BatchNorm: 8 sums in a row stay of one magnitude
-
 /// Two 3x3 convs beside the identity; where the shape changes, a 1x1 conv takes the identity's place.
 torch::jit::Module basic_block(Layers& layers, std::int64_t in, std::int64_t out, std::int64_t stride) {
   std::vector<Slot> attributes = {integer("stride", stride)};

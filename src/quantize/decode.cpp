@@ -36,4 +36,9 @@ void check_picture_size(std::int64_t width, std::int64_t height, const std::stri
         "scale it down or leave it out");
 }
 
+Error damaged_picture(const std::string& where, const std::string& format, const std::string& why) {
+  return {ErrorKind::file, fmt::format("{}: is no whole {} picture: {}", where, format, why),
+          "replace it or leave it out"};
+}
+
 }  // namespace fusekit::quantize

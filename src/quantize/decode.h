@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "fusekit/error.h"
+
 namespace fusekit::quantize {
 
 /// Rows from the top, each of `width` pixels of `channels` bytes.
@@ -34,6 +36,9 @@ Picture decode_picture(std::string_view bytes, const std::string& where);
 /// decode_picture for one of both.
 Picture decode_png(std::string_view bytes, const std::string& where);
 Picture decode_jpeg(std::string_view bytes, const std::string& where);
+
+/// The error for bytes that are no whole picture of the `format` ("PNG").
+Error damaged_picture(const std::string& where, const std::string& format, const std::string& why);
 
 /// Error{file} for a picture too large to be decoded.
 void check_picture_size(std::int64_t width, std::int64_t height, const std::string& where);

@@ -12,14 +12,14 @@ namespace {
 
 /// libjpeg's error handlers must not return, and no exception may pass through its C frames: they jump back to where the
 /// library was called. Nothing with a destructor lives between the two.
-struct Failure {
+struct JpegFailure {
   jpeg_error_mgr handlers{};  // first, so that libjpeg's pointer to it is a pointer to the whole
   std::jmp_buf back{};
   char message[JMSG_LENGTH_MAX]{};
 };
 
 [[noreturn]] void stop(j_common_ptr jpeg) {
-  auto* failure = reinterpret_cast<Failure*>(jpeg->err);
+  auto* failure = reinterpret_cast<JpegFailure*>(jpeg->err);
   failure->handlers.format_message(jpeg, failure->message);
   std::longjmp(failure->back, 1);
 }
@@ -37,24 +37,24 @@ void print_nothing(j_common_ptr) {}
 void limit_scans(j_common_ptr jpeg) {
   constexpr int most_scans = 100;
   if (reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number <= most_scans) return;
-  auto* failure = reinterpret_cast<Failure*>(jpeg->err);
+  auto* failure = reinterpret_cast<JpegFailure*>(jpeg->err);
   std::snprintf(failure->message, sizeof failure->message, "it has more than %d scans", most_scans);
   std::longjmp(failure->back, 1);
 }
 
 /// Owns libjpeg's state. Each step says whether it went well; `message` says why not.
-class Decoder {
+class JpegDecoder {
  public:
-  explicit Decoder(std::string_view bytes) : bytes_(bytes) {
+  explicit JpegDecoder(std::string_view bytes) : bytes_(bytes) {
     jpeg_.err = jpeg_std_error(&failure_.handlers);
     failure_.handlers.error_exit = stop;
     failure_.handlers.emit_message = warn;
     failure_.handlers.output_message = print_nothing;
     progress_.progress_monitor = limit_scans;
   }
-  ~Decoder() { jpeg_destroy_decompress(&jpeg_); }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
+  ~JpegDecoder() { jpeg_destroy_decompress(&jpeg_); }
+  JpegDecoder(const JpegDecoder&) = delete;
+  JpegDecoder& operator=(const JpegDecoder&) = delete;
 
   [[nodiscard]] bool read_header() {
     if (setjmp(failure_.back)) return false;
@@ -87,14 +87,10 @@ class Decoder {
 
  private:
   std::string_view bytes_;
-  Failure failure_;
+  JpegFailure failure_;
   jpeg_progress_mgr progress_{};
   jpeg_decompress_struct jpeg_{};
 };
-
-Error damaged(const std::string& where, const std::string& why) {
-  return {ErrorKind::file, fmt::format("{}: is no whole JPEG picture: {}", where, why), "replace it or leave it out"};
-}
 
 /// a * b / 255, rounded.
 int times(int a, int b) {
@@ -126,13 +122,13 @@ Picture from_grey(const Picture& grey) {
 }  // namespace
 
 Picture decode_jpeg(std::string_view bytes, const std::string& where) {
-  Decoder decoder(bytes);
-  if (!decoder.read_header()) throw damaged(where, decoder.message());
+  JpegDecoder decoder(bytes);
+  if (!decoder.read_header()) throw damaged_picture(where, "JPEG", decoder.message());
   check_picture_size(static_cast<std::int64_t>(decoder.width()), static_cast<std::int64_t>(decoder.height()), where);
   Picture picture =
       Picture::of_size(static_cast<std::int64_t>(decoder.width()), static_cast<std::int64_t>(decoder.height()),
                        static_cast<std::int64_t>(decoder.channels()));
-  if (!decoder.read_pixels(picture.bytes.get())) throw damaged(where, decoder.message());
+  if (!decoder.read_pixels(picture.bytes.get())) throw damaged_picture(where, "JPEG", decoder.message());
   if (picture.channels == 4) return from_cmyk(picture);
   return picture.channels == 1 ? from_grey(picture) : std::move(picture);
 }

@@ -10,13 +10,13 @@ namespace fusekit::quantize {
 namespace {
 
 /// As in decode_jpeg.cpp: libpng's C frames are left by longjmp, with nothing alive in between that has a destructor.
-struct Failure {
+struct PngFailure {
   char message[200]{};
   std::jmp_buf back{};
 };
 
 [[noreturn]] void stop(png_structp png, png_const_charp message) {
-  auto* failure = static_cast<Failure*>(png_get_error_ptr(png));
+  auto* failure = static_cast<PngFailure*>(png_get_error_ptr(png));
   std::strncpy(failure->message, message, sizeof failure->message - 1);
   std::longjmp(failure->back, 1);
 }
@@ -30,15 +30,15 @@ void read_bytes(png_structp png, png_bytep out, std::size_t count) {
   rest->remove_prefix(count);
 }
 
-class Decoder {
+class PngDecoder {
  public:
-  explicit Decoder(std::string_view bytes)
+  explicit PngDecoder(std::string_view bytes)
       : rest_(bytes), png_(png_create_read_struct(PNG_LIBPNG_VER_STRING, &failure_, stop, ignore_warning)) {
     if (png_) info_ = png_create_info_struct(png_);
   }
-  ~Decoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
+  ~PngDecoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  PngDecoder(const PngDecoder&) = delete;
+  PngDecoder& operator=(const PngDecoder&) = delete;
 
   [[nodiscard]] bool read_header() {
     if (!png_ || !info_) return false;
@@ -85,16 +85,12 @@ class Decoder {
 
  private:
   std::string_view rest_;
-  Failure failure_;
+  PngFailure failure_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
   int passes_ = 1;
   bool wide_grey_ = false;
 };
-
-Error damaged(const std::string& where, const std::string& why) {
-  return {ErrorKind::file, fmt::format("{}: is no whole PNG picture: {}", where, why), "replace it or leave it out"};
-}
 
 /// Pillow takes 16-bit grey as integers and cuts them off at 255; so what it makes of them is white mostly.
 Picture from_wide_grey(const Picture& wide) {
@@ -109,16 +105,17 @@ Picture from_wide_grey(const Picture& wide) {
 }  // namespace
 
 Picture decode_png(std::string_view bytes, const std::string& where) {
-  Decoder decoder(bytes);
-  if (!decoder.read_header()) throw damaged(where, decoder.message());
+  PngDecoder decoder(bytes);
+  if (!decoder.read_header()) throw damaged_picture(where, "PNG", decoder.message());
   const auto width = static_cast<std::int64_t>(decoder.width());
   const auto height = static_cast<std::int64_t>(decoder.height());
   check_picture_size(width, height, where);
-  if (!decoder.set_form()) throw damaged(where, decoder.message());
+  if (!decoder.set_form()) throw damaged_picture(where, "PNG", decoder.message());
   const std::int64_t channels = decoder.wide_grey() ? 2 : 3;
-  if (decoder.row_bytes() != static_cast<std::size_t>(width * channels)) throw damaged(where, "its form is unknown");
+  if (decoder.row_bytes() != static_cast<std::size_t>(width * channels))
+    throw damaged_picture(where, "PNG", "its form is unknown");
   Picture picture = Picture::of_size(width, height, channels);
-  if (!decoder.read_pixels(picture.bytes.get())) throw damaged(where, decoder.message());
+  if (!decoder.read_pixels(picture.bytes.get())) throw damaged_picture(where, "PNG", decoder.message());
   return decoder.wide_grey() ? from_wide_grey(picture) : std::move(picture);
 }
 

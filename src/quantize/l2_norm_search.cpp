@@ -7,7 +7,6 @@
 namespace fusekit::quantize {
 namespace {
 
-constexpr int kBins = Histogram::kBins;
 constexpr int kOutputBins = 256;  // PyTorch's dst_nbins: 2^8 for quint8 and qint8, reduced or not
 
 // PyTorch runs this on float32 tensors with Python floats (double) beside them, which become float32 where the two meet.
@@ -17,7 +16,8 @@ constexpr int kOutputBins = 256;  // PyTorch's dst_nbins: 2^8 for quint8 and qin
 class QuantizationError {
  public:
   explicit QuantizationError(const Histogram& histogram)
-      : width_((histogram.range().max - histogram.range().min) / kBins), norms_(at::empty({kBins}, at::kFloat)) {
+      : width_((histogram.range().max - histogram.range().min) / Histogram::kBins),
+        norms_(at::empty({Histogram::kBins}, at::kFloat)) {
     for (const float count : histogram.counts()) density_.push_back(count / static_cast<float>(width_));
   }
 
@@ -30,7 +30,7 @@ class QuantizationError {
     const float whole_level = integral(-half, half);
 
     float* norms = norms_.data_ptr<float>();
-    for (int bin = 0; bin < kBins; ++bin) {
+    for (int bin = 0; bin < Histogram::kBins; ++bin) {
       const float begin = static_cast<float>(bin - first) * width;
       const float end = begin + width;
       const float level_of_begin = level_of(begin, level);
@@ -81,7 +81,7 @@ Range least_l2_norm(const Histogram& histogram, Levels /*levels*/) {
   double alpha = 0;
   double beta = 1;
   int first = 0;
-  int last = kBins - 1;
+  int last = Histogram::kBins - 1;
   double least = std::numeric_limits<double>::infinity();
   while (alpha < beta) {
     const double next_alpha = alpha + step;
@@ -105,7 +105,7 @@ Range least_l2_norm(const Histogram& histogram, Levels /*levels*/) {
   }
 
   const auto low = static_cast<float>(histogram.range().min);
-  const float width = (static_cast<float>(histogram.range().max) - low) / kBins;
+  const float width = (static_cast<float>(histogram.range().max) - low) / Histogram::kBins;
   return {low + width * static_cast<float>(first), low + width * static_cast<float>(last + 1)};
 }
 

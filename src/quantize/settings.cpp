@@ -9,8 +9,6 @@
 namespace fusekit::quantize {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 /// padding='same': what is padded before and after has to be alike.
 std::optional<std::vector<std::int64_t>> same_padding(const at::Tensor& weight,
                                                       const std::vector<std::int64_t>& dilation) {
@@ -90,7 +88,8 @@ Node* only_reader(const Value* value) {
 }
 
 std::optional<Clamp> as_clamp(Node* node) {
-  if (is_operator(node, {"aten::relu"})) return Clamp{0, kInfinity, node};
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  if (is_operator(node, {"aten::relu"})) return Clamp{0, infinity, node};
   if (is_operator(node, {"aten::relu6"})) return Clamp{0, 6, node};
   std::optional<double> low;
   std::optional<double> high;
@@ -98,11 +97,11 @@ std::optional<Clamp> as_clamp(Node* node) {
     low = constant_number(node->namedInput("min_val"));
     high = constant_number(node->namedInput("max_val"));
   } else if (is_operator(node, {"aten::clamp"})) {
-    low = model::is_none(node->namedInput("min")) ? -kInfinity : constant_number(node->namedInput("min"));
-    high = model::is_none(node->namedInput("max")) ? kInfinity : constant_number(node->namedInput("max"));
+    low = model::is_none(node->namedInput("min")) ? -infinity : constant_number(node->namedInput("min"));
+    high = model::is_none(node->namedInput("max")) ? infinity : constant_number(node->namedInput("max"));
   } else if (is_operator(node, {"aten::clamp_min"})) {
     low = constant_number(node->namedInput("min"));
-    high = kInfinity;
+    high = infinity;
   }
   if (!low || !high || *low > 0 || *high <= 0) return std::nullopt;
   return Clamp{*low, *high, node};

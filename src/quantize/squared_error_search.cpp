@@ -8,14 +8,12 @@
 namespace fusekit::quantize {
 namespace {
 
-constexpr int kBins = Histogram::kBins;
-
 /// The expected squared error of levels over a part of the bins, rounding and clipping together.
 class SquaredError {
  public:
   SquaredError(const Histogram& histogram, Levels levels)
-      : range_(histogram.range()), width_((range_.max - range_.min) / kBins), levels_(levels) {
-    for (int bin = 0; bin < kBins; ++bin) {
+      : range_(histogram.range()), width_((range_.max - range_.min) / Histogram::kBins), levels_(levels) {
+    for (int bin = 0; bin < Histogram::kBins; ++bin) {
       counts_[bin] = histogram.counts()[bin];
       values_[bin] = value_of(bin);
     }
@@ -23,7 +21,7 @@ class SquaredError {
 
   [[nodiscard]] Range of_bins(int begin, int end) const {
     return {begin == 0 ? range_.min : range_.min + begin * width_,
-            end == kBins ? range_.max : range_.min + end * width_};
+            end == Histogram::kBins ? range_.max : range_.min + end * width_};
   }
 
   [[nodiscard]] double operator()(int begin, int end) const {
@@ -33,7 +31,7 @@ class SquaredError {
     const double highest = static_cast<double>(levels_.high) - zero;
     constexpr double round = 0x1.8p52;  // adding and taking it away rounds to a whole number, four at once
     double sum = 0;
-    for (int bin = 0; bin < kBins; ++bin) {
+    for (int bin = 0; bin < Histogram::kBins; ++bin) {
       const double level = std::min(std::max(values_[bin] / qparams.scale, lowest), highest);
       const double error = (level + round - round) * qparams.scale - values_[bin];
       sum += counts_[bin] * error * error;
@@ -43,7 +41,8 @@ class SquaredError {
 
   /// The bin in which 0 lies, or the end that is nearest to it.
   [[nodiscard]] int bin_of_zero() const {
-    return static_cast<int>(std::clamp(std::floor(-range_.min / width_), 0.0, static_cast<double>(kBins - 1)));
+    return static_cast<int>(
+        std::clamp(std::floor(-range_.min / width_), 0.0, static_cast<double>(Histogram::kBins - 1)));
   }
 
  private:
@@ -52,13 +51,13 @@ class SquaredError {
   [[nodiscard]] double value_of(int bin) const {
     const double begin = range_.min + bin * width_;
     if (begin <= 0 && begin + width_ > 0) return 0;
-    return bin == 0 ? range_.min : bin == kBins - 1 ? range_.max : begin + width_ / 2;
+    return bin == 0 ? range_.min : bin == Histogram::kBins - 1 ? range_.max : begin + width_ / 2;
   }
 
   Range range_;
   double width_;
   Levels levels_;
-  std::array<double, kBins> counts_{}, values_{};
+  std::array<double, Histogram::kBins> counts_{}, values_{};
 };
 
 }  // namespace
@@ -69,11 +68,11 @@ Range least_squared_error(const Histogram& histogram, Levels levels) {
   // what is kept always holds 0, so that nothing is won by cutting beyond it
   const int zero = error_of.bin_of_zero();
   int begin = 0;
-  int end = kBins;
+  int end = Histogram::kBins;
   double least = std::numeric_limits<double>::infinity();
   const auto try_all = [&](int begins, int begins_end, int ends, int ends_end, int stride) {
     for (int b = std::max(begins, 0); b <= std::min(begins_end, zero); b += stride) {
-      for (int e = std::min(ends_end, kBins); e >= std::max(ends, zero + 1); e -= stride) {
+      for (int e = std::min(ends_end, Histogram::kBins); e >= std::max(ends, zero + 1); e -= stride) {
         const double error = error_of(b, e);
         if (error >= least) continue;
         least = error;
@@ -82,8 +81,8 @@ Range least_squared_error(const Histogram& histogram, Levels levels) {
       }
     }
   };
-  int stride = kBins / 32;
-  try_all(0, kBins, 0, kBins, stride);
+  int stride = Histogram::kBins / 32;
+  try_all(0, Histogram::kBins, 0, Histogram::kBins, stride);
   while (stride > 1) {
     stride /= 4;
     const int around = 3 * stride;

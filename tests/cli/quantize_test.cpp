@@ -8,9 +8,12 @@
 #include "support/module.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace fusekit {
 namespace {
+
+using test::has;
 
 namespace fs = std::filesystem;
 
@@ -77,8 +80,6 @@ class QuantizeCli : public testing::Test {
 
   test::TemporaryFolder folder_;
 };
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST_F(QuantizeCli, TellsWhatBecameOfTheNetwork) {
   const auto result = quantize({"--calibrate", path("data"), "--explain"});

@@ -6,9 +6,12 @@
 
 #include "support/module.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace fusekit {
 namespace {
+
+using test::has;
 
 const std::vector<std::string> kNew = {"qnnpack", "onednn", "x86", "fbgemm"};
 const std::vector<std::string> kOld = {"qnnpack", "onednn"};
@@ -43,8 +46,6 @@ std::string warnings(const std::string& wanted, const EngineFacts& facts, const 
   for (const std::string& warning : choose_engine(wanted, facts, {file}).warnings) text += warning + "\n";
   return text;
 }
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(Engine, VnniRunsEverythingUnderTheFastest) {
   for (const Int8Facts& file : {kFull, kReduced, kUnknown}) {

@@ -7,20 +7,17 @@
 #include "model/npy.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace fusekit {
 namespace {
 
 using model::read_input_file;
-
-/// What tests/data/make.py wrote with Python's torch.save and NumPy.
-std::filesystem::path data(const std::string& name) {
-  return std::filesystem::path(FUSEKIT_SOURCE_DIR) / "tests" / "data" / name;
-}
+using test::data;  // what make.py there wrote with Python's torch.save and NumPy
 
 at::Tensor ramp() { return at::arange(6, at::kFloat).reshape({2, 3}); }
 
-std::string message_of(const std::string& name, const std::vector<std::string>& arguments = {"x"}) {
+std::string refusal_of(const std::string& name, const std::vector<std::string>& arguments = {"x"}) {
   try {
     read_input_file(data(name), arguments);
   } catch (const Error& error) {
@@ -65,8 +62,8 @@ TEST(InputFile, ADictGoesByTheNamesOfTheArguments) {
   ASSERT_EQ(sample.size(), 2U);
   EXPECT_TRUE(sample[0].toTensor().equal(ramp()));
   EXPECT_TRUE(sample[1].toTensor().equal(ramp() + 1));
-  EXPECT_EQ(message_of("dict.pt", {"x", "z"}), "dict.pt: \"y\" is none of forward's arguments");
-  EXPECT_EQ(message_of("dict.pt", {"x", "z", "y"}), "dict.pt: forward's argument \"z\" is missing");
+  EXPECT_EQ(refusal_of("dict.pt", {"x", "z"}), "dict.pt: \"y\" is none of forward's arguments");
+  EXPECT_EQ(refusal_of("dict.pt", {"x", "z", "y"}), "dict.pt: forward's argument \"z\" is missing");
 }
 
 TEST(InputFile, NumpyArraysOfEveryDtype) {
@@ -97,13 +94,13 @@ TEST(InputFile, NumpyArchives) {
 }
 
 TEST(InputFile, SaysWhatIsWrong) {
-  EXPECT_EQ(message_of("big_endian.npy"), "big_endian.npy: the array is big-endian (>f4)");
-  EXPECT_EQ(message_of("records.npy"),
+  EXPECT_EQ(refusal_of("big_endian.npy"), "big_endian.npy: the array is big-endian (>f4)");
+  EXPECT_EQ(refusal_of("records.npy"),
             "records.npy: its header names no plain dtype (arrays of records are not supported)");
-  EXPECT_EQ(message_of("legacy.pt"), "legacy.pt: is in torch.save's old format (before PyTorch 1.6)");
-  EXPECT_EQ(message_of("make.py"), "make.py: is neither a .pt of torch.save nor a .npy or .npz");
-  EXPECT_EQ(message_of("absent.pt"), "absent.pt: no such file");
-  EXPECT_NE(message_of("pickled_module.pt").find("pickled_module.pt: can't be read as inputs: "), std::string::npos);
+  EXPECT_EQ(refusal_of("legacy.pt"), "legacy.pt: is in torch.save's old format (before PyTorch 1.6)");
+  EXPECT_EQ(refusal_of("make.py"), "make.py: is neither a .pt of torch.save nor a .npy or .npz");
+  EXPECT_EQ(refusal_of("absent.pt"), "absent.pt: no such file");
+  EXPECT_NE(refusal_of("pickled_module.pt").find("pickled_module.pt: can't be read as inputs: "), std::string::npos);
 }
 
 TEST(InputFile, ATorchScriptFileHoldsNoInputs) {

@@ -9,16 +9,17 @@
 #include "fusekit/error.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace fusekit {
 namespace {
 
 namespace fs = std::filesystem;
 
-fs::path data(const std::string& name) { return fs::path(FUSEKIT_SOURCE_DIR) / "tests" / "data" / name; }
+using test::data;
 
 /// The message without the path it begins with; the hint has to be there.
-std::string message_of(const fs::path& path) {
+std::string refusal_to_load(const fs::path& path) {
   try {
     model::load(path);
   } catch (const Error& error) {
@@ -71,44 +72,44 @@ TEST_F(Load, ReadsAllExtraFiles) {
 }
 
 TEST_F(Load, SaysWhatIsNoFileToRead) {
-  EXPECT_EQ(message_of(folder_ / "absent.pt"), "no such file");
-  EXPECT_EQ(message_of(folder_.path()), "is a folder");
-  EXPECT_EQ(message_of("/dev/null"), "is not a regular file");
+  EXPECT_EQ(refusal_to_load(folder_ / "absent.pt"), "no such file");
+  EXPECT_EQ(refusal_to_load(folder_.path()), "is a folder");
+  EXPECT_EQ(refusal_to_load("/dev/null"), "is not a regular file");
   ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0600), 0);
-  EXPECT_EQ(message_of(folder_ / "pipe"), "is not a regular file");
-  EXPECT_EQ(message_of(write("empty.pt", "")), "is empty");
+  EXPECT_EQ(refusal_to_load(folder_ / "pipe"), "is not a regular file");
+  EXPECT_EQ(refusal_to_load(write("empty.pt", "")), "is empty");
 }
 
 TEST_F(Load, SaysWhatTheFileIsInstead) {
-  EXPECT_EQ(message_of(write("text.pt", "version https://git-lfs.github.com/spec/v1\n")),
+  EXPECT_EQ(refusal_to_load(write("text.pt", "version https://git-lfs.github.com/spec/v1\n")),
             "is a text file, no TorchScript file");
-  EXPECT_EQ(message_of(write("net.onnx",
-                             "\x08\x08\x12\x07pytorch\x1a\x05"
-                             "2.0.1")),
+  EXPECT_EQ(refusal_to_load(write("net.onnx",
+                                  "\x08\x08\x12\x07pytorch\x1a\x05"
+                                  "2.0.1")),
             "is an ONNX file");
-  EXPECT_EQ(message_of(write("net.ptl", std::string("\x10\0\0\0PTMF\0\0\0\0", 12))),
+  EXPECT_EQ(refusal_to_load(write("net.ptl", std::string("\x10\0\0\0PTMF\0\0\0\0", 12))),
             "is a mobile flatbuffer (.ptl without its code), from which no graph can be had back");
-  EXPECT_EQ(message_of(write("w.safetensors", std::string("\x10\0\0\0\0\0\0\0{\"a\":", 13))),
+  EXPECT_EQ(refusal_to_load(write("w.safetensors", std::string("\x10\0\0\0\0\0\0\0{\"a\":", 13))),
             "is a safetensors file: weights without a network");
-  EXPECT_EQ(message_of(write("noise.pt", std::string("\x03\0\x05\0\xff", 5))),
+  EXPECT_EQ(refusal_to_load(write("noise.pt", std::string("\x03\0\x05\0\xff", 5))),
             "is no TorchScript file (which is a zip archive)");
-  EXPECT_EQ(message_of(data("legacy.pt")),
+  EXPECT_EQ(refusal_to_load(data("legacy.pt")),
             "was written by torch.save in its old format (before PyTorch 1.6), and is no TorchScript file");
-  EXPECT_EQ(message_of(data("state_dict.pt")), "is a state_dict (weights without a network), no TorchScript file");
-  EXPECT_EQ(message_of(data("dict.pt")), "is a state_dict (weights without a network), no TorchScript file");
-  EXPECT_EQ(message_of(data("pickled_module.pt")), "is a module pickled by torch.save, no TorchScript file");
-  EXPECT_EQ(message_of(data("tensor.pt")),
+  EXPECT_EQ(refusal_to_load(data("state_dict.pt")), "is a state_dict (weights without a network), no TorchScript file");
+  EXPECT_EQ(refusal_to_load(data("dict.pt")), "is a state_dict (weights without a network), no TorchScript file");
+  EXPECT_EQ(refusal_to_load(data("pickled_module.pt")), "is a module pickled by torch.save, no TorchScript file");
+  EXPECT_EQ(refusal_to_load(data("tensor.pt")),
             "was written by torch.save, not by torch.jit.save: it holds Python objects, no network");
-  EXPECT_EQ(message_of(data("exported.pt2")), "is a torch.export archive (.pt2), no TorchScript file");
-  EXPECT_EQ(message_of(data("named.npz")), "holds NumPy arrays");
+  EXPECT_EQ(refusal_to_load(data("exported.pt2")), "is a torch.export archive (.pt2), no TorchScript file");
+  EXPECT_EQ(refusal_to_load(data("named.npz")), "holds NumPy arrays");
 }
 
 TEST_F(Load, ACutFileIsRefusedWhereverItIsCut) {
   const std::string bytes = test::bytes_of(save("whole.pt"));
-  EXPECT_EQ(message_of(write("cut.pt", bytes.substr(0, bytes.size() / 2))),
+  EXPECT_EQ(refusal_to_load(write("cut.pt", bytes.substr(0, bytes.size() / 2))),
             "begins as a zip archive, but its directory at the end is missing");
   for (std::size_t size = 1; size < bytes.size(); size += 97)
-    EXPECT_NE(message_of(write("cut.pt", bytes.substr(0, size))), "no Error") << size;
+    EXPECT_NE(refusal_to_load(write("cut.pt", bytes.substr(0, size))), "no Error") << size;
 }
 
 TEST_F(Load, AFlippedBitInTheWeightsIsFound) {
@@ -118,13 +119,13 @@ TEST_F(Load, AFlippedBitInTheWeightsIsFound) {
   const auto place = bytes.find(std::string(reinterpret_cast<const char*>(&value), sizeof value));
   ASSERT_NE(place, std::string::npos);
   bytes[place] = static_cast<char>(bytes[place] ^ 1);
-  EXPECT_EQ(message_of(write("scale.pt", bytes)), "the record scale/data/0 is damaged: CRC error");
+  EXPECT_EQ(refusal_to_load(write("scale.pt", bytes)), "the record scale/data/0 is damaged: CRC error");
 }
 
 TEST_F(Load, ARecordShorterThanItsTensorIsFound) {
   const fs::path path = save("scale.pt");
   set_record(path, "data/0", std::string(252, 'x'), ZIP_CM_STORE);
-  EXPECT_EQ(message_of(path), "the record data/0 has 252 bytes, its tensor needs 64 elements of 4 bytes");
+  EXPECT_EQ(refusal_to_load(path), "the record data/0 has 252 bytes, its tensor needs 64 elements of 4 bytes");
 }
 
 TEST_F(Load, ATensorThatReachesBeyondItsRecordIsFound) {
@@ -145,13 +146,13 @@ TEST_F(Load, ATensorThatReachesBeyondItsRecordIsFound) {
   std::string larger = pickle;
   larger[size + 1] = 'A';
   set_record(path, "data.pkl", larger, ZIP_CM_STORE);
-  EXPECT_EQ(message_of(path), "the record data/0 has 64 elements, and a tensor reaches beyond them");
+  EXPECT_EQ(refusal_to_load(path), "the record data/0 has 64 elements, and a tensor reaches beyond them");
 }
 
 TEST_F(Load, AnArchiveThatUnpacksToFarTooMuchIsRefused) {
   const fs::path path = save("scale.pt");
   set_record(path, "data/9", std::string(100 << 20, '\0'), ZIP_CM_DEFLATE);
-  const std::string message = message_of(path);
+  const std::string message = refusal_to_load(path);
   EXPECT_TRUE(message.starts_with("the record scale/data/9 unpacks from ")) << message;
 }
 
@@ -159,7 +160,7 @@ TEST_F(Load, WhatLibTorchSaysBecomesOneLine) {
   const fs::path path = save("scale.pt");
   set_record(path, "code/__torch__/test.py", "class Scale(Module):\n  def forward(self, x):\n    return not python\n",
              ZIP_CM_STORE);
-  const std::string message = message_of(path);
+  const std::string message = refusal_to_load(path);
   EXPECT_NE(message, "no Error");
   EXPECT_EQ(message.find('\n'), std::string::npos) << message;
 }

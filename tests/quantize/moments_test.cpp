@@ -11,7 +11,7 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
   return a.to(at::kDouble).transpose(1, 2).matmul(b.to(at::kDouble)) / static_cast<double>(a.size(1));
 }
 
-void expect_close(const at::Tensor& a, const at::Tensor& b) {
+void expect_means(const at::Tensor& a, const at::Tensor& b) {
   ASSERT_EQ(a.sizes(), b.sizes());
   EXPECT_TRUE(at::allclose(a.to(at::kDouble), b.to(at::kDouble), 1e-4, 1e-5)) << (a - b).abs().max();
 }
@@ -23,9 +23,9 @@ TEST(Moments, AreMeansOfProductsOfWhatIsLeftWithoutTheMean) {
   for (const std::int64_t in : {5, 700}) {  // 700: more than a block of columns
     const at::Tensor x = at::randn({2, 600, in}) + 1;
     const at::Tensor e = x.slice(2, 0, 3) + at::randn({2, 600, 3});
-    expect_close(second_moment(x), product(centred(x), centred(x)));
-    expect_close(cross_moment(e, x), product(centred(e), centred(x)));
-    expect_close(second_moment(x), second_moment(x).transpose(1, 2));
+    expect_means(second_moment(x), product(centred(x), centred(x)));
+    expect_means(cross_moment(e, x), product(centred(e), centred(x)));
+    expect_means(second_moment(x), second_moment(x).transpose(1, 2));
   }
 }
 

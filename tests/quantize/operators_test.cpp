@@ -7,258 +7,18 @@
 #include "fusekit/quantize.h"
 #include "fusekit/runtime.h"
 #include "fusekit/write.h"
+#include "quantize/operator_cases.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace fusekit {
 namespace {
 
-using Shape = std::vector<std::int64_t>;
-
-/// With 128 levels over the whole range, as here (so that no engine saturates on any CPU), a tensor of normal numbers is
-/// kept with about 36 dB, and each of the roundings on the way (input, weights, output) costs up to 3 dB of it.
-constexpr double kBound = 25;
-/// Averages are small beside the levels that they are rounded to, which are those of what they are averages of.
-constexpr double kAverage = 15;
-
-struct Case {
-  std::string name;
-  std::string body;  ///< of forward(self, x); "CONV" stands for a convolution that makes its input int8
-  Shape shape;
-  std::map<std::string, Shape> weights;
-  std::vector<std::string> operators;  ///< that the int8 graph has
-  double bound = kBound;
-};
-
-const char* const kConv = "x = torch.conv2d(x, self.c.weight, self.c.bias, [1, 1], [1, 1])";
-const Shape kImage = {2, 4, 10, 9};
-const std::map<std::string, Shape> kConvWeights = {{"c.weight", {8, 4, 3, 3}}, {"c.bias", {8}}};
-
-/// On what a convolution computed, (2, 8, 10, 9).
-Case behind_conv(const std::string& name, const std::string& body, std::vector<std::string> operators,
-                 double bound = kBound) {
-  return {name, "CONV; " + body, kImage, kConvWeights, std::move(operators), bound};
-}
-
-std::map<std::string, Shape> with_norm(std::map<std::string, Shape> weights, std::int64_t channels) {
-  for (const char* name : {"n.weight", "n.bias", "n.running_mean", "n.running_var"}) weights[name] = {channels};
-  return weights;
-}
-
-const char* const kNorm =
-    "torch.batch_norm(x, self.n.weight, self.n.bias, self.n.running_mean, self.n.running_var, False, 0.1, 1e-5, True)";
-
-std::vector<Case> convolutions() {
-  const std::map<std::string, Shape> depthwise = {{"c.weight", {4, 1, 3, 3}}, {"c.bias", {4}}};
-  return {
-      {"conv1d",
-       "return torch.conv1d(x, self.c.weight, self.c.bias)",
-       {2, 4, 17},
-       {{"c.weight", {6, 4, 3}}, {"c.bias", {6}}},
-       {"quantized::conv1d("}},
-      {"conv1d_strided_grouped",
-       "return torch.relu(torch.conv1d(x, self.c.weight, None, [2], [1], [2], 2))",
-       {2, 4, 17},
-       {{"c.weight", {6, 2, 3}}},
-       {"quantized::conv1d_relu("}},
-      {"conv2d", "CONV; return x", kImage, kConvWeights, {"quantized::conv2d("}},
-      {"conv2d_grouped",
-       "return torch.conv2d(x, self.c.weight, self.c.bias, [2, 1], [1, 2], [1, 2], 2)",
-       kImage,
-       {{"c.weight", {6, 2, 3, 3}}, {"c.bias", {6}}},
-       {"quantized::conv2d("}},
-      {"conv2d_depthwise",
-       "return torch.conv2d(x, self.c.weight, self.c.bias, [1, 1], [1, 1], [1, 1], 4)",
-       kImage,
-       depthwise,
-       {"quantized::conv2d("}},
-      {"conv2d_same",
-       "return torch.conv2d(x, self.c.weight, self.c.bias, [1, 1], \"same\", [2, 1], 4)",
-       kImage,
-       depthwise,
-       {"quantized::conv2d("}},
-      {"conv3d",
-       "return torch.relu(torch.conv3d(x, self.c.weight, self.c.bias, [1, 2, 1], [1, 1, 1]))",
-       {2, 3, 5, 6, 7},
-       {{"c.weight", {4, 3, 3, 3, 3}}, {"c.bias", {4}}},
-       {"quantized::conv3d_relu("}},
-      {"conv_transpose1d",
-       "return torch.conv_transpose1d(x, self.c.weight, self.c.bias, [2], [1], [1])",
-       {2, 4, 9},
-       {{"c.weight", {4, 4, 3}}, {"c.bias", {4}}},
-       {"quantized::conv_transpose1d("}},
-      {"conv_transpose2d",
-       "return torch.relu(torch.conv_transpose2d(x, self.c.weight, self.c.bias, [2, 2], [1, 1], [1, 1]))",
-       kImage,
-       {{"c.weight", {4, 4, 3, 3}}, {"c.bias", {4}}},
-       {"quantized::conv_transpose2d("}},
-      {"conv_transpose2d_grouped",
-       "return torch.conv_transpose2d(x, self.c.weight, self.c.bias, [1, 2], [1, 1], [0, 1], 2)",
-       kImage,
-       {{"c.weight", {4, 2, 3, 3}}, {"c.bias", {4}}},
-       {"quantized::conv_transpose2d("}},
-      {"conv_transpose3d",
-       "return torch.conv_transpose3d(x, self.c.weight, self.c.bias, [2, 2, 2])",
-       {1, 4, 3, 4, 3},
-       {{"c.weight", {4, 4, 2, 2, 2}}, {"c.bias", {4}}},
-       {"quantized::conv_transpose3d("}},
-      {"linear",
-       "return torch.linear(x, self.c.weight, self.c.bias)",
-       {5, 12},
-       {{"c.weight", {7, 12}}, {"c.bias", {7}}},
-       {"quantized::linear("}},
-      {"linear_relu_3d",
-       "return torch.relu(torch.linear(x, self.c.weight, None))",
-       {2, 5, 12},
-       {{"c.weight", {7, 12}}},
-       {"quantized::linear_relu("}},
-      {"addmm",
-       "return torch.addmm(self.c.bias, x, torch.t(self.c.weight))",
-       {5, 12},
-       {{"c.weight", {7, 12}}, {"c.bias", {7}}},
-       {"quantized::linear("}},
-  };
-}
-
-std::vector<Case> activations() {
-  const std::vector<std::string> into_conv = {"quantized::conv2d_relu("};
-  return {
-      behind_conv("relu", "return torch.relu(x)", into_conv),
-      behind_conv("relu_in_place", "return torch.relu_(x)", into_conv),
-      behind_conv("relu6", "return torch.relu6(x)", into_conv),
-      behind_conv("hardtanh", "return torch.hardtanh(x, 0.0, 1.5)", into_conv),
-      behind_conv("hardtanh_both_signs", "return torch.hardtanh(x, -1.0, 1.5)", {"quantized::conv2d("}),
-      behind_conv("clamp", "return torch.clamp(x, 0.0, 2.0)", into_conv),
-      behind_conv("clamp_min", "return torch.clamp_min(x, 0.0)", into_conv),
-      behind_conv("clamp_of_its_own", "return torch.cat([x, torch.clamp(x, -0.5, 1.0)], 1)", {"quantized::cat("}),
-      behind_conv("relu6_of_its_own", "return torch.cat([x, torch.relu6(x)], 1)", {"quantized::cat("}),
-      behind_conv("relu_of_its_own", "return torch.cat([x, torch.relu(x)], 1)", {"aten::relu(", "quantized::cat("}),
-      behind_conv("hardswish", "return torch.hardswish(x)", {"quantized::hardswish("}),
-      behind_conv("leaky_relu", "return torch.leaky_relu(x, 0.1)", {"quantized::leaky_relu("}),
-      behind_conv("sigmoid", "return torch.sigmoid(x)", {"quantized::sigmoid("}),
-      behind_conv("hardsigmoid", "return torch.hardsigmoid(x)", {"aten::hardsigmoid("}),
-      behind_conv("tanh", "return torch.tanh(x)", {"aten::tanh("}),
-      behind_conv("elu", "return torch.elu(x, 0.7)", {"quantized::elu("}),
-  };
-}
-
-std::vector<Case> arithmetic() {
-  return {
-      behind_conv("add", "return x + torch.sigmoid(x)", {"quantized::add("}),
-      behind_conv("add_relu", "return torch.relu(x + torch.tanh(x))", {"quantized::add_relu("}),
-      behind_conv("add_in_place", "y = torch.tanh(x); y += x; return y", {"quantized::add("}),
-      behind_conv("mul", "return x * torch.sigmoid(x)", {"quantized::mul("}),
-      behind_conv("mul_relu", "return torch.relu(x * torch.sigmoid(x))", {"quantized::mul_relu("}),
-      behind_conv("mul_broadcast", "return x * torch.sigmoid(torch.adaptive_avg_pool2d(x, [1, 1]))",
-                  {"quantized::mul("}),
-      behind_conv("cat", "return torch.cat([x, torch.sigmoid(x), x], 1)", {"quantized::cat("}),
-      behind_conv("cat_relu", "return torch.relu(torch.cat([x, torch.tanh(x)], -1))", {"quantized::cat"}),
-      {"batch_norm",
-       "CONV; x = torch.sigmoid(x); return " + std::string(kNorm),
-       kImage,
-       with_norm(kConvWeights, 8),
-       {"quantized::batch_norm("}},
-      {"batch_norm_relu",
-       "CONV; x = torch.tanh(x); return torch.relu(" + std::string(kNorm) + ")",
-       kImage,
-       with_norm(kConvWeights, 8),
-       {"quantized::batch_norm_relu("}},
-      {"batch_norm_2d_data",
-       "x = torch.tanh(torch.linear(x, self.c.weight, None)); return " + std::string(kNorm),
-       {6, 12},
-       with_norm({{"c.weight", {8, 12}}}, 8),
-       {"quantized::batch_norm("}},
-      {"batch_norm_3d",
-       "x = torch.tanh(torch.conv3d(x, self.c.weight)); return torch.relu(" + std::string(kNorm) + ")",
-       {1, 3, 5, 6, 5},
-       with_norm({{"c.weight", {4, 3, 3, 3, 3}}}, 4),
-       {"quantized::batch_norm_relu("}},
-  };
-}
-
-std::vector<Case> pools() {
-  return {
-      {"max_pool1d",
-       "x = torch.conv1d(x, self.c.weight); return torch.max_pool1d(x, [3], [2], [1])",
-       {2, 4, 17},
-       {{"c.weight", {6, 4, 3}}},
-       {"aten::max_pool1d("}},
-      behind_conv("max_pool2d", "return torch.max_pool2d(x, [3, 2], [2, 2], [1, 1])", {"aten::max_pool2d("}),
-      behind_conv("max_pool2d_ceil", "return torch.max_pool2d(x, [3, 3], [2, 2], [0, 0], [1, 1], True)",
-                  {"aten::max_pool2d("}),
-      behind_conv("avg_pool2d", "return torch.avg_pool2d(x, [3, 2], [2, 2], [1, 1])", {"aten::avg_pool2d("}),
-      behind_conv("avg_pool2d_without_pads", "return torch.avg_pool2d(x, [3, 3], [1, 1], [1, 1], True, False)",
-                  {"aten::avg_pool2d("}),
-      {"avg_pool3d",
-       "x = torch.conv3d(x, self.c.weight); return torch.avg_pool3d(x, [2, 2, 2])",
-       {1, 3, 6, 6, 6},
-       {{"c.weight", {4, 3, 3, 3, 3}}},
-       {"aten::avg_pool3d("},
-       kAverage},
-      behind_conv("adaptive_avg_pool2d", "return torch.adaptive_avg_pool2d(x, [3, 2])", {"aten::adaptive_avg_pool2d("}),
-      {"adaptive_avg_pool3d",
-       "x = torch.conv3d(x, self.c.weight); return torch.adaptive_avg_pool3d(x, [2, 2, 1])",
-       {1, 3, 6, 6, 6},
-       {{"c.weight", {4, 3, 3, 3, 3}}},
-       {"aten::adaptive_avg_pool3d("},
-       kAverage},
-      behind_conv("mean", "return torch.mean(x, [2, 3])", {"aten::mean("}, kAverage),
-      behind_conv("mean_keepdim", "return torch.mean(x, [2, 3], True)", {"aten::mean("}, kAverage),
-      behind_conv("nearest2d", "return torch.upsample_nearest2d(x, [15, 18])", {"aten::upsample_nearest2d("}),
-      behind_conv("bilinear2d", "return torch.upsample_bilinear2d(x, [15, 18], False)", {"aten::upsample_bilinear2d("}),
-      {"nearest3d",
-       "x = torch.conv3d(x, self.c.weight); return torch.upsample_nearest3d(x, [8, 6, 8])",
-       {1, 3, 6, 6, 6},
-       {{"c.weight", {4, 3, 3, 3, 3}}},
-       {"aten::upsample_nearest3d("}},
-  };
-}
-
-std::vector<Case> movers() {
-  return {
-      behind_conv("pad", "return torch.constant_pad_nd(x, [1, 2, 0, 1], 0)", {"aten::constant_pad_nd("}),
-      behind_conv("flatten", "return torch.relu(torch.flatten(x, 1))", {"aten::flatten("}),
-      behind_conv("reshape", "return torch.reshape(x, [2, 4, -1])", {"aten::reshape("}),
-      behind_conv("view", "return torch.sigmoid(torch.contiguous(x).view(2, 2, 4, 10, 9))", {"aten::view("}),
-      behind_conv("permute", "return torch.permute(x, [0, 2, 3, 1])", {"aten::permute("}),
-      behind_conv("transpose", "return torch.transpose(x, 1, 3)", {"aten::transpose("}),
-      behind_conv("squeeze", "return torch.squeeze(torch.unsqueeze(x, 2), 2)", {"aten::unsqueeze(", "aten::squeeze("}),
-      behind_conv("slice", "return x[:, 2:7:2, :, 1:]", {"aten::slice("}),
-      behind_conv("select", "return x[:, 3]", {"aten::select("}),
-      behind_conv("chunk", "a, b = torch.chunk(x, 2, 1); return torch.cat([b, a], 1)",
-                  {"aten::chunk(", "quantized::cat("}),
-      behind_conv("split", "a, b = torch.split(x, 4, 1); return torch.cat([b, a], 1)",
-                  {"aten::split(", "quantized::cat("}),
-      behind_conv("split_with_sizes", "a, b = torch.split_with_sizes(x, [3, 5], 1); return torch.cat([b, a], 1)",
-                  {"aten::split_with_sizes(", "quantized::cat("}),
-      behind_conv("shuffle_by_hand",
-                  "x = torch.transpose(x.view(2, 2, 4, 10, 9), 1, 2); return torch.reshape(x, [2, 8, 10, 9])",
-                  {"aten::transpose(", "aten::reshape("}),
-      behind_conv("channel_shuffle", "return torch.channel_shuffle(x, 4)", {"aten::channel_shuffle("}),
-      behind_conv("pixel_shuffle", "return torch.pixel_shuffle(x, 2)", {"aten::pixel_shuffle("}),
-  };
-}
-
-std::vector<Case> all_cases() {
-  std::vector<Case> all;
-  for (auto* part : {convolutions, activations, arithmetic, pools, movers})
-    for (Case& each : part()) all.push_back(std::move(each));
-  return all;
-}
-
-std::string source_of(std::string body) {
-  if (body.starts_with("CONV")) body.replace(0, 4, kConv);
-  std::string source = "def forward(self, x):\n";
-  std::size_t begin = 0;
-  for (auto end = body.find("; "); begin != std::string::npos; end = body.find("; ", begin)) {
-    source += "    " + body.substr(begin, end - begin) + "\n";
-    begin = end == std::string::npos ? end : end + 2;
-  }
-  return source;
-}
+using test::count_of;
 
 /// Values of about 1 in each output: weights shrink with what they are summed over.
-std::map<std::string, at::Tensor> tensors_of(const Case& each) {
+std::map<std::string, at::Tensor> tensors_of(const test::OperatorCase& each) {
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [name, shape] : each.weights) {
     at::Tensor tensor = at::randn(shape);
@@ -270,12 +30,6 @@ std::map<std::string, at::Tensor> tensors_of(const Case& each) {
   return tensors;
 }
 
-std::size_t count_of(const std::string& part, const std::string& text) {
-  std::size_t count = 0;
-  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
-  return count;
-}
-
 bool has_3d_convolution(const std::string& graph) {
   return count_of("quantized::conv3d", graph) + count_of("quantized::conv_transpose3d", graph) > 0;
 }
@@ -284,15 +38,13 @@ double sqnr_db(const at::Tensor& truth, const at::Tensor& value) {
   return 10 * std::log10((truth.square().sum() / (truth - value).square().sum()).item<double>());
 }
 
-void PrintTo(const Case& each, std::ostream* out) { *out << each.body; }
-
-class QuantizedOperator : public testing::TestWithParam<Case> {
+class QuantizedOperator : public testing::TestWithParam<test::OperatorCase> {
  protected:
   ~QuantizedOperator() override { at::globalContext().setQEngine(before_); }
 
   void quantize() {
     at::manual_seed(7);
-    test::save_module(test::make_module("Net", tensors_of(GetParam()), source_of(GetParam().body)),
+    test::save_module(test::make_module("Net", tensors_of(GetParam()), test::source_of(GetParam().body)),
                       folder_ / "float.pt");
     QuantizeOptions options;
     options.qconfig = "x86";
@@ -346,13 +98,13 @@ TEST_P(QuantizedOperator, IsInTheFileAndNearTheFloatOne) {
 }
 
 TEST(QuantizedOperators, WhatLibTorchGetsWrongStaysFloat) {
-  const std::map<std::string, std::pair<std::string, Shape>> cases = {
+  const std::map<std::string, std::pair<std::string, test::Shape>> cases = {
       {"LibTorch computes it wrongly with 4 input and 5 output channels in a group", {"[2, 2], [1, 1]", {4, 5, 3, 3}}},
       {"its output padding is larger than its padding", {"[2, 2], [0, 0], [1, 1]", {4, 4, 3, 3}}}};
   for (const auto& [reason, settings] : cases) {
     const test::TemporaryFolder folder;
     const std::string source =
-        source_of("CONV; return torch.conv_transpose2d(x, self.t.weight, None, " + settings.first + ")");
+        test::source_of("CONV; return torch.conv_transpose2d(x, self.t.weight, None, " + settings.first + ")");
     test::save_module(test::make_module("Net",
                                         {{"c.weight", at::randn({4, 4, 3, 3})},
                                          {"c.bias", at::randn({4})},
@@ -361,7 +113,7 @@ TEST(QuantizedOperators, WhatLibTorchGetsWrongStaysFloat) {
                       folder / "float.pt");
     QuantizeOptions options;
     options.calibration.random = 2;
-    options.calibration.inputs.dims = {kImage};
+    options.calibration.inputs.dims = {test::Shape{2, 4, 10, 9}};
     options.calibration.inputs.types = {"float"};
     Program program = read(folder / "float.pt");
     const QuantizeReport report = to_int8(program, options);
@@ -370,8 +122,8 @@ TEST(QuantizedOperators, WhatLibTorchGetsWrongStaysFloat) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, QuantizedOperator, testing::ValuesIn(all_cases()),
-                         [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, QuantizedOperator, testing::ValuesIn(test::operator_cases()),
+                         [](const testing::TestParamInfo<test::OperatorCase>& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace fusekit

@@ -10,9 +10,13 @@
 #include "fusekit/write.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace fusekit {
 namespace {
+
+using test::count_of;
+using test::has;
 
 using Tensors = std::map<std::string, at::Tensor>;
 
@@ -76,8 +80,6 @@ class Quantized {
   QuantizeOptions options_;
 };
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 TEST(Quantize, AResidualNetworkIsInt8FromEndToEnd) {
   Quantized net(residual_weights(), kResidual, {2, 3, 12, 12});
   EXPECT_EQ(net.report.layers.size(), 3U);
@@ -131,12 +133,6 @@ Tensors two_layers() {
   weights.erase("c2.bias");
   weights["fc.weight"] = at::randn({5, 8}) / 3;
   return weights;
-}
-
-std::size_t count_of(const std::string& part, const std::string& text) {
-  std::size_t count = 0;
-  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
-  return count;
 }
 
 TEST(Quantize, WithoutFusingEachActivationIsAnOperatorOfItsOwn) {

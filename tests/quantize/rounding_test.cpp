@@ -43,7 +43,7 @@ at::Tensor errors(const Layer& layer, const at::Tensor& levels) {
   return output_errors(layer.weight, told_weight(levels, layer.scales), layer.second);
 }
 
-double total(const at::Tensor& tensor) { return tensor.sum().item<double>(); }
+double sum_of(const at::Tensor& tensor) { return tensor.sum().item<double>(); }
 
 TEST(RoundWeight, IsNearestWhereInputsAreIndependentAndAlike) {
   Layer l = layer(2, 10, 300, 1);
@@ -67,7 +67,7 @@ TEST(RoundWeight, NoRowIsWorseThanNearestAndAllTogetherAreFarBetter) {
         EXPECT_EQ(levels.scalar_type(), at::kChar);
         const at::Tensor after = errors(l, levels);
         EXPECT_TRUE((after <= before).all().item<bool>());
-        EXPECT_LE(total(after), (in > 64 ? 0.5 : in > 1 ? 0.9 : 1) * total(before));
+        EXPECT_LE(sum_of(after), (in > 64 ? 0.5 : in > 1 ? 0.9 : 1) * sum_of(before));
       }
     }
   }
@@ -78,7 +78,7 @@ TEST(RoundWeight, SweepsLowerTheErrorOrLeaveIt) {
   const at::Tensor without = errors(l, round_weight(l.weight, l.second, l.scales, {.sweeps = 0}));
   const at::Tensor with = errors(l, round_weight(l.weight, l.second, l.scales));
   EXPECT_TRUE((with <= without).all().item<bool>());
-  EXPECT_LT(total(with), 0.995 * total(without));
+  EXPECT_LT(sum_of(with), 0.995 * sum_of(without));
 }
 
 /// The least error of a row of `n` weights over all levels within one of the nearest.
@@ -102,10 +102,10 @@ TEST(RoundWeight, IsNearTheBestOfAllLevelsOfATinyProblem) {
   double simple = 0;
   for (int seed = 0; seed < 10; ++seed) {
     const Layer l = layer(1, 1, 5, 100 + seed);
-    found += total(errors(l, round_weight(l.weight, l.second, l.scales)));
-    simple += total(errors(l, nearest(l)));
+    found += sum_of(errors(l, round_weight(l.weight, l.second, l.scales)));
+    simple += sum_of(errors(l, nearest(l)));
     const double least = least_of_all(l.weight.flatten(), l.second[0], l.scales[0], kSigned8);
-    EXPECT_GE(total(errors(l, round_weight(l.weight, l.second, l.scales))), 0.9999 * least);
+    EXPECT_GE(sum_of(errors(l, round_weight(l.weight, l.second, l.scales))), 0.9999 * least);
     best += least;
   }
   EXPECT_LT(found, 1.15 * best);
@@ -130,7 +130,7 @@ TEST(RoundWeight, DeadInputsAreRoundedToNearest) {
   }
   const at::Tensor levels = round_weight(l.weight, l.second, l.scales);
   for (const int dead : {0, 17, 39}) EXPECT_TRUE(at::equal(levels.select(2, dead), nearest(l).select(2, dead)));
-  EXPECT_LT(total(errors(l, levels)), 0.6 * total(errors(l, nearest(l))));
+  EXPECT_LT(sum_of(errors(l, levels)), 0.6 * sum_of(errors(l, nearest(l))));
   // none alive: nothing was learned
   EXPECT_TRUE(at::equal(round_weight(l.weight, at::zeros_like(l.second), l.scales), nearest(l)));
 }
@@ -139,7 +139,7 @@ TEST(RoundWeight, FewerRowsThanInputsAreEnough) {
   Layer l = layer(1, 8, 200, 41);
   l.second = correlated_moment(1, 200, 20);
   const at::Tensor levels = round_weight(l.weight, l.second, l.scales);
-  EXPECT_LT(total(errors(l, levels)), 0.2 * total(errors(l, nearest(l))));
+  EXPECT_LT(sum_of(errors(l, levels)), 0.2 * sum_of(errors(l, nearest(l))));
   // damping keeps the weights themselves near
   EXPECT_LT((told_weight(levels, l.scales) - l.weight).abs().max().item<float>(), 0.1);
 }
@@ -150,7 +150,7 @@ TEST(RoundWeight, OneScaleServesAllRowsAndDeadChannelsStayZero) {
   l.scales = {l.weight.abs().max().item<float>() / 127.0};
   const at::Tensor levels = round_weight(l.weight, l.second, l.scales);
   EXPECT_EQ(levels[1][2].abs().max().item<std::int64_t>(), 0);
-  EXPECT_LT(total(errors(l, levels)), total(errors(l, nearest(l))));
+  EXPECT_LT(sum_of(errors(l, levels)), sum_of(errors(l, nearest(l))));
 }
 
 TEST(RoundWeight, IsRepeatable) {
@@ -229,7 +229,7 @@ TEST(SearchScales, LowersTheErrorOfEachRowAndNeverRaisesIt) {
       return errors(with, nearest(with, few));
     };
     EXPECT_TRUE((error(found) <= error(start) * 1.00001).all().item<bool>());
-    EXPECT_LT(total(error(found)), 0.9 * total(error(start)));
+    EXPECT_LT(sum_of(error(found)), 0.9 * sum_of(error(start)));
   }
 }
 

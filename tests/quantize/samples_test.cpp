@@ -7,19 +7,19 @@
 #include "model/inputs.h"
 #include "quantize/pictures.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace fusekit {
 namespace {
 
 namespace fs = std::filesystem;
 using quantize::Samples;
+using test::data;
 using test::TemporaryFolder;
 
 fs::path picture(const std::string& name) {
   return fs::path(FUSEKIT_SOURCE_DIR) / "tests" / "quantize" / "pictures" / name;
 }
-
-fs::path data(const std::string& name) { return fs::path(FUSEKIT_SOURCE_DIR) / "tests" / "data" / name; }
 
 at::Tensor ramp() { return at::arange(6, at::kFloat).reshape({2, 3}); }
 

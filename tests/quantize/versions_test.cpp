@@ -4,18 +4,15 @@
 
 #include "fusekit/engine.h"
 #include "fusekit/program.h"
+#include "support/text.h"
 
 namespace fusekit {
 namespace {
 
-std::filesystem::path data(const std::string& name) {
-  return std::filesystem::path(FUSEKIT_SOURCE_DIR) / "tests" / "data" / "int8" / name;
-}
-
 class Int8FileOf : public testing::TestWithParam<const char*> {
  protected:
   ~Int8FileOf() override { at::globalContext().setQEngine(before_); }
-  [[nodiscard]] static std::filesystem::path file() { return data(std::string("by_") + GetParam() + ".pt"); }
+  [[nodiscard]] static std::filesystem::path file() { return test::data(std::string("int8/by_") + GetParam() + ".pt"); }
 
  private:
   at::QEngine before_ = at::globalContext().qEngine();
@@ -25,7 +22,7 @@ TEST_P(Int8FileOf, RunsHereUnderEveryEngine) {
   const torch::NoGradGuard no_grad;
   at::manual_seed(1);
   const at::Tensor x = at::randn({4, 3, 16, 16});
-  const at::Tensor truth = torch::jit::load(data("float.pt").string()).forward({x}).toTensor();
+  const at::Tensor truth = torch::jit::load(test::data("int8/float.pt").string()).forward({x}).toTensor();
   for (const std::string& engine : quantized_engines()) {
     apply({.threads = 0, .engine = engine});
     torch::jit::Module module = torch::jit::load(file().string());
@@ -45,7 +42,7 @@ TEST_P(Int8FileOf, IsReadAndKnownForWhatItIs) {
   ASSERT_TRUE(facts);
   EXPECT_EQ(facts->full_range, true);
   EXPECT_EQ(facts->against_qnnpack, "");
-  EXPECT_FALSE(int8_facts(data("float.pt")));
+  EXPECT_FALSE(int8_facts(test::data("int8/float.pt")));
 }
 
 INSTANTIATE_TEST_SUITE_P(LibTorch, Int8FileOf, testing::Values("1.13", "2.13"),

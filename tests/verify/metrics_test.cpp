@@ -8,7 +8,7 @@
 namespace fusekit::gate {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNoNoise = std::numeric_limits<double>::infinity();
 
 at::Tensor row(std::initializer_list<double> values) { return at::tensor(values, at::kDouble); }
 
@@ -27,20 +27,20 @@ TEST(Measure, EqualTensorsHaveNoError) {
     const OutputError error = measure(tensor, tensor.clone());
     EXPECT_EQ(error.max_abs, 0);
     EXPECT_EQ(error.max_rel, 0);
-    EXPECT_EQ(error.sqnr_db, kInfinity);
+    EXPECT_EQ(error.sqnr_db, kNoNoise);
     EXPECT_EQ(error.cosine, 1);
   }
 }
 
 TEST(Measure, AnyDifferenceFromZeroIsInfinite) {
   const OutputError error = measure(row({0, 0}), row({0, 1e-30}));
-  EXPECT_EQ(error.max_rel, kInfinity);
-  EXPECT_EQ(error.sqnr_db, -kInfinity);
+  EXPECT_EQ(error.max_rel, kNoNoise);
+  EXPECT_EQ(error.sqnr_db, -kNoNoise);
   EXPECT_EQ(error.cosine, 0);
 }
 
 TEST(Measure, LooksAtTheFiniteElementsOnly) {
-  const OutputError error = measure(row({NAN, kInfinity, 2}), row({NAN, kInfinity, 1}));
+  const OutputError error = measure(row({NAN, kNoNoise, 2}), row({NAN, kNoNoise, 1}));
   EXPECT_DOUBLE_EQ(error.max_abs, 1);
   EXPECT_DOUBLE_EQ(error.max_rel, 0.5);
   EXPECT_EQ(measure(row({NAN}), row({NAN})).max_abs, 0);

@@ -4,9 +4,6 @@
 namespace fusekit::quantize {
 namespace {
 
-std::vector<Value*> first_input(Node* node) { return {node->input(0)}; }
-WhyNot nothing_against(Node*, const model::Program&) { return std::nullopt; }
-
 bool is_hardswish(const Node* node) { return is_operator(node, {"aten::hardswish"}); }
 bool is_leaky_relu(const Node* node) { return is_operator(node, {"aten::leaky_relu"}); }
 bool is_sigmoid(const Node* node) { return is_operator(node, {"aten::sigmoid"}); }
@@ -42,12 +39,6 @@ Value* emit_elu(const Step& step, Emitter& emitter) {
                          node->namedInput("scale"), node->namedInput("input_scale")});
 }
 
-/// aten's own kernel takes int8 and gives levels of a scale that it knows itself.
-Value* emit_itself(const Step& step, Emitter& emitter) {
-  emitter.int8(step.inputs[0]);
-  return emitter.clone(step, step.front())->output();
-}
-
 Conversion activation(std::string_view name, bool (*matches)(const Node*), Value* (*emit)(const Step&, Emitter&),
                       OutputScale scale = OutputScale::observed, QParams fixed = {}) {
   return {.name = name,
@@ -64,6 +55,7 @@ Conversion activation(std::string_view name, bool (*matches)(const Node*), Value
 }  // namespace
 
 std::vector<Conversion> activations() {
+  // hardsigmoid's and tanh's kernels are aten's own, which give levels of a scale that they know themselves.
   std::vector<Conversion> list = {
       activation("hardswish", is_hardswish, emit_hardswish),
       activation("leaky_relu", is_leaky_relu, emit_leaky_relu),

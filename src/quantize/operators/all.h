@@ -24,4 +24,16 @@ inline std::vector<torch::jit::NamedValue> with_qparams(std::vector<torch::jit::
   return arguments;
 }
 
+// What several of them share.
+inline WhyNot nothing_against(Node*, const model::Program&) { return std::nullopt; }
+inline std::vector<Value*> first_input(Node* node) { return {node->input(0)}; }
+inline std::vector<std::int64_t> any_batched_rank(Node*, const model::Program&) { return {2, 3, 4, 5}; }
+inline bool ends_in_relu(const Step& step) { return step.clamp && step.clamp->low == 0; }
+
+/// aten's own kernel takes int8 as it is.
+inline Value* emit_itself(const Step& step, Emitter& emitter) {
+  emitter.int8(step.inputs[0]);
+  return emitter.clone(step, step.front())->output();
+}
+
 }  // namespace fusekit::quantize

@@ -23,11 +23,11 @@ WhyNot why_not_add(Node* node, const model::Program& program) {
   return operand_is_constant(node, program);
 }
 
-std::vector<Value*> inputs(Node* node) { return {node->input(0), node->input(1)}; }
+std::vector<Value*> both_operands(Node* node) { return {node->input(0), node->input(1)}; }
 
 template <bool is_add>
-Value* emit(const Step& step, Emitter& emitter) {
-  const bool relu = step.clamp && step.clamp->low == 0;
+Value* emit_arithmetic(const Step& step, Emitter& emitter) {
+  const bool relu = ends_in_relu(step);
   const char* name =
       is_add ? (relu ? "quantized::add_relu" : "quantized::add") : (relu ? "quantized::mul_relu" : "quantized::mul");
   return emitter.insert(
@@ -42,8 +42,8 @@ Conversion addition() {
           .summary = "the sum of two activations, with the ReLU or clamp behind it",
           .matches = is_addition,
           .why_not = why_not_add,
-          .inputs = inputs,
-          .emit = emit<true>,
+          .inputs = both_operands,
+          .emit = emit_arithmetic<true>,
           .appetite = Appetite::any_input,
           .absorbs_clamp = true};
 }
@@ -53,8 +53,8 @@ Conversion multiplication() {
           .summary = "the product of two activations, with the ReLU or clamp behind it",
           .matches = is_multiplication,
           .why_not = operand_is_constant,
-          .inputs = inputs,
-          .emit = emit<false>,
+          .inputs = both_operands,
+          .emit = emit_arithmetic<false>,
           .appetite = Appetite::any_input,
           .absorbs_clamp = true};
 }

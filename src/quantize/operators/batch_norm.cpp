@@ -8,7 +8,7 @@ namespace {
 
 bool is_batch_norm(const Node* node) { return rewrite::is_batch_norm(const_cast<Node*>(node)); }
 
-WhyNot why_not(Node* node, const model::Program& program) {
+WhyNot why_not_batch_norm(Node* node, const model::Program& program) {
   const auto norm = *rewrite::as_batch_norm(node);
   if (!norm.training || *norm.training) return "it uses the statistics of the batch";
   if (!norm.eps) return "its eps is computed at run time";
@@ -24,13 +24,11 @@ WhyNot why_not(Node* node, const model::Program& program) {
   return std::nullopt;
 }
 
-std::vector<Value*> inputs(Node* node) { return {rewrite::as_batch_norm(node)->input}; }
+std::vector<Value*> batch_norm_inputs(Node* node) { return {rewrite::as_batch_norm(node)->input}; }
 
-std::vector<std::int64_t> ranks(Node*, const model::Program&) { return {2, 3, 4, 5}; }
-
-Value* emit(const Step& step, Emitter& emitter) {
+Value* emit_batch_norm(const Step& step, Emitter& emitter) {
   const auto norm = *rewrite::as_batch_norm(step.front());
-  const bool relu = step.clamp && step.clamp->low == 0;
+  const bool relu = ends_in_relu(step);
   return emitter.insert(
       step, relu ? "quantized::batch_norm_relu" : "quantized::batch_norm",
       with_qparams({emitter.int8(step.inputs[0]), norm.gamma, norm.beta, norm.mean, norm.var, *norm.eps},
@@ -43,12 +41,12 @@ Conversion batch_norm() {
   return {.name = "BatchNorm",
           .summary = "batch_norm that was not folded, with the ReLU or clamp behind it",
           .matches = is_batch_norm,
-          .why_not = why_not,
-          .inputs = inputs,
-          .emit = emit,
+          .why_not = why_not_batch_norm,
+          .inputs = batch_norm_inputs,
+          .emit = emit_batch_norm,
           .appetite = Appetite::any_input,
           .absorbs_clamp = true,
-          .ranks = ranks};
+          .ranks = any_batched_rank};
 }
 
 }  // namespace fusekit::quantize

@@ -10,7 +10,7 @@ namespace {
 
 bool is_cat(const Node* node) { return is_operator(node, {"aten::cat"}); }
 
-WhyNot why_not(Node* node, const model::Program&) {
+WhyNot why_not_concatenation(Node* node, const model::Program&) {
   const Node* list = node->input(0)->node();
   if (list->kind() != c10::prim::ListConstruct) return "its list is made at run time";
   if (list->inputs().empty()) return "its list is empty";
@@ -20,19 +20,19 @@ WhyNot why_not(Node* node, const model::Program&) {
   return constant_int(node->namedInput("dim")) ? std::nullopt : WhyNot("its dim is computed at run time");
 }
 
-std::vector<Value*> inputs(Node* node) {
+std::vector<Value*> concatenation_inputs(Node* node) {
   const auto list = node->input(0)->node()->inputs();
   return {list.begin(), list.end()};
 }
 
-Value* emit(const Step& step, Emitter& emitter) {
+Value* emit_concatenation(const Step& step, Emitter& emitter) {
   std::vector<Value*> parts;
   for (Value* input : step.inputs) parts.push_back(emitter.int8(input));
   Node* node = step.front();
   const torch::jit::WithInsertPoint guard(node);
   Graph* graph = node->owningGraph();
   Value* list = graph->insertNode(graph->createList(c10::TensorType::get(), parts))->output();
-  const bool relu = step.clamp && step.clamp->low == 0;
+  const bool relu = ends_in_relu(step);
   return emitter.insert(step, relu ? "quantized::cat_relu" : "quantized::cat",
                         with_qparams({list, node->namedInput("dim")}, emitter.output_qparams(step)));
 }
@@ -43,9 +43,9 @@ Conversion concatenation() {
   return {.name = "cat",
           .summary = "cat of activations, with the ReLU or clamp behind it",
           .matches = is_cat,
-          .why_not = why_not,
-          .inputs = inputs,
-          .emit = emit,
+          .why_not = why_not_concatenation,
+          .inputs = concatenation_inputs,
+          .emit = emit_concatenation,
           .appetite = Appetite::any_input,
           .absorbs_clamp = true};
 }

@@ -23,7 +23,7 @@ ConvolutionSettings settings_of(Node* node, const model::Program& program) {
   return *convolution_settings(node, program, why);
 }
 
-WhyNot why_not(Node* node, const model::Program& program) {
+WhyNot why_not_convolution(Node* node, const model::Program& program) {
   std::string why;
   const auto settings = convolution_settings(node, program, why);
   if (!settings) return why;
@@ -34,7 +34,7 @@ WhyNot why_not(Node* node, const model::Program& program) {
 
 /// LibTorch 2.13's onednn and x86 swap the sides of the weight (and give wrong numbers) where that can be seen.
 WhyNot why_not_transposed(Node* node, const model::Program& program) {
-  if (WhyNot reason = why_not(node, program)) return reason;
+  if (WhyNot reason = why_not_convolution(node, program)) return reason;
   const ConvolutionSettings settings = settings_of(node, program);
   const at::Tensor weight = *model::constant_tensor(program, settings.weight);
   const std::int64_t in = weight.size(0) / settings.groups;
@@ -43,9 +43,9 @@ WhyNot why_not_transposed(Node* node, const model::Program& program) {
   return fmt::format("LibTorch computes it wrongly with {} input and {} output channels in a group", in, out);
 }
 
-std::vector<Value*> inputs(Node* node) { return {node->namedInput("input")}; }
+std::vector<Value*> convolution_inputs(Node* node) { return {node->namedInput("input")}; }
 
-std::vector<std::int64_t> ranks(Node* node, const model::Program& program) {
+std::vector<std::int64_t> convolution_ranks(Node* node, const model::Program& program) {
   return {static_cast<std::int64_t>(settings_of(node, program).spatial) + 2};
 }
 
@@ -72,9 +72,7 @@ Value* cut_off_beginnings(Value* output, const ConvolutionSettings& settings, co
   return output;
 }
 
-bool ends_in_relu(const Step& step) { return step.clamp && step.clamp->low == 0; }
-
-Value* emit(const Step& step, Emitter& emitter) {
+Value* emit_convolution(const Step& step, Emitter& emitter) {
   const ConvolutionSettings settings = settings_of(step.front(), emitter.program());
   const std::string name =
       fmt::format("quantized::conv{}{}d", settings.transposed ? "_transpose" : "", settings.spatial);
@@ -93,11 +91,11 @@ Conversion convolution() {
   return {.name = "convolution",
           .summary = "conv1d/2d/3d, with the ReLU or clamp behind it",
           .matches = is_plain,
-          .why_not = why_not,
-          .inputs = inputs,
-          .emit = emit,
+          .why_not = why_not_convolution,
+          .inputs = convolution_inputs,
+          .emit = emit_convolution,
           .absorbs_clamp = true,
-          .ranks = ranks};
+          .ranks = convolution_ranks};
 }
 
 Conversion transposed_convolution() {
@@ -105,10 +103,10 @@ Conversion transposed_convolution() {
           .summary = "conv_transpose1d/2d/3d, with the ReLU or clamp behind it",
           .matches = is_transposed,
           .why_not = why_not_transposed,
-          .inputs = inputs,
-          .emit = emit,
+          .inputs = convolution_inputs,
+          .emit = emit_convolution,
           .absorbs_clamp = true,
-          .ranks = ranks};
+          .ranks = convolution_ranks};
 }
 
 }  // namespace fusekit::quantize

@@ -7,7 +7,7 @@ namespace {
 
 bool is_linear(const Node* node) { return rewrite::is_linear(const_cast<Node*>(node)); }
 
-WhyNot why_not(Node* node, const model::Program& program) {
+WhyNot why_not_linear(Node* node, const model::Program& program) {
   const auto layer = *rewrite::as_linear(node);
   const auto weight = model::constant_tensor(program, layer.weight);
   if (!weight) return "its weight is computed or written at run time";
@@ -17,14 +17,12 @@ WhyNot why_not(Node* node, const model::Program& program) {
   return known ? std::nullopt : WhyNot("its bias is computed or written at run time");
 }
 
-std::vector<Value*> inputs(Node* node) { return {rewrite::as_linear(node)->input}; }
+std::vector<Value*> linear_inputs(Node* node) { return {rewrite::as_linear(node)->input}; }
 
-std::vector<std::int64_t> ranks(Node*, const model::Program&) { return {2, 3, 4, 5}; }
-
-Value* emit(const Step& step, Emitter& emitter) {
+Value* emit_linear(const Step& step, Emitter& emitter) {
   const auto layer = *rewrite::as_linear(step.front());
   Value* packed = emitter.packed_weights(step, layer.weight, layer.bias, 0, "quantized::linear_prepack", {});
-  const bool relu = step.clamp && step.clamp->low == 0;
+  const bool relu = ends_in_relu(step);
   return emitter.insert(step, relu ? "quantized::linear_relu" : "quantized::linear",
                         with_qparams({emitter.int8(step.inputs[0]), packed}, emitter.output_qparams(step)));
 }
@@ -35,11 +33,11 @@ Conversion linear() {
   return {.name = "linear",
           .summary = "linear and addmm, with the ReLU or clamp behind it",
           .matches = is_linear,
-          .why_not = why_not,
-          .inputs = inputs,
-          .emit = emit,
+          .why_not = why_not_linear,
+          .inputs = linear_inputs,
+          .emit = emit_linear,
           .absorbs_clamp = true,
-          .ranks = ranks};
+          .ranks = any_batched_rank};
 }
 
 }  // namespace fusekit::quantize

@@ -5,8 +5,6 @@
 namespace fusekit::quantize {
 namespace {
 
-std::vector<Value*> first_input(Node* node) { return {node->input(0)}; }
-
 bool is_mover(const Node* node) {
   return is_operator(
       node, {"aten::flatten", "aten::reshape", "aten::view", "aten::permute", "aten::transpose", "aten::squeeze",
@@ -62,17 +60,10 @@ WhyNot parts_are_not_picked_one_by_one(Node* node, const model::Program&) {
   return std::nullopt;
 }
 
-WhyNot nothing_against(Node*, const model::Program&) { return std::nullopt; }
-
 std::vector<std::int64_t> batched(Node* node, const model::Program&) {
   const std::string_view name = node->kind().toQualString();
   if (name == "aten::max_pool1d") return {3};
   return {name.find("3d") != name.npos ? 5 : 4};
-}
-
-Value* emit(const Step& step, Emitter& emitter) {
-  emitter.int8(step.inputs[0]);
-  return emitter.clone(step, step.front())->output();
 }
 
 Value* emit_clamp(const Step& step, Emitter& emitter) {
@@ -88,7 +79,7 @@ Conversion mover(std::string_view name, bool (*matches)(const Node*), WhyNot (*w
           .matches = matches,
           .why_not = why_not,
           .inputs = first_input,
-          .emit = emit,
+          .emit = emit_itself,
           .scale = OutputScale::of_input,
           .appetite = Appetite::every_input};
 }

@@ -10,12 +10,14 @@
 namespace fusekit::rewrite {
 namespace {
 
-WhyNot why_not(const Site& site, Context& context) {
+WhyNot why_not_bn_relu(const Site& site, Context& context) {
   if (const WhyNot reason = relu_cannot_work_in_place(site, context)) return reason;
   return batch_norm_is_not_constant(site.nodes[0], context);
 }
 
-void rewrite(const Site& site, Context& context) { context.as_found = !group_with_relu(site, "bn+relu", context); }
+void rewrite_bn_relu(const Site& site, Context& context) {
+  context.as_found = !group_with_relu(site, "bn+relu", context);
+}
 
 }  // namespace
 
@@ -24,8 +26,8 @@ Rule rule<"bn+relu">() {
   return {"bn+relu",
           "BatchNorm{1,2,3}d + ReLU that no convolution can take: the ReLU in place, one group for a target",
           {batch_norm, relu},
-          why_not,
-          rewrite};
+          why_not_bn_relu,
+          rewrite_bn_relu};
 }
 
 }  // namespace fusekit::rewrite

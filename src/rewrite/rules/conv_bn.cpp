@@ -9,7 +9,7 @@
 namespace fusekit::rewrite {
 namespace {
 
-void rewrite(const Site& site, Context& context) { fold_batch_norm(site, context); }
+void rewrite_conv_bn(const Site& site, Context& context) { fold_batch_norm(site, context); }
 
 }  // namespace
 
@@ -19,7 +19,7 @@ Rule rule<"conv+bn">() {
           "Conv{1,2,3}d + BatchNorm: the BatchNorm is folded into the convolution's weight and bias",
           {convolution, batch_norm},
           convolution_cannot_take_batch_norm,
-          rewrite,
+          rewrite_conv_bn,
           1e-5};
 }
 

@@ -10,7 +10,9 @@
 namespace fusekit::rewrite {
 namespace {
 
-void rewrite(const Site& site, Context& context) { context.as_found = !group_with_relu(site, "conv+relu", context); }
+void rewrite_conv_relu(const Site& site, Context& context) {
+  context.as_found = !group_with_relu(site, "conv+relu", context);
+}
 
 }  // namespace
 
@@ -20,7 +22,7 @@ Rule rule<"conv+relu">() {
           "Conv{1,2,3}d + ReLU: the ReLU in place, one group for a target",
           {convolution, relu},
           relu_cannot_work_in_place,
-          rewrite};
+          rewrite_conv_relu};
 }
 
 }  // namespace fusekit::rewrite

@@ -9,7 +9,7 @@
 namespace fusekit::rewrite {
 namespace {
 
-void rewrite(const Site& site, Context& context) { fold_batch_norm(site, context); }
+void rewrite_conv_transpose_bn(const Site& site, Context& context) { fold_batch_norm(site, context); }
 
 }  // namespace
 
@@ -19,7 +19,7 @@ Rule rule<"conv_transpose+bn">() {
           "ConvTranspose{1,2,3}d + BatchNorm: folded as conv+bn, also with groups",
           {transposed_convolution, batch_norm},
           convolution_cannot_take_batch_norm,
-          rewrite,
+          rewrite_conv_transpose_bn,
           1e-5};
 }
 

@@ -9,7 +9,7 @@
 namespace fusekit::rewrite {
 namespace {
 
-WhyNot why_not(const Site& site, Context& context) {
+WhyNot why_not_linear_bn(const Site& site, Context& context) {
   Node* linear = site.nodes[0];
   Node* batch_norm = site.nodes[1];
   if (const WhyNot reason = stands_in_several_blocks(site)) return reason;
@@ -20,7 +20,7 @@ WhyNot why_not(const Site& site, Context& context) {
   return weight_cannot_take(linear, batch_norm, context);
 }
 
-void rewrite(const Site& site, Context& context) { fold_batch_norm(site, context); }
+void rewrite_linear_bn(const Site& site, Context& context) { fold_batch_norm(site, context); }
 
 }  // namespace
 
@@ -29,8 +29,8 @@ Rule rule<"linear+bn">() {
   return {"linear+bn",
           "Linear + BatchNorm1d on 2-D data: the BatchNorm is folded into the linear's weight and bias",
           {linear, batch_norm},
-          why_not,
-          rewrite,
+          why_not_linear_bn,
+          rewrite_linear_bn,
           1e-5};
 }
 

@@ -10,7 +10,9 @@
 namespace fusekit::rewrite {
 namespace {
 
-void rewrite(const Site& site, Context& context) { context.as_found = !group_with_relu(site, "linear+relu", context); }
+void rewrite_linear_relu(const Site& site, Context& context) {
+  context.as_found = !group_with_relu(site, "linear+relu", context);
+}
 
 }  // namespace
 
@@ -20,7 +22,7 @@ Rule rule<"linear+relu">() {
           "Linear + ReLU: the ReLU in place, one group for a target",
           {linear, relu},
           relu_cannot_work_in_place,
-          rewrite};
+          rewrite_linear_relu};
 }
 
 }  // namespace fusekit::rewrite
