@@ -6,9 +6,12 @@
 #include "model/program.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace fusekit {
 namespace {
+
+using test::has;
 
 /// A module with the attributes `names` ({"a": "out"}), `sizes` ([3, 4]) and, if asked for, `alias`, which is `names`.
 torch::jit::Module module_with(const std::string& source, bool with_alias = false) {
@@ -36,8 +39,6 @@ Flat flat(const torch::jit::Module& module) {
   program.to_module().save((folder / "again.pt").string());
   return {graph, torch::jit::load((folder / "again.pt").string())};
 }
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 const char* const kAsks =
     "def forward(self, x):\n"
