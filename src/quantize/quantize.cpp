@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "fusekit/engine.h"
 #include "fusekit/error.h"
 #include "model/quiet.h"
 #include "model/stubs.h"
@@ -21,8 +22,6 @@
 namespace fusekit {
 namespace quantize {
 namespace {
-
-constexpr const char* kMetadata = "fusekit_quantize.json";  ///< the name of the extra file in the archive
 
 QConfig chosen_qconfig(const QuantizeOptions& options) {
   const bool is_auto = options.qconfig == "auto";
@@ -95,7 +94,7 @@ class Quantizer {
     tell_costs(builder(keep), judge, observed, alone_db_, report);
     Built final = builder(keep);
     if (!floats.empty()) report.fallback_time = judge.relative_time(final, builder({}));
-    final.program.extra[kMetadata] = metadata(report);
+    final.program.extra[kQuantizeRecord] = metadata(report);
     program_ = std::move(final.program);
   }
 
