@@ -57,6 +57,8 @@ endfunction()
 
 if(FUSEKIT_ASAN)
   # -O1 and line numbers alone: full debug information of LibTorch's headers doubles the build's time and memory.
-  add_compile_options(-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  # No vptr: it wants type information that LibTorch keeps to itself.
+  add_compile_options(-O1 -g1 -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined
+                      -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 endif()

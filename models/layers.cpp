@@ -39,7 +39,8 @@ at::Tensor Layers::uniform(at::IntArrayRef shape, double low, double high) {
 
 torch::jit::Module Layers::conv2d(const Conv2dOptions& options) {
   const auto [in, out, kernel, stride, padding, groups, gain] = options;
-  const double bound = std::sqrt(3 * gain / static_cast<double>(in / groups * kernel * kernel));
+  const std::int64_t fan_in = in / groups * kernel * kernel;
+  const double bound = std::sqrt(3 * gain / static_cast<double>(fan_in));
   const at::Tensor weight = uniform({out, in / groups, kernel, kernel}, -bound, bound);
   const std::vector<std::int64_t> padding_twice(4, padding);
   return builder_.make(

@@ -137,7 +137,7 @@ void add_warnings(Report& report) {
                       outcome.label, drifting, report.traces.size()));
   }
   if (report.traces.size() < kLeastProcesses)
-    report.warnings.push_back(
+    report.warnings.emplace_back(
         "one process only: two copies of one file differ by 0.1 to 0.7 % for as long as their process lives, which "
         "this "
         "interval can't see; without --quick (or with --processes 6) it would");

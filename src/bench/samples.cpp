@@ -91,7 +91,7 @@ Report judge_samples(const std::vector<std::vector<double>>& a, const std::strin
           fmt::format("{} times against {} are too few to judge", report.outcomes[0].runs, report.outcomes[1].runs),
           fmt::format("give at least {} of each", kLeastTimes));
     estimate = bootstrap_difference(flatten(a), flatten(b), confidence);
-    report.warnings.push_back(
+    report.warnings.emplace_back(
         "these times come from fewer than three processes each: what differs from process to process (often 0.1 to 3 "
         "%) "
         "is not in the interval; separate the processes by blank lines");

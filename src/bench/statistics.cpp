@@ -154,7 +154,8 @@ Estimate bootstrap_median(std::span<const double> values, double confidence, std
     }
     medians.push_back(median(std::move(resample)));
   }
-  const auto blocks = static_cast<double>(n / length);
+  const auto whole_blocks = n / length;
+  const auto blocks = static_cast<double>(whole_blocks);
   return estimate(median({values.begin(), values.end()}), standard_deviation(medians), std::max(1.0, blocks - 1),
                   confidence);
 }

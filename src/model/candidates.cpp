@@ -21,7 +21,8 @@ Shape convolution_shape(const InputHint& hint, Size size) {
 /// A layer that sees flattened data: what it may have been before, square pictures first.
 std::optional<Shape> flattened_shape(std::int64_t features, int variant) {
   const auto square = [features](std::int64_t channels) -> std::optional<Shape> {
-    const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(features / channels))));
+    const std::int64_t pixels = features / channels;
+    const auto side = static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(pixels))));
     if (channels * side * side != features) return std::nullopt;
     return Shape{1, channels, side, side};
   };

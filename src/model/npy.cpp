@@ -32,12 +32,12 @@ std::size_t little_endian(std::string_view bytes) {
 }
 
 at::ScalarType dtype_of(const std::string& descr, const std::string& where) {
-  static const std::map<std::string, at::ScalarType> kTypes{{"f2", at::kHalf}, {"f4", at::kFloat}, {"f8", at::kDouble},
-                                                            {"i1", at::kChar}, {"i2", at::kShort}, {"i4", at::kInt},
-                                                            {"i8", at::kLong}, {"u1", at::kByte},  {"b1", at::kBool}};
+  static const std::map<std::string, at::ScalarType> types{{"f2", at::kHalf}, {"f4", at::kFloat}, {"f8", at::kDouble},
+                                                           {"i1", at::kChar}, {"i2", at::kShort}, {"i4", at::kInt},
+                                                           {"i8", at::kLong}, {"u1", at::kByte},  {"b1", at::kBool}};
   if (descr.starts_with('>')) throw wrong(where, "the array is big-endian (" + descr + ")");
-  const auto found = kTypes.find(descr.size() > 1 ? descr.substr(1) : descr);
-  if (found != kTypes.end()) return found->second;
+  const auto found = types.find(descr.size() > 1 ? descr.substr(1) : descr);
+  if (found != types.end()) return found->second;
   throw Error(ErrorKind::file, fmt::format("{}: arrays of dtype '{}' are not supported", where, descr),
               "use float16, float32, float64, int8, int16, int32, int64, uint8 or bool");
 }
@@ -75,7 +75,7 @@ Header parse_header(const std::string& text, const std::string& where) {
 
 at::Tensor parse_npy(std::string_view bytes, const std::string& where) {
   if (!bytes.starts_with(kMagic) || bytes.size() < 12) throw wrong(where, "is no .npy file");
-  const int version = bytes[6];
+  const int version = static_cast<unsigned char>(bytes[6]);
   const std::size_t length_bytes = version == 1 ? 2 : 4;
   if (version < 1 || version > 3) throw wrong(where, fmt::format("has the unknown .npy format version {}", version));
   const std::size_t length = little_endian(bytes.substr(8, length_bytes));

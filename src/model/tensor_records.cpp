@@ -23,15 +23,15 @@ using ItemPointer = std::shared_ptr<const Item>;
 
 /// Bytes of an element, by the name of Python's storage class; 0 for one that this does not know.
 std::uint64_t element_size(const std::string& global) {
-  static const std::map<std::string, std::uint64_t> kSizes{
+  static const std::map<std::string, std::uint64_t> sizes{
       {"Float", 4}, {"Double", 8}, {"Half", 2},   {"BFloat16", 2},     {"Long", 8},
       {"Int", 4},   {"Short", 2},  {"Char", 1},   {"Byte", 1},         {"Bool", 1},
       {"QInt8", 1}, {"QUInt8", 1}, {"QInt32", 4}, {"ComplexFloat", 8}, {"ComplexDouble", 16}};
   const std::string prefix = "torch ";
   const std::string suffix = "Storage";
   if (!global.starts_with(prefix) || !global.ends_with(suffix)) return 0;
-  const auto found = kSizes.find(global.substr(prefix.size(), global.size() - prefix.size() - suffix.size()));
-  return found == kSizes.end() ? 0 : found->second;
+  const auto found = sizes.find(global.substr(prefix.size(), global.size() - prefix.size() - suffix.size()));
+  return found == sizes.end() ? 0 : found->second;
 }
 
 /// Runs the opcodes that LibTorch's and Python's picklers write (Python's pickletools.py describes them).

@@ -111,11 +111,11 @@ Score Judge::score_layers(Built built) const {
 }
 
 double Judge::relative_time(const Built& a, const Built& b) const {
-  constexpr int kTurns = 9;
+  constexpr int turns = 9;
   std::array<Network, 2> networks = {Network(model::copy_of(a.program)), Network(model::copy_of(b.program))};
   constexpr double infinity = std::numeric_limits<double>::infinity();
   std::array<double, 2> least = {infinity, infinity};
-  for (int turn = 0; turn < kTurns; ++turn) {
+  for (int turn = 0; turn < turns; ++turn) {
     for (std::size_t k = 0; k < networks.size(); ++k) {
       const auto start = std::chrono::steady_clock::now();
       (void)networks.at(k).run(samples_.front().inputs);

@@ -18,7 +18,7 @@ std::size_t count_of(const FileInfo& info, const std::string& name) {
 
 class Inspect : public ::testing::Test {
  protected:
-  FileInfo inspect_saved(torch::jit::Module module, const torch::jit::ExtraFilesMap& extra = {}) {
+  FileInfo inspect_saved(const torch::jit::Module& module, const torch::jit::ExtraFilesMap& extra = {}) {
     module.save((folder_ / "model.pt").string(), extra);
     return inspect(folder_ / "model.pt");
   }

@@ -24,7 +24,8 @@ std::map<std::string, at::Tensor> tensors_of(const test::OperatorCase& each) {
     at::Tensor tensor = at::randn(shape);
     if (name == "n.running_var") tensor = at::rand(shape) + 0.5;
     if (name == "n.weight") tensor = at::rand(shape) + 0.5;
-    if (shape.size() > 1) tensor = tensor / std::sqrt(static_cast<double>(tensor.numel() / shape[0]));
+    const std::int64_t summed = tensor.numel() / shape[0];
+    if (shape.size() > 1) tensor = tensor / std::sqrt(static_cast<double>(summed));
     tensors[name] = tensor;
   }
   return tensors;

@@ -175,7 +175,7 @@ TEST(Quantize, ANaNIsNamedWithItsLayer) {
   Tensors weights = residual_weights();
   weights["c2.bias"][0] = NAN;
   try {
-    Quantized(weights, kResidual, {1, 3, 12, 12});
+    [[maybe_unused]] const Quantized unreached(weights, kResidual, {1, 3, 12, 12});
     FAIL();
   } catch (const Error& error) {
     EXPECT_TRUE(has(error.message(), "NaN")) << error.message();

@@ -13,7 +13,7 @@ namespace {
 constexpr WeightScheme kTorchPerTensor{false, kSigned8, WeightScale::half_of_steps};
 constexpr WeightScheme kTorchPerChannel{true, kSigned8, WeightScale::half_of_steps};
 
-at::Tensor weight(std::vector<std::int64_t> shape) { return test::heavy(0, 5040).view(shape); }
+at::Tensor weight(const std::vector<std::int64_t>& shape) { return test::heavy(0, 5040).view(shape); }
 
 at::Tensor as_tensor(const std::vector<double>& values) { return at::tensor(values, at::kDouble); }
 
