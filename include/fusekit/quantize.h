@@ -72,7 +72,7 @@ struct QuantizeReport {
   OutputError whole;  ///< of the whole network on calibration samples (at most 64)
   double worst_sqnr_db = 0;
   std::vector<std::string> fallbacks;  ///< layers that went back to float to hold max_error or min_sqnr_db
-  double fallback_time = 1;  ///< how many times as long a run takes for them, timed on one sample
+  double fallback_time = 1;            ///< how many times as long a run takes for them, timed on one sample
   bool bound_holds = true;
   Ledger fused;
   std::vector<std::string> warnings;
