@@ -13,17 +13,13 @@ namespace {
 
 bool is_container(const c10::IValue& value) { return value.isList() || value.isGenericDict(); }
 
-bool is_plain(const c10::IValue& value) {
-  return value.isInt() || value.isDouble() || value.isBool() || value.isString() || value.isNone();
-}
-
 bool holds_plain_data(const c10::IValue& container) {
   if (container.isList()) {
     const auto elements = container.toListRef();
-    return std::all_of(elements.begin(), elements.end(), is_plain);
+    return std::all_of(elements.begin(), elements.end(), is_plain_value);
   }
   const auto entries = container.toGenericDict();
-  return std::all_of(entries.begin(), entries.end(), [](const auto& entry) { return is_plain(entry.value()); });
+  return std::all_of(entries.begin(), entries.end(), [](const auto& entry) { return is_plain_value(entry.value()); });
 }
 
 /// Does this use of a container ask it for something and no more?
@@ -50,7 +46,7 @@ void answer(const Attribute& attribute, Node* question) {
   } catch (const std::exception&) {
     return;  // an index or key that is not there: it goes on raising
   }
-  if (stack.size() != 1 || !is_plain(stack[0])) return;
+  if (stack.size() != 1 || !is_plain_value(stack[0])) return;
   const torch::jit::WithInsertPoint guard(question);
   question->output()->replaceAllUsesWith(attribute.graph->insertConstant(stack[0]));
 }

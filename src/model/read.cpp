@@ -52,17 +52,13 @@ void refuse_what_a_rebuild_would_lose(const std::filesystem::path& path, const t
                 "call the hooks' code from forward instead");
 }
 
-bool is_immutable(const c10::IValue& value) {
-  return value.isNone() || value.isBool() || value.isInt() || value.isDouble() || value.isString() || value.isDevice();
-}
-
 /// Replaces reads of numbers, flags, strings and None by constants.
 void resolve_settings(FlatGraph& flat, const std::set<std::string>& assigned) {
   for (Node* node : all_nodes(*flat.graph)) {
     if (node->kind() != c10::prim::GetAttr || !is_module_attribute(flat, node)) continue;
     const ModuleAt& owner = flat.modules.at(node->input());
     const c10::IValue value = owner.module.attr(node->s(c10::attr::name));
-    if (assigned.count(attribute_path(flat, node)) > 0 || !is_immutable(value) || is_opaque(owner.module)) continue;
+    if (assigned.count(attribute_path(flat, node)) > 0 || !is_plain_value(value) || is_opaque(owner.module)) continue;
     const torch::jit::WithInsertPoint guard(node);
     node->output()->replaceAllUsesWith(flat.graph->insertConstant(value));
     node->destroy();

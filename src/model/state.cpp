@@ -83,6 +83,10 @@ void add_other_names(const torch::jit::Module& root, std::set<std::string>& writ
 
 }  // namespace
 
+bool is_plain_value(const c10::IValue& value) {
+  return value.isNone() || value.isBool() || value.isInt() || value.isDouble() || value.isString() || value.isDevice();
+}
+
 bool is_module_attribute(const FlatGraph& flat, const torch::jit::Node* node) {
   return (node->kind() == c10::prim::GetAttr || node->kind() == c10::prim::SetAttr) &&
          flat.modules.count(node->input(0)) > 0;

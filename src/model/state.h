@@ -18,6 +18,9 @@ std::set<std::string> written_paths(const torch::jit::Module& root, const std::v
 /// "layer1.0.conv1.weight" for a prim::GetAttr or prim::SetAttr on a module of the tree.
 std::string attribute_path(const FlatGraph& flat, const torch::jit::Node* node);
 
+/// Is this a number, flag, string, device or None: nothing that could be written, and what a constant can stand for?
+bool is_plain_value(const c10::IValue& value);
+
 /// Does this node read or assign an attribute of a module of the tree?
 bool is_module_attribute(const FlatGraph& flat, const torch::jit::Node* node);
 

@@ -151,8 +151,8 @@ class Fitter {
   }
 
   LayerWeights fit(const Layer& layer, const Rows& rows) const {
-    const LayerWeights nearest = nearest_(layer.number, layer.weight, layer.bias, 0);
-    const at::Tensor weight = what_ == Fit::weights ? learned_levels(layer, rows) : nearest.weight;
+    const at::Tensor weight = what_ == Fit::weights ? learned_levels(layer, rows)
+                                                    : nearest_(layer.number, layer.weight, layer.bias, 0).weight;
     const at::Tensor told = weight_matrix(weight.dequantize(), layer.window.groups);
     return {weight, fitted_bias(layer.bias, rows.wanted, rows.x.matmul(told.transpose(1, 2)), layer.clamp)};
   }
