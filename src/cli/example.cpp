@@ -68,7 +68,7 @@ class ExampleCommand : public Command {
     add_modules_option(app, module_lists_,
                        "Fuse just these, e.g. conv,bn,relu (repeatable; default: everything, and conv_bn_relu is shown "
                        "after bn,relu, as in the recipe)");
-    app.add_option("--seed", seed_, "Seed of the weights")->capture_default_str();
+    app.add_option("--seed", seed_, "Seed of the weights")->capture_default_str()->check(CLI::NonNegativeNumber);
     app.add_option("--bench", bench_seconds_, "Seconds to time conv_bn_relu's int8 files for; 0: do not")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();

@@ -51,7 +51,7 @@ void add_input_options(CLI::App& app, InputFlags& flags) {
   app.add_option(both("input_type"), flags.types, "Types, e.g. \"float;int64\"")->group(group);
   app.add_option(both("input_memory_format"), flags.memory_formats, "contiguous_format or channels_last")->group(group);
   app.add_option("--inputs", flags.file, "A .pt that torch.save wrote, .npy or .npz")->group(group);
-  app.add_option("--seed", flags.seed, "Seed of random inputs")->group(group);
+  app.add_option("--seed", flags.seed, "Seed of random inputs")->group(group)->check(CLI::NonNegativeNumber);
   app.add_option(both("int_high"), flags.int_high, "Random integers are drawn below this")->group(group);
 }
 

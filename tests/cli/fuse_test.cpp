@@ -125,6 +125,7 @@ TEST_F(FuseCommand, RefusesBadCalls) {
   expect_refusal(fuse({"-o", out_, "--input_dims", "1,4,9,9"}), "can't be run on 1x4x9x9 float");
   expect_refusal(fuse({"-o", out_, "--input_dims", kDims, "--input_type", "int64"}), "int64");
   expect_refusal(fuse({"-o", out_, "--input_dims", "2,3,9,9;1"}), "2");
+  expect_refusal(fuse({"-o", out_, "--seed", "-1"}), "--seed");
 }
 
 TEST_F(FuseCommand, RefusesInputsThatAreNone) {
