@@ -96,7 +96,8 @@ std::vector<at::Tensor> random_samples(int seed) {
   return samples;
 }
 
-TEST(TorchObservers, RandomDataGivesWhatPythonsTorchGives) {
+/// By hand, with a Python that has torch 2: tests/README.md.
+TEST(TorchObservers, DISABLED_RandomDataGivesWhatPythonsTorchGives) {
   const test::TemporaryFolder folder;
   for (int seed = 0; seed < 4; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -108,10 +109,7 @@ TEST(TorchObservers, RandomDataGivesWhatPythonsTorchGives) {
     for (const at::Tensor& sample : samples) words.push_back(std::to_string(sample.numel()));
 
     const test::ProgramResult result = test::run_command(words);
-    if (result.exit_code != 0) {
-      GTEST_SKIP() << "NOT COMPARED with PyTorch: " << python() << " says: " << result.err
-                   << "set FUSEKIT_PYTHON to a Python that has torch 2";
-    }
+    ASSERT_EQ(result.exit_code, 0) << result.err << "set FUSEKIT_PYTHON to a Python that has torch 2";
     std::istringstream text(result.out);
     const std::vector<Expected> lines = parse(text);
     ASSERT_EQ(lines.size(), 8);
