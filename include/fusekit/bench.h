@@ -103,6 +103,9 @@ class Process {
   /// Loads the variant and takes its time apart, in about `seconds` after its warm-up.
   virtual Profile profile(const Variant& variant, double seconds) = 0;
   virtual Usage usage() = 0;
+  /// Takes it off the CPUs until something is asked of it again: OpenMP's threads spin on for milliseconds after their
+  /// work (with OMP_WAIT_POLICY=active for ever), on the CPUs that the next process is timed on.
+  virtual void rest() {}
 };
 
 class Launcher {
@@ -141,8 +144,9 @@ struct Options {
 using Progress = std::function<void(double, const std::string&)>;
 
 /// Times the variants against each other (each against its Variant::against): blocks A B B A in random order inside each of several fresh processes (one for
-/// each distinct `runtime` and `environment`, side by side and interleaved) with balanced random load order; the process's median
-/// log-ratio is the unit of a Student t interval. Error{usage}: no variants, or numbers below 1.
+/// each distinct `runtime` and `environment`, side by side and interleaved) with balanced random load order; the
+/// process's median log-ratio is the unit of the interval (Wilcoxon's signed-rank, below eight Student's). Error{usage}:
+/// no variants, or numbers below 1.
 Report measure(const std::vector<Variant>& variants, const Options& options, Launcher& launcher, Clock& clock,
                const Progress& progress = {});
 
@@ -173,8 +177,8 @@ std::string to_markdown(const Report& report);  ///< a table and verdicts for a 
 std::string to_table(const Report& report);     ///< for a terminal
 /// For a terminal: load, first inference, peak memory and the shape of the times; "" where they were not measured.
 std::string to_start_table(const Report& report);
-/// How the samples a second grow with the batch, a line for each model and setting that was run on several; "" for none.
-std::string to_scaling_text(const Report& report);
+/// How the samples a second grow with the batch, a sentence for each model and setting that was run on several.
+std::vector<std::string> scaling_texts(const Report& report);
 /// For a terminal: the layers that take most of the time, of each profile; "" where there is none.
 std::string to_profile_table(const Report& report);
 
@@ -207,8 +211,8 @@ std::vector<Gate> gates_of(const Report& report, const std::vector<Ratio>& ratio
 
 /// Times measured elsewhere: one number a line; a blank line begins the times of another process. Error{file}.
 std::vector<std::vector<double>> read_samples(const std::filesystem::path& path);
-/// Judges b's times against a's. With three or more processes each, the process is the unit (Welch's t interval on the
-/// logs of their medians); otherwise a moving-block bootstrap of the medians, with a warning of what it can't see.
+/// Judges b's times against a's. With three or more processes each, the process is the unit (on the logs of their medians
+/// the rank-sum interval, or with fewer than eight Welch's); otherwise a moving-block bootstrap of the medians, with a warning of what it can't see.
 Report judge_samples(const std::vector<std::vector<double>>& a, const std::string& label_a,
                      const std::vector<std::vector<double>>& b, const std::string& label_b, double confidence = 0.95);
 

@@ -133,7 +133,7 @@ std::vector<Gate> compare_with_baseline(const Report& now, const Report& baselin
     if (after.size() < 2)
       throw Error(ErrorKind::usage, "a comparison with a baseline needs at least two processes", "leave out --quick");
     suspects.push_back({now.outcomes[i].label, "the baseline",
-                        [=](double confidence) { return welch_estimate(before, after, confidence); }});
+                        [=](double confidence) { return shift_estimate(before, after, confidence); }});
   }
   return judge_all(suspects, 1 - now.confidence, max_regression);
 }

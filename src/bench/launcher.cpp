@@ -53,8 +53,14 @@ class WorkerProcess : public Process {
 
   Usage usage() override { return usage_of(ask({{"op", "usage"}})); }
 
+  void rest() override {
+    kill(pid_, SIGSTOP);
+    rests_ = true;
+  }
+
  private:
   json ask(const json& request) {
+    if (std::exchange(rests_, false)) kill(pid_, SIGCONT);
     const std::string line = request.dump() + "\n";
     // A worker that died is met with EPIPE, not with a signal that ends us.
     struct sigaction ignore {
@@ -112,6 +118,7 @@ class WorkerProcess : public Process {
   Descriptor requests_;
   Descriptor answers_;
   pid_t pid_ = -1;
+  bool rests_ = false;
   std::string buffer_;
 };
 

@@ -74,13 +74,14 @@ class Measurement {
 
   Report run() {
     const bool reached = run_rounds();
+    const Noise noise = meter_.read(usage_, measured_);
     Report report = judge(variants_, std::move(traces_), options_.confidence);
     if (options_.profile)
       for (const Variant& model : models_) report.profiles.push_back(profile_of(model));
     report.reached_ci = reached;
     report.seconds = seconds() - begin_;
     report.environment = this_environment(clock_);
-    report.noise = meter_.read(usage_, measured_);
+    report.noise = noise;
     add_noise_warnings(report);
     if (options_.until_ci && !reached)
       report.warnings.push_back(

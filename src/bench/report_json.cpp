@@ -213,6 +213,7 @@ std::string to_json(const Report& report, bool traces) {
                      {"clock_change", noise.clock_change},
                      {"cpu_seconds", noise.cpu_seconds},
                      {"measured_cpu_seconds", noise.measured_cpu_seconds}}},
+                   {"scaling", scaling_texts(report)},
                    {"warnings", report.warnings}};
   for (const Profile& profile : report.profiles) document["profiles"].push_back(to_answer(profile));
   if (traces)

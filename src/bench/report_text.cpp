@@ -163,7 +163,7 @@ std::string to_markdown(const Report& report) {
   const std::vector<Row> times = times_of(report);
   std::string text = markdown_table(times, times.front().size() - 1) + "\n";
   for (const Ratio& ratio : report.ratios) text += fmt::format("- **{}**\n", verdict_text(report, ratio));
-  if (const std::string scaling = to_scaling_text(report); !scaling.empty()) text += fmt::format("\n{}\n\n", scaling);
+  for (const std::string& scaling : scaling_texts(report)) text += fmt::format("- {}\n", scaling);
   for (const std::string& warning : report.warnings) text += fmt::format("- {}\n", warning);
   if (has_starts(report)) text += "\n" + markdown_table(starts_of(report), kStartFigures);
   const Environment& e = report.environment;
@@ -177,7 +177,7 @@ std::string to_table(const Report& report) {
   return aligned(times, times.front().size() - 1);
 }
 
-std::string to_scaling_text(const Report& report) {
+std::vector<std::string> scaling_texts(const Report& report) {
   std::vector<std::string> lines;
   for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
     const Outcome& first = report.outcomes[i];
@@ -195,7 +195,7 @@ std::string to_scaling_text(const Report& report) {
     });
     if (scales) lines.push_back(fmt::format("{}: samples/s by batch {}", first.label, fmt::join(steps, ", ")));
   }
-  return fmt::format("{}", fmt::join(lines, "\n"));
+  return lines;
 }
 
 std::string to_start_table(const Report& report) {

@@ -82,7 +82,7 @@ Report judge_samples(const std::vector<std::vector<double>>& a, const std::strin
   report.outcomes = {outcome_of(a, label_a), outcome_of(b, label_b)};
   Estimate estimate;
   if (std::min(a.size(), b.size()) >= kLeastProcesses) {
-    estimate = welch_estimate(logs(report.outcomes[1].process_median_us), logs(report.outcomes[0].process_median_us),
+    estimate = shift_estimate(logs(report.outcomes[1].process_median_us), logs(report.outcomes[0].process_median_us),
                               confidence);
   } else {
     if (std::min(report.outcomes[0].runs, report.outcomes[1].runs) < kLeastTimes)

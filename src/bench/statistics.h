@@ -51,6 +51,14 @@ Estimate centre_estimate(std::span<const double> values, double confidence);
 /// mean(b) - mean(a) with the Welch-Satterthwaite degrees of freedom. Needs at least two values each.
 Estimate welch_estimate(std::span<const double> a, std::span<const double> b, double confidence);
 
+/// How far b lies above a where both have one shape: the median of all differences and the interval that inverts
+/// Wilcoxon's exact rank-sum test (Hollander & Wolfe 1999, sections 4.2 and 4.3; from 50 values in either, by its normal
+/// approximation). `detectable` as above. nullopt: no such interval for so few values (below 4 and 4 at 95 %).
+std::optional<Estimate> rank_sum_estimate(std::span<const double> a, std::span<const double> b, double confidence);
+
+/// The rank-sum interval from eight values each on; Welch's for fewer. Needs at least two values each.
+Estimate shift_estimate(std::span<const double> a, std::span<const double> b, double confidence);
+
 /// Sample autocorrelation at `lag` (denominator n).
 double autocorrelation(std::span<const double> values, std::size_t lag);
 

@@ -27,13 +27,19 @@ Team::Team(const std::vector<Variant>& variants, Launcher& launcher) : variants_
 LoadFigures Team::load(std::size_t index, std::size_t padding) {
   std::optional<std::size_t>& first = first_loaded_[process_of_[index]];
   if (!first) first = index;
-  return processes_[process_of_[index]]->load(index, variants_[index], padding);
+  return wake(process_of_[index]).load(index, variants_[index], padding);
 }
 
 Usage Team::usage() {
   Usage sum;
-  for (const auto& process : processes_) sum += process->usage();
+  for (std::size_t process = 0; process < processes_.size(); ++process) sum += wake(process).usage();
   return sum;
+}
+
+Process& Team::wake(std::size_t process) {
+  if (process != awake_) processes_[awake_]->rest();
+  awake_ = process;
+  return *processes_[process];
 }
 
 }  // namespace fusekit::bench

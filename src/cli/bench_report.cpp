@@ -14,7 +14,7 @@ void print_table(const bench::Report& report, const std::vector<bench::Gate>& ga
   console.print(one ? "Starting benchmark.\nRunning warmup runs.\nMain runs." : bench::to_table(report));
   const std::string starts = bench::to_start_table(report);
   if (!starts.empty()) one ? console.note(starts) : console.print("\n" + starts + "\n");
-  if (const std::string scaling = bench::to_scaling_text(report); !scaling.empty()) console.print(scaling);
+  for (const std::string& scaling : bench::scaling_texts(report)) console.print(scaling);
   for (const bench::Ratio& ratio : report.ratios) console.print(bench::verdict_text(report, ratio));
   for (const bench::Gate& gate : gates) console.print(gate.text);
   if (!report.profiles.empty()) console.print("\n" + bench::to_profile_table(report));

@@ -38,7 +38,7 @@ struct World {
 };
 
 struct Call {
-  char what;  ///< 's'tart, 'l'oad, 'r'un
+  char what;  ///< 's'tart, 'l'oad, 'r'un, 'z': rest, 'c'ommand, 'p'rofile
   std::size_t process;
   Slot slot;
 };
@@ -104,6 +104,7 @@ class FakeLauncher : public Launcher {
       times.wall_us = std::accumulate(times.run_us.begin(), times.run_us.end(), 0.0);
       return times;
     }
+    void rest() override { world_.calls.push_back({'z', number_, {}}); }
     Profile profile(const Variant& variant, double) override {
       world_.calls.push_back({'p', number_, {}});
       return {variant.label, 100, {{"conv", "aten::conv2d", 60, 1}, {"conv", "aten::relu", 30, 1}}};

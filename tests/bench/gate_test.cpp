@@ -196,11 +196,13 @@ TEST(Reports, SamplesASecondByBatchAreALineForEachModelAndSetting) {
       outcome.samples = batch;
       outcome.sample_us = (model == "a.pt" ? 1000.0 : 500.0) / static_cast<double>(batch == 8 ? 4 : 1);
     }
-  EXPECT_EQ(to_scaling_text(report),
-            "a.pt [1x3]: samples/s by batch 1: 1000 (1.00x), 8: 4000 (4.00x)\n"
-            "b.pt [1x3]: samples/s by batch 1: 2000 (1.00x), 8: 8000 (4.00x)");
+  const std::vector<std::string> sentences = {"a.pt [1x3]: samples/s by batch 1: 1000 (1.00x), 8: 4000 (4.00x)",
+                                              "b.pt [1x3]: samples/s by batch 1: 2000 (1.00x), 8: 8000 (4.00x)"};
+  EXPECT_EQ(scaling_texts(report), sentences);
+  EXPECT_NE(to_json(report).find(sentences[1]), std::string::npos);
+  EXPECT_NE(to_markdown(report).find("- " + sentences[1] + "\n"), std::string::npos);
   report.outcomes.resize(1);
-  EXPECT_EQ(to_scaling_text(report), "");
+  EXPECT_TRUE(scaling_texts(report).empty());
 }
 
 TEST(Reports, TheStartTableDrawsTheTimesOnOneAxis) {

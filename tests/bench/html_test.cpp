@@ -20,6 +20,8 @@ std::string page_of(const std::string& label) {
   test::FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
   auto variants = test::variants(2);
   variants[1].label = label;
+  variants[1].environment = {"OMP_WAIT_POLICY=passive"};
+  variants[1].samples = 8;
   return html_page(to_json(measure(variants, {.profile = true}, launcher, clock)));
 }
 
@@ -69,6 +71,9 @@ TEST(HtmlPage, DrawsWithoutAnErrorInABrowser) {
   EXPECT_NE(result.out.find("data-ready=\"yes\""), std::string::npos) << result.out.substr(0, 2000);
   EXPECT_GE(count_of(result.out, "<svg"), 4U);
   EXPECT_GT(count_of(result.out, "<rect"), 20U);
+  EXPECT_NE(result.out.find("<td>OMP_WAIT_POLICY=passive</td>"), std::string::npos);
+  EXPECT_NE(result.out.find("<th scope=\"col\">warm-up runs</th>"), std::string::npos);
+  EXPECT_EQ(result.out.find("<th scope=\"col\">streams</th>"), std::string::npos) << "a column without a figure";
   EXPECT_NE(result.out.find("&lt;/script&gt;&lt;script&gt;alert(1)"), std::string::npos);
 }
 

@@ -1,9 +1,12 @@
 // Real processes: those that behave and those that don't.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 
 #include "fusekit/bench.h"
@@ -90,6 +93,27 @@ TEST_F(RealWorker, LoadsRunsAndCounts) {
     EXPECT_GT(process->usage().cpu_seconds, 0);
   }
   EXPECT_TRUE(no_child_left());
+}
+
+/// The state letter in /proc/PID/stat of this process's only child.
+char state_of_child() {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "stat");
+    std::string pid, name, state, parent;
+    if (file >> pid >> name >> state >> parent && parent == std::to_string(getpid())) return state.front();
+  }
+  return '?';
+}
+
+TEST_F(RealWorker, ThatRestsIsStoppedUntilItIsAskedAgain) {
+  const auto process = launcher_->start({.threads = 1, .engine = "auto"}, {});
+  process->load(0, variant_, 0);
+  process->rest();
+  for (int i = 0; i < 100 && state_of_child() != 'T'; ++i) usleep(10000);
+  EXPECT_EQ(state_of_child(), 'T');
+  EXPECT_EQ(process->run({0, 1, 3}).run_us.size(), 3U);
+  EXPECT_NE(state_of_child(), 'T');
+  process->rest();  // its end does not wait for it
 }
 
 TEST_F(RealWorker, RunsStreamsSideBySide) {

@@ -156,9 +156,40 @@ TEST(BenchMeasure, DifferentThreadsAreProcessesOfTheirOwnInterleaved) {
   EXPECT_EQ(launcher.started, 6U);
   EXPECT_EQ(launcher.runtimes.at(1).threads, 2);
   EXPECT_NEAR(report.ratios.at(0).ratio, 2, 0.05);
-  const auto last = launcher.calls.end();
-  EXPECT_NE((last - 1)->process, (last - 3)->process);  // A B B A across the two
-  EXPECT_EQ((last - 2)->process, (last - 3)->process);
+  std::vector<std::size_t> ran;  // processes
+  for (const test::Call& call : launcher.calls)
+    if (call.what == 'r') ran.push_back(call.process);
+  const auto last = ran.end();
+  EXPECT_NE(*(last - 1), *(last - 3));  // A B B A across the two
+  EXPECT_EQ(*(last - 2), *(last - 3));
+}
+
+TEST(BenchMeasure, WhileOneProcessWorksTheOthersRest) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {20000, 10000, 5000}}, clock, 1);
+  auto variants = test::variants(3);
+  variants[1].runtime.threads = 2;
+  variants[2].runtime.engine = "qnnpack";
+  measure(variants, {.processes = 3, .max_seconds = 10}, launcher, clock);
+  std::set<std::size_t> awake;
+  std::size_t runs = 0;
+  for (const test::Call& call : launcher.calls) {
+    if (call.what == 'z') awake.erase(call.process);
+    if (call.what != 'l' && call.what != 'r') continue;
+    if (call.what == 'r') ++runs;
+    awake.insert(call.process);
+    const std::size_t team = (call.process - 1) / 3;  // earlier ones have ended
+    EXPECT_EQ(std::count_if(awake.begin(), awake.end(), [&](std::size_t one) { return (one - 1) / 3 == team; }), 1);
+  }
+  EXPECT_GT(runs, 50U);
+}
+
+TEST(BenchMeasure, OneProcessAloneNeverRests) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
+  measure(test::variants(2), {.processes = 3, .max_seconds = 10}, launcher, clock);
+  EXPECT_TRUE(std::none_of(launcher.calls.begin(), launcher.calls.end(),
+                           [](const test::Call& call) { return call.what == 'z'; }));
 }
 
 TEST(BenchMeasure, DifferentEnvironmentsAreProcessesOfTheirOwn) {

@@ -73,6 +73,43 @@ TEST(Statistics, SignedRankIntervalIsRs) {
   EXPECT_NEAR(estimate->interval.high, 0.786, 1e-12);
 }
 
+TEST(Statistics, RankSumIntervalIsRs) {
+  // R's other example: the permeability of a membrane at term and before (Hollander & Wolfe 1973, p. 69); estimate 0.305,
+  // interval -0.15 to 0.76 (96.0 %) of the first above the second.
+  const std::vector<double> term = {0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46};
+  const std::vector<double> before = {1.15, 0.88, 0.90, 0.74, 1.21};
+  const auto estimate = rank_sum_estimate(before, term, 0.95);
+  ASSERT_TRUE(estimate);
+  EXPECT_NEAR(estimate->centre, 0.305, 1e-12);
+  EXPECT_NEAR(estimate->interval.low, -0.15, 1e-12);
+  EXPECT_NEAR(estimate->interval.high, 0.76, 1e-12);
+  EXPECT_FALSE(rank_sum_estimate(std::vector<double>{1, 2, 3}, std::vector<double>{4, 5, 6}, 0.95));  // 2 / 20 = 10 %
+}
+
+TEST(Statistics, RankSumIntervalOfManyValuesIsTheExactOnesNeighbour) {
+  std::mt19937_64 generator(5);
+  std::normal_distribution<double> noise(0, 1);
+  std::vector<double> a(49), b(49);
+  for (double& value : a) value = noise(generator);
+  for (double& value : b) value = 1 + noise(generator);
+  const Interval exact = rank_sum_estimate(a, b, 0.95)->interval;
+  a.push_back(a.front());  // from 50 values on by the normal approximation
+  const Interval normal = rank_sum_estimate(a, b, 0.95)->interval;
+  EXPECT_NEAR(normal.low, exact.low, 0.05);
+  EXPECT_NEAR(normal.high, exact.high, 0.05);
+}
+
+TEST(Statistics, TheShiftsIntervalDoesNotMindOneProcessInEightThatIsFarOut) {
+  const std::vector<double> before = {0.1, -0.2, 0.0, 0.2, -0.1, 0.3, -0.3, 0.05};
+  std::vector<double> after = {5.1, 4.8, 5.0, 5.2, 4.9, 5.3, 4.7, 50};
+  const Interval shift = shift_estimate(before, after, 0.95).interval;
+  EXPECT_GT(shift.low, 4.5);
+  EXPECT_LT(shift.high, 5.5);
+  EXPECT_LT(welch_estimate(before, after, 0.95).interval.low, 0);
+  after.resize(7);
+  EXPECT_EQ(shift_estimate(before, after, 0.95).interval.low, welch_estimate(before, after, 0.95).interval.low);
+}
+
 TEST(Statistics, SignedRankNeedsSixValuesAndIsTheRangeOfSix) {
   EXPECT_FALSE(signed_rank_estimate(std::vector<double>{1, 2, 3, 4, 5}, 0.95));
   const auto estimate = signed_rank_estimate(std::vector<double>{6, 1, 4, 3, 5, 2}, 0.95);  // 2 / 2^6 = 3.1 %

@@ -48,6 +48,7 @@ function verdicts() {
   report.ratios.forEach((ratio) => add(list, "li", ratio.text, {class: ratio.verdict}));
   (report.gates || []).forEach((gate) => add(list, "li", gate.text, {class: gate.regressed ? "slower" : ""}));
   if (!report.ratios.length) add(list, "li", `${outcomes[0].label}: ${figure(outcomes[0].median_us)} µs a run`);
+  report.scaling.forEach((text) => add(list, "li", text));
   report.warnings.forEach((warning) => add(list, "li", "Note: " + warning));
 }
 
@@ -74,17 +75,30 @@ function ratios() {
   if (axis.at(axis.high) - axis.at(1) > 60) label(axis.high, "end");
 }
 
+// Settings that no model was given have no column.
+const COLUMNS = [
+  ["model", (o) => o.label],
+  ["inputs", (o) => o.inputs],
+  ["threads", (o) => o.engine ? o.threads || "default" : "–"],
+  ["engine", (o) => o.engine || "–"],
+  ["environment", (o) => o.environment.join(" "), "where given"],
+  ["dtype", (o) => o.dtype, "where given"],
+  ["streams", (o) => o.streams > 1 ? o.streams : "", "where given"],
+  ["median µs", (o) => figure(o.median_us)],
+  [`${100 * report.confidence} % interval`, (o) => o.interval_us ? o.interval_us.map(figure).join(" to ") : "–"],
+  ...["p50", "p90", "p99", "p99.9"].map((name) => [name, (o) => figure(o.percentiles_us[name])]),
+  ["runs", (o) => o.runs],
+  ["µs a sample", (o) => figure(o.sample_us)],
+  ["load ms", (o) => figure(o.checked_load_us / 1e3)],
+  ["first run ms", (o) => figure(o.first_inference_us / 1e3)],
+  ["warm-up runs", (o) => o.warmup_runs],
+  ["peak MiB", (o) => o.peak_resident_kib ? (o.peak_resident_kib / 1024).toFixed(1) : "–"],
+];
+
 function times() {
-  const table = $("times");
-  row(table, "th", ["model", "inputs", "threads", "engine", "median µs", `${100 * report.confidence} % interval`, "p50",
-    "p90", "p99", "p99.9", "runs", "µs a sample", "load ms", "first run ms", "peak MiB"]);
-  outcomes.forEach((o) => {
-    const p = o.percentiles_us, of = o.interval_us;
-    row(table, "td", [o.label, o.inputs, o.engine ? o.threads || "default" : "–", o.engine || "–", figure(o.median_us),
-      of ? `${figure(of[0])} to ${figure(of[1])}` : "–", figure(p.p50), figure(p.p90), figure(p.p99), figure(p["p99.9"]),
-      o.runs, figure(o.sample_us), figure(o.checked_load_us / 1e3), figure(o.first_inference_us / 1e3),
-      o.peak_resident_kib ? (o.peak_resident_kib / 1024).toFixed(1) : "–"]);
-  });
+  const columns = COLUMNS.filter(([, of, when]) => !when || outcomes.some((o) => of(o) !== ""));
+  row($("times"), "th", columns.map(([name]) => name));
+  outcomes.forEach((o) => row($("times"), "td", columns.map(([, of]) => of(o))));
 }
 
 function shapes() {
