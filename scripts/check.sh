@@ -16,7 +16,10 @@ done
 need_packages clang-format clang-tidy
 scripts/setup.sh release
 
-mapfile -t files < <(git ls-files --cached --others --exclude-standard '*.cpp' '*.h')
+files=()
+while read -r file; do
+  [ ! -f "$file" ] || files+=("$file") # git still lists what was removed
+done < <(git ls-files --cached --others --exclude-standard '*.cpp' '*.h')
 say "format of ${#files[@]} files"
 $fix && clang-format -i "${files[@]}"
 clang-format --dry-run --Werror "${files[@]}" || stop "not formatted as .clang-format says" "scripts/check.sh --fix"

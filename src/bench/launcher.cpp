@@ -28,7 +28,10 @@ class WorkerProcess : public Process {
     requests_ = std::move(request_write);
     answers_ = std::move(answer_read);
     try {
-      ask({{"op", "start"}, {"threads", runtime.threads}, {"engine", runtime.engine}});
+      ask({{"op", "start"},
+           {"threads", runtime.threads},
+           {"engine", runtime.engine},
+           {"libraries", runtime.libraries}});
     } catch (...) {
       end();  // a constructor that throws has no destructor
       throw;

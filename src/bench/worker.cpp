@@ -76,7 +76,7 @@ class Worker {
 
  private:
   static json start(const json& request) {
-    apply({request.at("threads"), request.at("engine")});
+    apply({request.at("threads"), request.at("engine"), request.at("libraries")});
     return json::object();
   }
 

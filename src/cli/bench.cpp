@@ -40,6 +40,7 @@ class BenchCommand : public Command {
           "note: --use_caching_allocator changes nothing here; only LibTorch's mobile builds have that allocator");
     if (!flags_.samples.empty()) return judge_files(console);
     const InterruptWatch watch;
+    load_libraries(flags_.common.runtime.libraries);
     std::vector<bench::Variant> variants = flags_.variants();
     settle_engines(variants, console);
     const std::vector<std::string> inputs = make_inputs_explicit(variants, console);

@@ -83,6 +83,7 @@ void BenchFlags::add_to(CLI::App& app) {
       ->expected(2)
       ->group(reports);
   add_common_options(app, common, /*runs_a_model=*/false);
+  add_library_option(app, common.runtime);
 }
 
 void BenchFlags::finish() {
@@ -156,6 +157,7 @@ std::vector<bench::Variant> BenchFlags::variants() const {
   arguments.bundled = use_bundled_input;
   arguments.pytext_len = pytext_len;
   std::vector<bench::Variant> variants = cells_of(paths, inputs, arguments, matrix);
+  for (bench::Variant& variant : variants) variant.runtime.libraries = common.runtime.libraries;
   for (bench::Variant& program : programs_of(commands)) variants.push_back(std::move(program));
   return variants;
 }

@@ -49,10 +49,12 @@ class InspectCommand : public Command {
   void add_options(CLI::App& app) override {
     app.add_option("MODEL", path_, "TorchScript file")->required();
     add_common_options(app, common_, /*runs_a_model=*/false);
+    add_library_option(app, common_.runtime);
   }
 
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
+    load_libraries(common_.runtime.libraries);
     info_ = inspect(path_);
     try {
       Program program = read(path_);

@@ -23,11 +23,19 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
+void add_library_option(CLI::App& app, RuntimeOptions& runtime) {
+  app.add_option("--library", runtime.libraries,
+                 "Shared library with operators that the file uses, e.g. torchvision's _C.so (repeatable)")
+      ->expected(1)
+      ->take_all();
+}
+
 void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model) {
   app.add_flag("--json", options.json, "Print the same facts as JSON");
   app.add_flag("-q,--quiet", options.quiet, "Only results, warnings and errors");
   app.add_flag("-v,--verbose", options.verbose, "Say more on stderr");
   if (!runs_a_model) return;
+  add_library_option(app, options.runtime);
   app.add_option("--threads", options.runtime.threads, "Intra-op threads (default: LibTorch's)");
   app.add_option("--engine", options.runtime.engine, "Quantized engine: auto, onednn, x86, fbgemm, qnnpack")
       ->default_str("auto");

@@ -19,7 +19,7 @@ namespace fusekit::cli {
 /// Both spellings of a flag: both("input_dims") -> "--input_dims,--input-dims".
 std::string both(const std::string& name);
 
-/// --json, -q/--quiet, -v/--verbose and, where the command runs a model, --threads and --engine.
+/// --json, -q/--quiet, -v/--verbose and, where the command runs a model, --threads, --engine and --library.
 struct CommonOptions {
   bool json = false;
   bool quiet = false;
@@ -28,6 +28,9 @@ struct CommonOptions {
 
   [[nodiscard]] int verbosity() const { return quiet ? -1 : verbose ? 1 : 0; }
 };
+
+/// --library, for a command that has no use for --threads and --engine or has its own, but loads a file.
+void add_library_option(CLI::App& app, RuntimeOptions& runtime);
 
 void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model);
 

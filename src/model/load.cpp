@@ -35,6 +35,11 @@ ExtraFiles check(const fs::path& path) {
   return read_extra(archive);
 }
 
+bool names_a_missing_operator(const std::string& reason) {
+  return reason.find("Unknown builtin op") != std::string::npos ||
+         reason.find("__torch__.torch.classes.") != std::string::npos;
+}
+
 }  // namespace
 
 Loaded load(const fs::path& path) {
@@ -44,8 +49,12 @@ Loaded load(const fs::path& path) {
   try {
     loaded.module = torch::jit::load(path.string(), at::kCPU);
   } catch (...) {
-    throw Error(ErrorKind::file, fmt::format("{}: {}", path.string(), explain_current_exception()),
-                "the file is damaged, or of a newer LibTorch, or needs operators that this one lacks");
+    const std::string reason = explain_current_exception();
+    throw Error(
+        ErrorKind::file, fmt::format("{}: {}", path.string(), reason),
+        names_a_missing_operator(reason)
+            ? "operators that do not come with LibTorch are in a library of their own: give it with --library FILE"
+            : "the file is damaged, or of a newer LibTorch, or needs operators that this one lacks");
   }
   return loaded;
 }

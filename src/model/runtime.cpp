@@ -2,14 +2,17 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <filesystem>
 
 #include "fusekit/error.h"
+#include "model/explain.h"
 
 namespace fusekit {
 namespace {
@@ -47,10 +50,28 @@ std::vector<std::string> quantized_engines() {
   return names;
 }
 
+void load_libraries(const std::vector<std::string>& libraries) {
+  for (const std::string& library : libraries) {
+    // Without a slash in it, dlopen would look everywhere but here.
+    const bool is_here = std::filesystem::exists(library);
+    const std::string path = is_here ? std::filesystem::absolute(library).string() : library;
+    std::string reason;
+    try {
+      if (dlopen(path.c_str(), RTLD_NOW) != nullptr) continue;
+      reason = dlerror();
+    } catch (const std::exception& error) {  // its operators are registered while it is loaded
+      reason = model::explain(error);
+    }
+    throw Error(ErrorKind::usage, fmt::format("--library {}: {}", library, reason),
+                "it must be a shared library that was built for the LibTorch that FuseKit runs with");
+  }
+}
+
 void apply(const RuntimeOptions& options) {
   if (options.threads < 0)
     throw Error(ErrorKind::usage, fmt::format("--threads {}: must not be negative", options.threads),
                 "0 leaves it to LibTorch");
+  load_libraries(options.libraries);
   use_engine(options.engine);
   if (options.threads > 0) at::set_num_threads(options.threads);
 }
