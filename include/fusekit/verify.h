@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -45,6 +46,8 @@ struct VerifyReport {
   std::optional<double> min_sqnr_db{};  ///< what the SQNR has to be
   int samples = 0;
   int runs = 0;
+  std::int64_t compared =
+      0;               ///< elements of a's outputs over all runs; 0: they were all empty, so that nothing is proven
   std::string inputs;  ///< InputSummary::text
 };
 

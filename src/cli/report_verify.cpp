@@ -19,6 +19,12 @@ std::string sqnr_text(const VerifyReport& report) {
   return report.min_sqnr_db ? fmt::format("{} (at least {:.4g})", text, *report.min_sqnr_db) : text;
 }
 
+/// Said of a detection network that finds nothing in random numbers.
+const char* emptiness(const VerifyReport& report) {
+  return report.compared > 0 ? ""
+                             : "; but its outputs are EMPTY here, which proves little: give --inputs with real data";
+}
+
 /// JSON has no infinity.
 nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(); }
 
@@ -30,7 +36,8 @@ std::string verify_table(const VerifyReport& report) {
   const auto line = [&table](const char* name, const std::string& value) {
     table += fmt::format("{}{:<10}{}", table.empty() ? "" : "\n", name, value);
   };
-  const char* good = report.min_sqnr_db ? "near enough for its SQNR" : "equal within the tolerance";
+  std::string good = report.min_sqnr_db ? "near enough for its SQNR" : "equal within the tolerance";
+  good += emptiness(report);
   line("result", report.passed ? good : (report.min_sqnr_db ? "NOT near enough: " : "NOT equal: ") + report.failure);
   line("inputs", report.inputs);
   line("runs", runs_text(report));
@@ -48,9 +55,10 @@ std::string verify_table(const VerifyReport& report) {
 std::string verify_line(const VerifyReport& report) {
   if (!report.passed) return fmt::format("verification failed on {}: {}", report.inputs, report.failure);
   if (report.min_sqnr_db)
-    return fmt::format("verified on {}: SQNR {}, {}", report.inputs, sqnr_text(report), runs_text(report));
-  return fmt::format("verified on {}: max rel error {:.2g} (tolerance {:.2g}), {}", report.inputs, report.worst.max_rel,
-                     report.tolerance, runs_text(report));
+    return fmt::format("verified on {}: SQNR {}, {}{}", report.inputs, sqnr_text(report), runs_text(report),
+                       emptiness(report));
+  return fmt::format("verified on {}: max rel error {:.2g} (tolerance {:.2g}), {}{}", report.inputs,
+                     report.worst.max_rel, report.tolerance, runs_text(report), emptiness(report));
 }
 
 nlohmann::json verify_json(const VerifyReport& report) {
@@ -61,6 +69,7 @@ nlohmann::json verify_json(const VerifyReport& report) {
           {"inputs", report.inputs},
           {"samples", report.samples},
           {"runs", report.runs},
+          {"compared", report.compared},
           {"max_abs", number(report.worst.max_abs)},
           {"max_rel", number(report.worst.max_rel)},
           {"worst_at", report.worst_at},

@@ -60,9 +60,10 @@ void compare_tensors(const at::Tensor& a, const at::Tensor& b, const std::string
     return fail(
         all, fmt::format("{} is {} against {}", place, c10::toString(a.scalar_type()), c10::toString(b.scalar_type())));
   if (a.sizes() != b.sizes()) return fail(all, fmt::format("{} is {} against {}", place, shape(a), shape(b)));
+  all.compared += a.numel();
   const at::Tensor x = values(a);
   const at::Tensor y = values(b);
-  if (x.is_complex())
+  if (x.is_complex())  // counts each part
     return compare_tensors(at::view_as_real(x.resolve_conj()), at::view_as_real(y.resolve_conj()), place, all);
   if (!x.is_floating_point()) return compare_discrete(x, y, place, all);
   if (const std::string mismatch = special_mismatch(x, y); !mismatch.empty()) return fail(all, place + " " + mismatch);
@@ -139,6 +140,7 @@ void compare_values(const c10::IValue& a, const c10::IValue& b, const std::strin
     return;
   }
   if (a.isInt() || a.isBool() || a.isString() || a.isDevice()) {
+    ++all.compared;
     if (a != b) fail(all, fmt::format("{} is {} against {}", place, c10::str(a), c10::str(b)));
     return;
   }

@@ -10,9 +10,10 @@ namespace fusekit::gate {
 
 /// What came of comparing two values.
 struct Comparison {
-  OutputError error;     ///< the worst of all tensors in them
-  std::string worst_at;  ///< where max_rel is largest, e.g. "output[1]['scores']"
-  std::string failure;   ///< why they can't be called equal at any tolerance; empty where they can
+  OutputError error;          ///< the worst of all tensors in them
+  std::string worst_at;       ///< where max_rel is largest, e.g. "output[1]['scores']"
+  std::int64_t compared = 0;  ///< elements of tensors, and single values
+  std::string failure;        ///< why they can't be called equal at any tolerance; empty where they can
 };
 
 /// Compares b to a: structure, lengths, keys, types, shapes, dtypes, integers, booleans and strings have to be equal,

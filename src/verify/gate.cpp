@@ -164,7 +164,9 @@ VerifyReport verify(const fs::path& a_path, const fs::path& b_path, const Verify
           report.failure = fmt::format("{}: {} fails: {}", run, b_path.string(), *theirs.problem);
         return report;
       }
-      if (!take(report, compare_runs(ours, theirs), run)) return report;
+      const gate::Comparison comparison = compare_runs(ours, theirs);
+      report.compared += comparison.compared;
+      if (!take(report, comparison, run)) return report;
       if (!take(report, state.compare_written(b), run)) return report;
     }
   }

@@ -47,6 +47,16 @@ TEST_F(VerifyCli, EqualFilesEndWithZero) {
             "top-1     100 % agree\n");
 }
 
+TEST_F(VerifyCli, EmptyOutputsAreSaidToProveLittle) {
+  make("a.pt", "    return x[0:0]\n");
+  make("b.pt", "    return x[1:1]\n");
+  const auto result = verify("b.pt");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_TRUE(result.out.starts_with("result    equal within the tolerance; but its outputs are EMPTY here"))
+      << result.out;
+  EXPECT_EQ(nlohmann::json::parse(verify("b.pt", {"--input_dims", "2,3", "--json"}).out)["compared"], 0);
+}
+
 TEST_F(VerifyCli, DifferentFilesEndWithOne) {
   const auto result = verify("other.pt", {"--input-dims", "2,3", "--samples", "1", "--runs", "1"});
   EXPECT_EQ(result.exit_code, 1);

@@ -39,6 +39,8 @@ TEST_F(Gate, PassesForEqualNetworks) {
   EXPECT_EQ(report.runs, 3);
   EXPECT_EQ(report.tolerance, 1e-5);
   EXPECT_EQ(report.inputs, "2x3 float");
+  EXPECT_EQ(report.compared, 3 * 3 * 6);
+  EXPECT_EQ(check("    return (x[0:0], [x[0:0]])\n", "    return (x[0:0], [x[0:0]])\n").compared, 0);
 }
 
 TEST_F(Gate, FailsBeyondTheTolerance) {
