@@ -212,7 +212,8 @@ std::vector<Gate> gates_of(const Report& report, const std::vector<Ratio>& ratio
 /// Times measured elsewhere: one number a line; a blank line begins the times of another process. Error{file}.
 std::vector<std::vector<double>> read_samples(const std::filesystem::path& path);
 /// Judges b's times against a's. With three or more processes each, the process is the unit (on the logs of their medians
-/// the rank-sum interval, or with fewer than eight Welch's); otherwise a moving-block bootstrap of the medians, with a warning of what it can't see.
+/// the rank-sum interval, or with fewer than eight Welch's); otherwise a moving-block bootstrap of the medians, with a
+/// warning of what it can't see.
 Report judge_samples(const std::vector<std::vector<double>>& a, const std::string& label_a,
                      const std::vector<std::vector<double>>& b, const std::string& label_b, double confidence = 0.95);
 

@@ -46,8 +46,8 @@ struct VerifyReport {
   std::optional<double> min_sqnr_db{};  ///< what the SQNR has to be
   int samples = 0;
   int runs = 0;
-  std::int64_t compared =
-      0;               ///< elements of a's outputs over all runs; 0: they were all empty, so that nothing is proven
+  /// Elements of a's outputs over all runs; 0: they were all empty, so that nothing is proven.
+  std::int64_t compared = 0;
   std::string inputs;  ///< InputSummary::text
 };
 

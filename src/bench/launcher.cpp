@@ -57,13 +57,18 @@ class WorkerProcess : public Process {
   Usage usage() override { return usage_of(ask({{"op", "usage"}})); }
 
   void rest() override {
-    kill(pid_, SIGSTOP);
+    signal(SIGSTOP);
     rests_ = true;
   }
 
  private:
+  /// Nothing where it has ended: to kill(), -1 stands for every process there is.
+  void signal(int number) const {
+    if (pid_ >= 0) kill(pid_, number);
+  }
+
   json ask(const json& request) {
-    if (std::exchange(rests_, false)) kill(pid_, SIGCONT);
+    if (std::exchange(rests_, false)) signal(SIGCONT);
     const std::string line = request.dump() + "\n";
     // A worker that died is met with EPIPE, not with a signal that ends us.
     struct sigaction ignore {
@@ -112,7 +117,7 @@ class WorkerProcess : public Process {
     answers_.close();
     if (pid_ < 0) return;
     // Nothing it could still do matters, and tearing down LibTorch takes longer than this.
-    kill(pid_, SIGKILL);
+    signal(SIGKILL);
     wait_for(std::exchange(pid_, -1));
   }
 

@@ -9,7 +9,6 @@
 namespace fusekit::bench {
 namespace {
 
-constexpr double kPowerAsked = 0.9;
 constexpr std::size_t kRobustFrom = 8;  // below, cutting off what lies far out would leave next to nothing
 
 /// The largest k with P(V < k) <= tail, given the chance of each value of V.
@@ -59,8 +58,7 @@ Estimate between(std::vector<double> values, std::size_t cut, double degrees, do
   estimate.centre = median(values);
   estimate.interval = {values[cut - 1], values[values.size() - cut]};
   const double t = t_quantile(0.5 + confidence / 2, degrees);
-  estimate.detectable =
-      0.5 * (estimate.interval.high - estimate.interval.low) * (1 + t_quantile(kPowerAsked, degrees) / t);
+  estimate.detectable = 0.5 * (estimate.interval.high - estimate.interval.low) * (1 + t_quantile(kPower, degrees) / t);
   return estimate;
 }
 

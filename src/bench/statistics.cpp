@@ -10,7 +10,6 @@
 namespace fusekit::bench {
 namespace {
 
-constexpr double kPower = 0.9;
 constexpr int kResamples = 2000;
 
 double quantile_of_sorted(const std::vector<double>& sorted, double p) {

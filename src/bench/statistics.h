@@ -28,6 +28,8 @@ std::size_t far_out(const std::vector<double>& values);
 /// Quantile of Student's t distribution with `degrees` of freedom.
 double t_quantile(double p, double degrees);
 
+constexpr double kPower = 0.9;  ///< how often Estimate::detectable is found
+
 /// A mean with its two-sided interval, and what it could have shown.
 struct Estimate {
   double centre = 0;
