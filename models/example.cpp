@@ -6,8 +6,8 @@
 
 #include <array>
 
+#include "file/atomic_file.h"
 #include "fusekit/error.h"
-#include "model/atomic_file.h"
 #include "models/models.h"
 
 namespace fusekit {
@@ -40,7 +40,7 @@ ModuleTree write_example(const std::string& name, std::uint64_t seed, const std:
                          const WriteOptions& options) {
   const torch::jit::Module module = make_example(name, seed);
   check_output(output, options);
-  model::AtomicFile file(output);
+  file::AtomicFile file(output);
   torch::jit::ExportModule(module, [&file](const void* bytes, std::size_t size) {
     file.append(bytes, size);
     return size;

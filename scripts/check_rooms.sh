@@ -7,16 +7,20 @@ source "$(dirname "$0")/lib.sh"
 # What each room may use, besides itself and the public headers (fusekit/...).
 declare -A may_use=(
   [cli]=""
-  [tune]="bench target quantize verify rewrite model"
-  [bench]="model"
+  [tune]="bench target quantize verify rewrite print inputs file ir runtime"
+  [bench]="inputs file ir runtime"
   [doctor]=""
-  [target]="rewrite model"
-  [quantize]="verify rewrite model"
-  [verify]="model"
-  [rewrite]="model"
-  [model]=""
+  [target]="rewrite ir"
+  [quantize]="verify rewrite inputs file ir runtime"
+  [verify]="inputs file ir runtime"
+  [rewrite]="inputs ir"
+  [print]="file ir"
+  [inputs]="file ir runtime"
+  [file]="ir runtime"
+  [ir]=""
+  [runtime]=""
 )
-behind="tune bench doctor target quantize verify rewrite model"
+behind="tune bench doctor target quantize verify rewrite print inputs file ir runtime"
 # Third-party headers that only some rooms may know.
 declare -A only_for=(["CLI/"]="cli" ["torch/"]="$behind" ["ATen/"]="$behind" ["c10/"]="$behind")
 

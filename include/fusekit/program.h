@@ -11,20 +11,20 @@ struct Module;
 
 namespace fusekit {
 
-namespace model {
+namespace ir {
 struct Program;
 }
 
 /// A network as FuseKit works on it: one flat graph a method, in which every weight knows its path in the module tree.
 class Program {
  public:
-  explicit Program(std::unique_ptr<model::Program> impl);
+  explicit Program(std::unique_ptr<ir::Program> impl);
   Program(Program&&) noexcept;
   Program& operator=(Program&&) noexcept;
   ~Program();
 
-  [[nodiscard]] model::Program& impl() { return *impl_; }
-  [[nodiscard]] const model::Program& impl() const { return *impl_; }
+  [[nodiscard]] ir::Program& impl() { return *impl_; }
+  [[nodiscard]] const ir::Program& impl() const { return *impl_; }
 
   /// A fresh module tree of what the graphs still use, under the original paths and class names.
   [[nodiscard]] torch::jit::Module to_module() const;
@@ -36,7 +36,7 @@ class Program {
   [[nodiscard]] std::size_t node_count() const;
 
  private:
-  std::unique_ptr<model::Program> impl_;
+  std::unique_ptr<ir::Program> impl_;
 };
 
 /// Reads a TorchScript file; no method of it is run. Error{file}: it can't be opened or is no TorchScript file (the

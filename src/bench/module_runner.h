@@ -5,7 +5,7 @@
 #include <string>
 
 #include "fusekit/bench.h"
-#include "model/inputs.h"
+#include "inputs/inputs.h"
 
 namespace fusekit::bench {
 
@@ -23,7 +23,7 @@ class ModuleRunner : public Runner {
 
   std::string path_;
   torch::jit::Module module_;
-  model::Sample arguments_;
+  inputs::Sample arguments_;
 };
 
 }  // namespace fusekit::bench

@@ -1,8 +1,8 @@
 #include <sstream>
 
 #include "bench/module_runner.h"
+#include "file/load.h"
 #include "fusekit/error.h"
-#include "model/load.h"
 
 namespace fusekit::bench {
 namespace {
@@ -16,7 +16,7 @@ std::string reason_of(const std::exception& error) {
   return text.substr(text.rfind('\n') + 1);
 }
 
-model::Sample bundled_sample(torch::jit::Module& module, const Variant& variant) {
+inputs::Sample bundled_sample(torch::jit::Module& module, const Variant& variant) {
   const auto method = module.find_method("get_all_bundled_inputs");
   if (!method)
     throw Error(ErrorKind::input, fmt::format("'{}' has no bundled inputs", variant.model.string()),
@@ -28,14 +28,14 @@ model::Sample bundled_sample(torch::jit::Module& module, const Variant& variant)
                             variant.model.string(), all.size(), variant.arguments.bundled),
                 "they are numbered from 0");
   const auto& elements = all.get(static_cast<std::size_t>(variant.arguments.bundled)).toTupleRef().elements();
-  return model::Sample(elements.begin(), elements.end());  // braces would make two IValues of the iterators
+  return inputs::Sample(elements.begin(), elements.end());  // braces would make two IValues of the iterators
 }
 
-model::Sample arguments_of(torch::jit::Module& module, const Variant& variant) {
+inputs::Sample arguments_of(torch::jit::Module& module, const Variant& variant) {
   const Arguments& arguments = variant.arguments;
   if (arguments.none) return {};
   if (arguments.bundled >= 0) return bundled_sample(module, variant);
-  model::Sample sample = model::draw_sample(arguments.inputs, 0);
+  inputs::Sample sample = inputs::draw_sample(arguments.inputs, 0);
   if (arguments.pytext_len > 0) sample.emplace_back(torch::full({1}, arguments.pytext_len, torch::kInt64));
   return sample;
 }
@@ -63,7 +63,7 @@ c10::IValue converted(const c10::IValue& value, at::ScalarType type) {
 
 ModuleRunner::ModuleRunner(const Variant& variant) : path_(variant.model.string()) {
   apply(variant.runtime);
-  module_ = model::load(variant.model).module;
+  module_ = file::load(variant.model).module;
   module_.eval();
   const torch::NoGradGuard no_grad;
   arguments_ = arguments_of(module_, variant);

@@ -39,14 +39,14 @@ std::vector<std::int64_t> output_sizes(const Node* node, const Observed& observe
 LayerCost cost_of(const Node* node, const std::string& operation, const Observed& observed,
                   const std::map<const Node*, double>& alone_db) {
   LayerCost cost;
-  cost.path = model::scope_of(node);
+  cost.path = ir::scope_of(node);
   cost.operation = operation;
   if (const auto alone = alone_db.find(node); alone != alone_db.end()) cost.alone_db = alone->second;
   Node* layer = const_cast<Node*>(node);
   const auto convolution = rewrite::as_convolution(layer);
   const auto linear = rewrite::as_linear(layer);
   if (!convolution && !linear) return cost;
-  const auto weight = model::constant_tensor(*observed.program, convolution ? convolution->weight : linear->weight);
+  const auto weight = ir::constant_tensor(*observed.program, convolution ? convolution->weight : linear->weight);
   const Value* input = convolution ? convolution->input : linear->input;
   const auto in = observed.facts.find(observed.numbers->of(input));
   const auto out = output_sizes(node, observed);
@@ -86,7 +86,7 @@ void tell_costs(const Built& built, const Judge& judge, const Observed& observed
       report.layers.push_back(std::move(cost));
     }
     if (is_worth_telling(declined))
-      report.floats.push_back({model::scope_of(declined.node), declined.name, declined.reason});
+      report.floats.push_back({ir::scope_of(declined.node), declined.name, declined.reason});
   }
   double all = 0;
   for (const LayerCost& cost : report.layers) {

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "fusekit/quantize.h"
-#include "quantize/build.h"
+#include "quantize/lower/build.h"
 #include "quantize/score.h"
 
 namespace fusekit::quantize {

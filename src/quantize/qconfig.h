@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "quantize/observer.h"
-#include "quantize/weight.h"
+#include "quantize/observe/observer.h"
+#include "quantize/weights/weight.h"
 
 namespace fusekit::quantize {
 

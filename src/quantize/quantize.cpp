@@ -9,15 +9,15 @@
 
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
-#include "model/quiet.h"
-#include "model/stubs.h"
-#include "quantize/calibrate.h"
+#include "ir/stubs.h"
 #include "quantize/costs.h"
 #include "quantize/fallback.h"
-#include "quantize/fitted_weights.h"
-#include "quantize/functional.h"
-#include "quantize/layer_weights.h"
+#include "quantize/lower/functional.h"
+#include "quantize/observe/calibrate.h"
 #include "quantize/processor.h"
+#include "quantize/weights/fitted_weights.h"
+#include "quantize/weights/layer_weights.h"
+#include "runtime/captured_output.h"
 
 namespace fusekit {
 namespace quantize {
@@ -59,7 +59,7 @@ using KeepFloat = std::function<WhyNot(const Node*)>;
 
 class Quantizer {
  public:
-  Quantizer(model::Program& program, const QuantizeOptions& options)
+  Quantizer(ir::Program& program, const QuantizeOptions& options)
       : program_(program), options_(options), config_(chosen_qconfig(options)), rounding_(chosen_rounding(options)) {}
 
   void run(QuantizeReport& report) {
@@ -106,9 +106,9 @@ class Quantizer {
     unroll_appends(graph());
     pick_list_elements(graph());
     for (const std::string& path : options_.skip) {
-      const auto nodes = model::all_nodes(graph());
+      const auto nodes = ir::all_nodes(graph());
       if (std::none_of(nodes.begin(), nodes.end(),
-                       [&](const Node* node) { return is_below(model::scope_of(node), path); }))
+                       [&](const Node* node) { return is_below(ir::scope_of(node), path); }))
         throw Error(ErrorKind::usage, fmt::format("--skip {}: no operator of that module is left", path),
                     "fusekit inspect lists the modules; a BatchNorm that was folded goes by its convolution's name");
     }
@@ -116,8 +116,8 @@ class Quantizer {
 
   WhyNot is_skipped(const Node* node) const {
     for (const std::string& path : options_.skip)
-      if (is_below(model::scope_of(node), path)) return "it was to be skipped";
-    if (model::is_outside_of_stubs(node)) return "it lies outside of the file's QuantStub and DeQuantStub";
+      if (is_below(ir::scope_of(node), path)) return "it was to be skipped";
+    if (ir::is_outside_of_stubs(node)) return "it lies outside of the file's QuantStub and DeQuantStub";
     return std::nullopt;
   }
 
@@ -129,7 +129,7 @@ class Quantizer {
     return [entries = fused.entries](const Node* node, const Node* activation) {
       return std::any_of(entries.begin(), entries.end(), [&](const LedgerEntry& entry) {
         const auto has = [&](const Node* part) {
-          return std::find(entry.modules.begin(), entry.modules.end(), model::scope_of(part)) != entry.modules.end();
+          return std::find(entry.modules.begin(), entry.modules.end(), ir::scope_of(part)) != entry.modules.end();
         };
         return entry.fused && has(node) && has(activation);
       });
@@ -198,7 +198,7 @@ class Quantizer {
     report.bound_holds = fallback.holds;
     alone_db_ = fallback.alone_db;
     for (const Node* node : layers)
-      if (fallback.floats.count(node) > 0) report.fallbacks.push_back(model::scope_of(node));
+      if (fallback.floats.count(node) > 0) report.fallbacks.push_back(ir::scope_of(node));
     return fallback.floats;
   }
 
@@ -209,7 +209,7 @@ class Quantizer {
         .dump(2);
   }
 
-  model::Program& program_;
+  ir::Program& program_;
   const QuantizeOptions& options_;
   QConfig config_;
   Rounding rounding_;
@@ -220,7 +220,7 @@ class Quantizer {
 }  // namespace quantize
 
 QuantizeReport to_int8(Program& program, const QuantizeOptions& options) {
-  const model::Quiet quiet;  // LibTorch's word on the future of quantized dtypes is for those who write Python
+  const runtime::Quiet quiet;  // LibTorch's word on the future of quantized dtypes is for those who write Python
   QuantizeReport report;
   quantize::Quantizer quantizer(program.impl(), options);  // refuses wrong options before any work
   if (options.fuse) report.fused = fuse(program, options.fuse_options);

@@ -53,12 +53,12 @@ double LayerError::sqnr_db() const { return gate::sqnr_db(signal, noise); }
 
 Judge::Judge(const Observed& observed, std::vector<Sample> samples)
     : observed_(observed), samples_(std::move(samples)) {
-  Network network(model::copy_of(*observed.program));
+  Network network(ir::copy_of(*observed.program));
   for (const Sample& sample : samples_) outputs_.push_back(network.run(sample.inputs).deepcopy());
 }
 
 Score Judge::score(const Built& built, std::size_t limit) const {
-  Network network(model::copy_of(built.program));
+  Network network(ir::copy_of(built.program));
   const std::size_t count = limit == 0 ? samples_.size() : std::min(limit, samples_.size());
   Score score;
   score.worst_sqnr_db = std::numeric_limits<double>::infinity();
@@ -85,7 +85,7 @@ Score Judge::score(const Built& built, std::size_t limit) const {
 
 Score Judge::score_layers(Built built) const {
   Score score = this->score(built);
-  model::Program floats = model::copy_of(*observed_.program);
+  ir::Program floats = ir::copy_of(*observed_.program);
   const Numbering numbers(*floats.methods.front().graph);
   std::vector<Watch> watches;
   for (const Watch& watch : built.watches) watches.push_back({watch.number, numbers.value(watch.number)});
@@ -112,7 +112,7 @@ Score Judge::score_layers(Built built) const {
 
 double Judge::relative_time(const Built& a, const Built& b) const {
   constexpr int turns = 9;
-  std::array<Network, 2> networks = {Network(model::copy_of(a.program)), Network(model::copy_of(b.program))};
+  std::array<Network, 2> networks = {Network(ir::copy_of(a.program)), Network(ir::copy_of(b.program))};
   constexpr double infinity = std::numeric_limits<double>::infinity();
   std::array<double, 2> least = {infinity, infinity};
   for (int turn = 0; turn < turns; ++turn) {

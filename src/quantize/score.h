@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "fusekit/quantize.h"
-#include "quantize/build.h"
-#include "quantize/samples.h"
+#include "quantize/lower/build.h"
+#include "quantize/observe/samples.h"
 
 namespace fusekit::quantize {
 

@@ -1,11 +1,11 @@
 #include <algorithm>
 
+#include "file/load.h"
 #include "fusekit/quantize.h"
-#include "model/explain.h"
-#include "model/load.h"
-#include "model/quiet.h"
-#include "quantize/samples.h"
+#include "quantize/observe/samples.h"
 #include "quantize/score.h"
+#include "runtime/captured_output.h"
+#include "runtime/error_text.h"
 #include "verify/compare.h"
 
 namespace fusekit {
@@ -20,9 +20,9 @@ constexpr double kSlackDb = 6;  // below the worst sample: rounding may fall oth
 std::string quantized_file_problem(const std::filesystem::path& float_file, const std::filesystem::path& int8_file,
                                    const QuantizeOptions& options, const QuantizeReport& report) {
   const torch::NoGradGuard no_grad;
-  const model::Quiet quiet;
-  torch::jit::Module floats = model::load(float_file).module;
-  torch::jit::Module int8 = model::load(int8_file).module;
+  const runtime::Quiet quiet;
+  torch::jit::Module floats = file::load(float_file).module;
+  torch::jit::Module int8 = file::load(int8_file).module;
   const auto names = quantize::argument_names(floats.get_method("forward").function().getSchema());
   const auto judged = quantize::split_samples(options.calibration, names, report.rounding != "nearest").judged;
   for (std::size_t k = 0; k < std::min(kSamples, judged.size()); ++k) {
@@ -41,7 +41,7 @@ std::string quantized_file_problem(const std::filesystem::path& float_file, cons
           return fmt::format("{}: the reloaded file's SQNR is {:.1f} dB, and no sample was below {:.1f} dB in memory",
                              sample.name, comparison.error.sqnr_db, report.worst_sqnr_db);
       } catch (...) {
-        return fmt::format("{}: the reloaded file fails: {}", sample.name, model::explain_current_exception());
+        return fmt::format("{}: the reloaded file fails: {}", sample.name, runtime::explain_current_exception());
       }
     }
   }

@@ -9,13 +9,13 @@ struct ScaleAndShift {
   at::Tensor shift;
 };
 
-ScaleAndShift scale_and_shift(const BatchNorm& bn, const model::Program& program) {
-  const at::Tensor mean = model::constant_tensor(program, bn.mean)->to(at::kDouble);
-  const at::Tensor var = model::constant_tensor(program, bn.var)->to(at::kDouble);
+ScaleAndShift scale_and_shift(const BatchNorm& bn, const ir::Program& program) {
+  const at::Tensor mean = ir::constant_tensor(program, bn.mean)->to(at::kDouble);
+  const at::Tensor var = ir::constant_tensor(program, bn.var)->to(at::kDouble);
   at::Tensor scale = (var + *bn.eps).rsqrt();
-  if (!model::is_none(bn.gamma)) scale = scale * model::constant_tensor(program, bn.gamma)->to(at::kDouble);
+  if (!ir::is_none(bn.gamma)) scale = scale * ir::constant_tensor(program, bn.gamma)->to(at::kDouble);
   at::Tensor shift = -mean * scale;
-  if (!model::is_none(bn.beta)) shift = shift + model::constant_tensor(program, bn.beta)->to(at::kDouble);
+  if (!ir::is_none(bn.beta)) shift = shift + ir::constant_tensor(program, bn.beta)->to(at::kDouble);
   return {scale, shift};
 }
 
@@ -56,19 +56,19 @@ std::int64_t output_channels(const at::Tensor& weight, const Affine& affine) {
   return affine.transposed ? weight.size(1) * affine.groups : weight.size(0);
 }
 
-Folded fold(const Affine& affine, const BatchNorm& bn, const model::Program& program) {
+Folded fold(const Affine& affine, const BatchNorm& bn, const ir::Program& program) {
   const at::NoGradGuard no_grad;
-  const at::Tensor weight = *model::constant_tensor(program, affine.weight);
+  const at::Tensor weight = *ir::constant_tensor(program, affine.weight);
   const auto [scale, shift] = scale_and_shift(bn, program);
   at::Tensor bias = shift;
-  if (!model::is_none(affine.bias)) bias = bias + scale * model::constant_tensor(program, affine.bias)->to(at::kDouble);
+  if (!ir::is_none(affine.bias)) bias = bias + scale * ir::constant_tensor(program, affine.bias)->to(at::kDouble);
   return {scaled(weight, scale, affine).to(weight.scalar_type()).contiguous(weight.suggest_memory_format()),
           bias.to(weight.scalar_type())};
 }
 
 std::int64_t expected_rank(Node* node, const Context& context) {
   if (is_linear(node)) return 2;
-  return model::constant_tensor(context.program, affine_of(node).weight)->dim();
+  return ir::constant_tensor(context.program, affine_of(node).weight)->dim();
 }
 
 std::optional<std::int64_t> rank_between(Node* node, Node* batch_norm, Context& context) {

@@ -20,7 +20,7 @@ std::int64_t output_channels(const at::Tensor& weight, const Affine& affine);
 
 /// The weight and bias that compute what the operator and the BatchNorm after it compute (fold.h has the formula), in the
 /// weight's dtype and memory format. All tensors must be constant and of fitting sizes.
-Folded fold(const Affine& affine, const BatchNorm& bn, const model::Program& program);
+Folded fold(const Affine& affine, const BatchNorm& bn, const ir::Program& program);
 
 /// The rank of batched data for this operator: 2 for a linear, the weight's for a convolution.
 std::int64_t expected_rank(Node* node, const Context& context);

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "model/flatten.h"
+#include "ir/flatten.h"
 #include "rewrite/affine.h"
 
 namespace fusekit::rewrite {
@@ -12,17 +12,17 @@ namespace {
 std::string fold_key(const Affine& affine, const BatchNorm& bn) {
   std::string key = fmt::format("{}|{}|{}", affine.groups, affine.transposed, *bn.eps);
   for (const Value* value : {affine.weight, affine.bias, bn.mean, bn.var, bn.gamma, bn.beta}) {
-    const auto name = model::weight_key(value);
-    if (!name && !model::is_none(value)) return "";
+    const auto name = ir::weight_key(value);
+    if (!name && !ir::is_none(value)) return "";
     key += "|" + name.value_or("None");
   }
   return key;
 }
 
 /// The module in which the folded tensors live, "" with no name for anonymous weights.
-std::string sibling(const model::Weight* weight, const std::string& name) {
+std::string sibling(const ir::Weight* weight, const std::string& name) {
   const auto dot = weight->path.rfind('.');
-  return dot == std::string::npos ? name : model::join_path(weight->path.substr(0, dot), name);
+  return dot == std::string::npos ? name : ir::join_path(weight->path.substr(0, dot), name);
 }
 
 std::size_t argument_index(const Node* node, const std::string& name) {
@@ -35,19 +35,19 @@ struct NewWeights {
 };
 
 NewWeights add_folded(Node* node, const Affine& affine, const BatchNorm& bn, Context& context) {
-  model::Program& program = context.program;
+  ir::Program& program = context.program;
   const std::string key = fold_key(affine, bn);
   if (const auto known = program.folds.find(key); !key.empty() && known != program.folds.end())
-    return {model::insert_weight(program, node, known->second.first),
-            model::insert_weight(program, node, known->second.second)};
+    return {ir::insert_weight(program, node, known->second.first),
+            ir::insert_weight(program, node, known->second.second)};
   const Folded folded = context.folded ? *std::exchange(context.folded, {}) : fold(affine, bn, program);
-  const model::Weight* weight = model::weight_of(program, affine.weight);
-  const model::Weight* bias = model::weight_of(program, affine.bias);
+  const ir::Weight* weight = ir::weight_of(program, affine.weight);
+  const ir::Weight* bias = ir::weight_of(program, affine.bias);
   const std::string weight_path = weight != nullptr ? weight->path : "";
   const std::string bias_path = bias != nullptr ? bias->path : weight != nullptr ? sibling(weight, "bias") : "";
-  const NewWeights added{model::add_weight(program, node, weight_path, folded.weight, weight),
-                         model::add_weight(program, node, bias_path, folded.bias, bias != nullptr ? bias : weight)};
-  if (!key.empty()) program.folds[key] = {*model::weight_key(added.weight), *model::weight_key(added.bias)};
+  const NewWeights added{ir::add_weight(program, node, weight_path, folded.weight, weight),
+                         ir::add_weight(program, node, bias_path, folded.bias, bias != nullptr ? bias : weight)};
+  if (!key.empty()) program.folds[key] = {*ir::weight_key(added.weight), *ir::weight_key(added.bias)};
   return added;
 }
 

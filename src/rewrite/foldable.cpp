@@ -14,7 +14,7 @@ bool is_plain(const at::Tensor& tensor) {
 
 /// Why a value is not a constant tensor that a fold can use.
 WhyNot not_constant(const Value* value, const std::string& what, const Context& context) {
-  const auto tensor = model::constant_tensor(context.program, value);
+  const auto tensor = ir::constant_tensor(context.program, value);
   if (tensor) {
     if (!is_plain(*tensor)) return fmt::format("its {} is not a dense floating-point tensor", what);
     return std::nullopt;
@@ -27,16 +27,16 @@ WhyNot not_constant(const Value* value, const std::string& what, const Context& 
 }
 
 WhyNot not_constant_or_none(const Value* value, const std::string& what, const Context& context) {
-  return model::is_none(value) ? std::nullopt : not_constant(value, what, context);
+  return ir::is_none(value) ? std::nullopt : not_constant(value, what, context);
 }
 
 WhyNot other_sizes(const Affine& affine, const BatchNorm& bn, const Context& context) {
-  const auto size = [&](const Value* value) { return model::constant_tensor(context.program, value)->numel(); };
-  const at::Tensor weight = *model::constant_tensor(context.program, affine.weight);
+  const auto size = [&](const Value* value) { return ir::constant_tensor(context.program, value)->numel(); };
+  const at::Tensor weight = *ir::constant_tensor(context.program, affine.weight);
   if (weight.dim() < 2) return "its weight has fewer than two dimensions";
   const std::int64_t channels = output_channels(weight, affine);
   for (const Value* value : {bn.mean, bn.var, bn.gamma, bn.beta, affine.bias})
-    if (!model::is_none(value) && size(value) != channels)
+    if (!ir::is_none(value) && size(value) != channels)
       return fmt::format("it has {} output channels and the BatchNorm {}", channels, size(value));
   return std::nullopt;
 }
@@ -45,7 +45,7 @@ WhyNot other_sizes(const Affine& affine, const BatchNorm& bn, const Context& con
 
 WhyNot batch_norm_is_not_constant(Node* node, const Context& context) {
   const BatchNorm bn = *as_batch_norm(node);
-  if (model::is_none(bn.mean) || model::is_none(bn.var)) return "its BatchNorm has no running statistics";
+  if (ir::is_none(bn.mean) || ir::is_none(bn.var)) return "its BatchNorm has no running statistics";
   if (!bn.training) return "whether its BatchNorm uses batch statistics is decided at run time";
   if (*bn.training) return "its BatchNorm uses batch statistics (it was saved in training mode)";
   if (!bn.eps) return "the BatchNorm's eps is computed";
@@ -54,7 +54,7 @@ WhyNot batch_norm_is_not_constant(Node* node, const Context& context) {
                                   not_constant_or_none(bn.gamma, "BatchNorm's weight", context),
                                   not_constant_or_none(bn.beta, "BatchNorm's bias", context)});
   if (reason) return reason;
-  const at::Tensor var = model::constant_tensor(context.program, bn.var)->to(at::kDouble) + *bn.eps;
+  const at::Tensor var = ir::constant_tensor(context.program, bn.var)->to(at::kDouble) + *bn.eps;
   if (!at::logical_and(var > 0, at::isfinite(var)).all().item<bool>())
     return "the BatchNorm's var + eps is not positive and finite";
   return std::nullopt;

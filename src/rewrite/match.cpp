@@ -20,7 +20,7 @@ bool writes(const Node* node) {
 
 std::string name_in_words(const Node* node) {
   if (node->kind() == c10::prim::Return) return "the output of the method or block";
-  const std::string scope = model::scope_of(node);
+  const std::string scope = ir::scope_of(node);
   return fmt::format("{}{}", node->kind().toQualString(), scope.empty() ? "" : " in " + scope);
 }
 
@@ -64,7 +64,7 @@ WhyNot first_of(std::initializer_list<WhyNot> reasons) {
 }
 
 std::string where(const Node* node) {
-  const std::string scope = model::scope_of(node);
+  const std::string scope = ir::scope_of(node);
   return scope.empty() ? "the root module" : scope;
 }
 

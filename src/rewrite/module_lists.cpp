@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "model/flatten.h"
+#include "ir/flatten.h"
 
 namespace fusekit::rewrite {
 namespace {
@@ -14,7 +14,7 @@ std::string text_of(const std::vector<std::string>& list) { return fmt::format("
 
 std::vector<std::string> scopes_of(const Site& site) {
   std::vector<std::string> scopes;
-  for (const Node* node : site.nodes) scopes.push_back(model::scope_of(node));
+  for (const Node* node : site.nodes) scopes.push_back(ir::scope_of(node));
   return scopes;
 }
 
@@ -31,13 +31,12 @@ std::string class_at(const torch::jit::Module& root, const std::string& path) {
 }
 
 /// Does some rule's pattern have these classes of operators in these modules, whatever connects them?
-bool some_rule_takes(const std::vector<std::string>& list, const model::Program& program,
-                     const std::vector<Rule>& rules) {
+bool some_rule_takes(const std::vector<std::string>& list, const ir::Program& program, const std::vector<Rule>& rules) {
   std::vector<std::vector<Node*>> nodes(list.size());
-  for (const model::Method& method : program.methods)
-    for (Node* node : model::all_nodes(*method.graph))
+  for (const ir::Method& method : program.methods)
+    for (Node* node : ir::all_nodes(*method.graph))
       for (std::size_t i = 0; i < list.size(); ++i)
-        if (model::scope_of(node) == list[i]) nodes[i].push_back(node);
+        if (ir::scope_of(node) == list[i]) nodes[i].push_back(node);
   return std::any_of(rules.begin(), rules.end(), [&](const Rule& rule) {
     if (rule.pattern.size() != list.size()) return false;
     for (std::size_t i = 0; i < list.size(); ++i)
@@ -52,7 +51,7 @@ bool ModuleLists::wants(const Site& site) const {
   return lists_.empty() || std::find(lists_.begin(), lists_.end(), scopes_of(site)) != lists_.end();
 }
 
-std::vector<std::string> ModuleLists::complaints(const Ledger& ledger, const model::Program& program,
+std::vector<std::string> ModuleLists::complaints(const Ledger& ledger, const ir::Program& program,
                                                  const std::vector<Rule>& rules) const {
   std::vector<std::string> sentences;
   for (const auto& list : lists_) {

@@ -18,7 +18,7 @@ class ModuleLists {
 
   /// One sentence for each list that nothing in the ledger was fused for: an unknown module, a sequence that no rule
   /// has, modules that don't follow one another, or the reason why the rule declined.
-  [[nodiscard]] std::vector<std::string> complaints(const Ledger& ledger, const model::Program& program,
+  [[nodiscard]] std::vector<std::string> complaints(const Ledger& ledger, const ir::Program& program,
                                                     const std::vector<Rule>& rules) const;
 
  private:

@@ -4,7 +4,7 @@
 
 #include <unordered_set>
 
-#include "model/cleanup.h"
+#include "ir/cleanup.h"
 #include "rewrite/ranks.h"
 
 namespace fusekit::rewrite {
@@ -23,7 +23,7 @@ bool is_inactive_dropout(const Node* node) {
 }
 
 void drop_inactive_dropout(const torch::jit::Graph& graph) {
-  for (Node* node : model::all_nodes(graph)) {
+  for (Node* node : ir::all_nodes(graph)) {
     if (!is_inactive_dropout(node)) continue;
     node->output()->replaceAllUsesWith(node->input(0));
     node->destroy();
@@ -33,7 +33,7 @@ void drop_inactive_dropout(const torch::jit::Graph& graph) {
 /// Answers "how many dimensions?" where the answer is proven; the checks that ask fall away with it.
 void answer_rank_questions(torch::jit::Graph& graph) {
   const RankFacts facts(graph);
-  for (Node* node : model::all_nodes(graph)) {
+  for (Node* node : ir::all_nodes(graph)) {
     const torch::jit::Value* source = rank_source(node);
     const auto rank = source != nullptr ? facts.rank(source, node) : std::nullopt;
     if (!rank) continue;
@@ -47,8 +47,8 @@ void answer_rank_questions(torch::jit::Graph& graph) {
 void normalize(std::shared_ptr<torch::jit::Graph>& graph) {
   drop_inactive_dropout(*graph);
   answer_rank_questions(*graph);
-  model::propagate_constants(*graph);
-  model::remove_dead_code(*graph);
+  ir::propagate_constants(*graph);
+  ir::remove_dead_code(*graph);
 }
 
 }  // namespace fusekit::rewrite

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "model/program.h"
+#include "ir/program.h"
 
 namespace fusekit::rewrite {
 

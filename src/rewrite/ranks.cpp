@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_set>
 
-#include "model/program.h"
+#include "ir/program.h"
 
 namespace fusekit::rewrite {
 namespace {
@@ -127,7 +127,7 @@ const Value* rank_source(const Node* node) {
 }
 
 RankFacts::RankFacts(const torch::jit::Graph& graph) {
-  const std::vector<Node*> nodes = model::all_nodes(graph);
+  const std::vector<Node*> nodes = ir::all_nodes(graph);
   const bool certain = std::none_of(nodes.begin(), nodes.end(), [](const Node* node) {
     return rank_changers_in_place().count(node->kind().toQualString()) > 0;
   });

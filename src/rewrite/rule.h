@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/program.h"
+#include "ir/program.h"
 #include "rewrite/operators.h"
 #include "rewrite/ranks.h"
 
@@ -53,10 +53,10 @@ struct Folded {
 class Context {
  public:
   /// `promised`: ranks of the method's inputs (self is input 0) by what the user said; may be shorter than the inputs.
-  Context(model::Program& program, torch::jit::Graph& graph, const std::vector<std::optional<std::int64_t>>& promised)
+  Context(ir::Program& program, torch::jit::Graph& graph, const std::vector<std::optional<std::int64_t>>& promised)
       : program(program), graph(graph), promised_inputs_(promised) {}
 
-  model::Program& program;
+  ir::Program& program;
   torch::jit::Graph& graph;
   /// The result of the fold that a predicate computed last, for the rewrite that follows it.
   std::optional<Folded> folded;

@@ -5,8 +5,8 @@
 
 #include "fusekit/error.h"
 #include "fusekit/fuse.h"
-#include "model/cleanup.h"
-#include "model/inputs.h"
+#include "inputs/inputs.h"
+#include "ir/cleanup.h"
 #include "rewrite/match.h"
 #include "rewrite/module_lists.h"
 #include "rewrite/normalize.h"
@@ -33,7 +33,7 @@ Ranks promised_ranks(const InputOptions& inputs) {
   Ranks ranks{std::nullopt};
   for (const auto& dims : inputs.dims) ranks.emplace_back(static_cast<std::int64_t>(dims.size()));
   if (!inputs.file.empty())
-    for (const c10::IValue& value : model::draw_sample(inputs, 0))
+    for (const c10::IValue& value : inputs::draw_sample(inputs, 0))
       ranks.push_back(value.isTensor() ? std::optional(value.toTensor().dim()) : std::nullopt);
   return ranks;
 }
@@ -43,7 +43,7 @@ std::vector<std::string> names_of(const Site& site) {
   std::vector<std::string> names;
   std::set<std::string> seen;
   for (const Node* node : site.nodes) {
-    const std::string scope = model::scope_of(node);
+    const std::string scope = ir::scope_of(node);
     if (!scope.empty() && seen.insert(scope).second) {
       names.push_back(scope);
     } else {
@@ -55,7 +55,7 @@ std::vector<std::string> names_of(const Site& site) {
 
 class Runner {
  public:
-  Runner(model::Program& program, const FuseOptions& options)
+  Runner(ir::Program& program, const FuseOptions& options)
       : program_(program), options_(options), rules_(pipeline()), lists_(options.modules) {
     check_names(options.disabled, rules_, "--disable");
     check_names(options.print_after, rules_, "--print-after");
@@ -67,7 +67,7 @@ class Runner {
   }
 
   Ledger run() {
-    for (model::Method& method : program_.methods) normalize(method.graph);
+    for (ir::Method& method : program_.methods) normalize(method.graph);
     bool first = true;
     do {
       fired_ = false;
@@ -76,7 +76,7 @@ class Runner {
       first = false;
     } while (fired_);
     // What the rules proved of ranks lets further checks fall.
-    for (model::Method& method : program_.methods) normalize(method.graph);
+    for (ir::Method& method : program_.methods) normalize(method.graph);
     ledger_.entries.insert(ledger_.entries.end(), declined_.begin(), declined_.end());
     complain();
     return std::move(ledger_);
@@ -86,11 +86,11 @@ class Runner {
   void run_rule(std::size_t index, bool first) {
     const Rule& rule = rules_[index];
     const auto start = std::chrono::steady_clock::now();
-    for (model::Method& method : program_.methods) {
+    for (ir::Method& method : program_.methods) {
       try {
         if (!apply(rule, method)) continue;
         fired_ = true;
-        model::remove_dead_code(*method.graph);
+        ir::remove_dead_code(*method.graph);
         method.graph->lint();
       } catch (const std::exception& error) {
         throw Error(ErrorKind::model, fmt::format("rule {} broke {}: {}", rule.name, method.name, error.what()),
@@ -102,12 +102,12 @@ class Runner {
   }
 
   /// Did the rule fire anywhere in this method?
-  bool apply(const Rule& rule, model::Method& method) {
+  bool apply(const Rule& rule, ir::Method& method) {
     static const Ranks nothing;
     bool fired = false;
     Context context(program_, *method.graph, method.name == "forward" ? promised_ : nothing);
     // A rewrite removes only nodes of its site, which the loop has passed, and adds none that could match here.
-    for (Node* node : model::all_nodes(*method.graph)) {
+    for (Node* node : ir::all_nodes(*method.graph)) {
       const auto site = match(rule.pattern, node);
       if (!site || is_grouped(*site) || !lists_.wants(*site)) continue;
       LedgerEntry entry{std::string(rule.name), method.name, names_of(*site), true, false, ""};
@@ -145,7 +145,7 @@ class Runner {
     const auto& wanted = options_.print_after;
     if (std::find(wanted.begin(), wanted.end(), rule.name) == wanted.end()) return;
     std::string text;
-    for (const model::Method& method : program_.methods)
+    for (const ir::Method& method : program_.methods)
       text += fmt::format("{}:\n{}", method.name, method.graph->toString(/*print_source_locations=*/false));
     ledger_.prints.emplace_back(rule.name, std::move(text));
   }
@@ -158,7 +158,7 @@ class Runner {
     }
   }
 
-  model::Program& program_;
+  ir::Program& program_;
   const FuseOptions& options_;
   std::vector<Rule> rules_;
   ModuleLists lists_;

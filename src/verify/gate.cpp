@@ -1,12 +1,12 @@
 #include <cmath>
 
+#include "file/load.h"
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
 #include "fusekit/verify.h"
-#include "model/explain.h"
-#include "model/inputs.h"
-#include "model/load.h"
-#include "model/quiet.h"
+#include "inputs/inputs.h"
+#include "runtime/captured_output.h"
+#include "runtime/error_text.h"
 #include "verify/compare.h"
 #include "verify/metrics.h"
 #include "verify/state.h"
@@ -16,7 +16,7 @@ namespace fusekit {
 namespace {
 
 namespace fs = std::filesystem;
-using model::Sample;
+using inputs::Sample;
 
 constexpr std::uint64_t kSeed = 20200722;  // any number: the same before each run of a and of b
 
@@ -41,14 +41,14 @@ class SeedGuard {
   at::Tensor state_;
 };
 
-Run run_once(torch::jit::Module& module, const std::string& method, const Sample& sample, model::Quiet& quiet) {
+Run run_once(torch::jit::Module& module, const std::string& method, const Sample& sample, runtime::Quiet& quiet) {
   Run run;
   for (const c10::IValue& input : sample) run.inputs.push_back(input.deepcopy());
   at::manual_seed(kSeed);
   try {
     run.output = module.get_method(method)(run.inputs);
   } catch (...) {
-    run.problem = model::explain_current_exception();
+    run.problem = runtime::explain_current_exception();
   }
   run.printed = quiet.take_printed();
   return run;
@@ -105,10 +105,10 @@ void check(const VerifyOptions& options) {
 
 /// A load of its own, because candidate runs leave their traces in a network with state.
 InputSummary resolve(const fs::path& path, const VerifyOptions& options) {
-  torch::jit::Module module = model::load(path).module;
+  torch::jit::Module module = file::load(path).module;
   if (!module.find_method(options.method))
     throw Error(ErrorKind::input, fmt::format("{} has no method \"{}\"", path.string(), options.method));
-  return model::resolve_inputs(module, options.inputs, options.method);
+  return inputs::resolve_inputs(module, options.inputs, options.method);
 }
 
 }  // namespace
@@ -132,11 +132,11 @@ VerifyReport verify(const fs::path& a_path, const fs::path& b_path, const Verify
   const torch::NoGradGuard no_grad;
   const SeedGuard seed_guard;
   const InputSummary summary = resolve(a_path, options);
-  torch::jit::Module a = model::load(a_path).module;
-  torch::jit::Module b = model::load(b_path).module;
+  torch::jit::Module a = file::load(a_path).module;
+  torch::jit::Module b = file::load(b_path).module;
 
   const std::vector<Sample> from_file =
-      summary.options.file.empty() ? std::vector<Sample>{} : model::read_samples(summary.options);
+      summary.options.file.empty() ? std::vector<Sample>{} : inputs::read_samples(summary.options);
 
   VerifyReport report;
   report.inputs = summary.text;
@@ -148,12 +148,12 @@ VerifyReport verify(const fs::path& a_path, const fs::path& b_path, const Verify
     return report;
   }
 
-  model::Quiet quiet;
+  runtime::Quiet quiet;
   const gate::State state(a);
   for (int k = 0; k < report.samples; ++k) {
     const auto index = static_cast<std::size_t>(k);
     const Sample sample =
-        from_file.empty() ? model::draw_sample(summary.options, index) : from_file[index % from_file.size()];
+        from_file.empty() ? inputs::draw_sample(summary.options, index) : from_file[index % from_file.size()];
     for (int r = 0; r < report.runs; ++r) {
       const std::string run = fmt::format("run {} of sample {}", r + 1, k + 1);
       const Run ours = run_once(a, options.method, sample, quiet);

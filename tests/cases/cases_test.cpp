@@ -3,11 +3,11 @@
 #include <fstream>
 #include <sstream>
 
+#include "file/load.h"
 #include "fusekit/error.h"
 #include "fusekit/fuse.h"
 #include "fusekit/verify.h"
 #include "fusekit/write.h"
-#include "model/load.h"
 #include "support/temporary_folder.h"
 
 // Whole networks, made by make_cases.py, on which fusing goes wrong easily. cases.tsv says for each how many places may
@@ -96,7 +96,7 @@ TEST(CasesFolder, IsThere) { EXPECT_GT(all_cases().size(), 50U); }
 TEST(CasesFolder, ExtraFilesSurvive) {
   const test::TemporaryFolder work;
   write(read(folder() / "extra_files.script.pt"), work / "out.pt");
-  model::ExtraFiles extra{{"notes.txt", ""}, {"labels/en.txt", ""}};
+  ir::ExtraFiles extra{{"notes.txt", ""}, {"labels/en.txt", ""}};
   torch::jit::load((work / "out.pt").string(), at::kCPU, extra);
   EXPECT_EQ(extra["notes.txt"], "kept");
   EXPECT_EQ(extra["labels/en.txt"], "cat,dog");

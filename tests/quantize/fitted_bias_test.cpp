@@ -1,4 +1,4 @@
-#include "quantize/fitted_bias.h"
+#include "quantize/weights/fitted_bias.h"
 
 #include <gtest/gtest.h>
 

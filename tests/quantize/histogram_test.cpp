@@ -1,11 +1,11 @@
-#include "quantize/histogram.h"
+#include "quantize/observe/histogram.h"
 
 #include <gtest/gtest.h>
 
 #include <numeric>
 
 #include "quantize/made_up_data.h"
-#include "quantize/range_search.h"
+#include "quantize/observe/range_search.h"
 
 namespace fusekit::quantize {
 namespace {

@@ -1,4 +1,4 @@
-#include "quantize/input_rows.h"
+#include "quantize/weights/input_rows.h"
 
 #include <gtest/gtest.h>
 

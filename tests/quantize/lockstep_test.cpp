@@ -1,5 +1,5 @@
 // Running a network piece by piece on several samples gives what running it whole gives.
-#include "quantize/lockstep.h"
+#include "quantize/weights/lockstep.h"
 
 #include <gtest/gtest.h>
 
@@ -30,7 +30,7 @@ class LockstepTest : public ::testing::Test {
     test::save_module(test::make_module("Net", {{"weight", weight_}}, kForked), folder_ / "net.pt");
     return read(folder_ / "net.pt");
   }
-  model::Program& program() { return program_.impl(); }
+  ir::Program& program() { return program_.impl(); }
 
   const Value* result_of(const char* kind) {
     for (const Node* node : program().methods.front().graph->nodes())
@@ -78,7 +78,7 @@ TEST_F(LockstepTest, KeepsNothingThatIsNotNeededAnyMore) {
 
 TEST_F(LockstepTest, DoesNotStopInsideOfControlFlow) {
   const Lockstep run(program(), samples_);
-  for (const Node* node : model::all_nodes(*program().methods.front().graph)) {
+  for (const Node* node : ir::all_nodes(*program().methods.front().graph)) {
     if (node->kind() == c10::Symbol::fromQualString("aten::neg")) {
       EXPECT_FALSE(run.can_stop_at(node->output()));
     }

@@ -1,4 +1,4 @@
-#include "quantize/moments.h"
+#include "quantize/weights/moments.h"
 
 #include <gtest/gtest.h>
 

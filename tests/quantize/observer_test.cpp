@@ -1,13 +1,13 @@
-#include "quantize/observer.h"
+#include "quantize/observe/observer.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
 #include "fusekit/error.h"
-#include "quantize/histogram.h"
 #include "quantize/made_up_data.h"
-#include "quantize/range_search.h"
+#include "quantize/observe/histogram.h"
+#include "quantize/observe/range_search.h"
 
 namespace fusekit::quantize {
 namespace {

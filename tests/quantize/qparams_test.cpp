@@ -1,4 +1,4 @@
-#include "quantize/qparams.h"
+#include "quantize/observe/qparams.h"
 
 #include <gtest/gtest.h>
 

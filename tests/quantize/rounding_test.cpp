@@ -1,11 +1,11 @@
-#include "quantize/rounding.h"
+#include "quantize/weights/rounding.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
 #include "fusekit/error.h"
-#include "quantize/cholesky.h"
+#include "quantize/weights/cholesky.h"
 
 namespace fusekit::quantize {
 namespace {

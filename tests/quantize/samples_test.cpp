@@ -1,11 +1,11 @@
-#include "quantize/samples.h"
+#include "quantize/observe/samples.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include "fusekit/error.h"
-#include "model/inputs.h"
-#include "quantize/pictures.h"
+#include "inputs/inputs.h"
+#include "inputs/pictures/pictures.h"
 #include "support/temporary_folder.h"
 #include "support/text.h"
 
@@ -18,7 +18,7 @@ using test::data;
 using test::TemporaryFolder;
 
 fs::path picture(const std::string& name) {
-  return fs::path(FUSEKIT_SOURCE_DIR) / "tests" / "quantize" / "pictures" / name;
+  return fs::path(FUSEKIT_SOURCE_DIR) / "tests" / "inputs" / "pictures" / name;
 }
 
 at::Tensor ramp() { return at::arange(6, at::kFloat).reshape({2, 3}); }
@@ -70,7 +70,7 @@ TEST(CalibrationSamples, AFolderIsReadToItsEndsSortedByName) {
   const auto first = samples.next();
   ASSERT_TRUE(first);
   ASSERT_EQ(first->inputs.size(), 1U);
-  EXPECT_TRUE(first->inputs[0].toTensor().equal(quantize::load_picture(picture("tall.png"), from({}).pictures)));
+  EXPECT_TRUE(first->inputs[0].toTensor().equal(inputs::load_picture(picture("tall.png"), from({}).pictures)));
   Samples slash(from({folder / "photos/"}), {"x"});
   EXPECT_EQ(slash.next()->name, "photos/a.jpg");
 }
@@ -119,7 +119,7 @@ TEST(CalibrationSamples, RandomOnesAreThoseOfTheSeed) {
   samples.next();
   const auto one = samples.next();
   EXPECT_EQ(one->name, "random[1]");
-  EXPECT_TRUE(one->inputs.at(0).toTensor().equal(model::draw_sample(options.inputs, 1).at(0).toTensor()));
+  EXPECT_TRUE(one->inputs.at(0).toTensor().equal(inputs::draw_sample(options.inputs, 1).at(0).toTensor()));
   EXPECT_EQ(error_of({}).message(), "there is no calibration data");
   options.paths = {data("f4.npy")};
   EXPECT_EQ(error_of(options).kind(), ErrorKind::usage);

@@ -6,8 +6,8 @@
 #include <sstream>
 
 #include "quantize/made_up_data.h"
-#include "quantize/observer.h"
-#include "quantize/weight.h"
+#include "quantize/observe/observer.h"
+#include "quantize/weights/weight.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
 

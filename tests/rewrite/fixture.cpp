@@ -1,7 +1,7 @@
 #include "rewrite/fixture.h"
 
 #include "fusekit/write.h"
-#include "model/program.h"
+#include "ir/program.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
 

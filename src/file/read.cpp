@@ -1,0 +1,133 @@
+#include <torch/csrc/jit/api/function_impl.h>
+#include <torch/csrc/jit/ir/constants.h>
+
+#include "file/rebuild.h"
+#include "fusekit/error.h"
+#include "fusekit/program.h"
+#include "ir/cleanup.h"
+#include "ir/flatten.h"
+#include "ir/lookups.h"
+#include "ir/program.h"
+#include "ir/written_attributes.h"
+
+namespace fusekit {
+namespace file {
+namespace {
+
+/// Names of the root's methods that another of its methods calls.
+std::set<std::string> called_methods(const torch::jit::Module& root) {
+  std::set<std::string> called;
+  for (const auto& method : root.get_methods()) {
+    const auto graph = torch::jit::toGraphFunction(method.function()).graph();
+    for (const Node* node : ir::all_nodes(*graph))
+      if (node->kind() == c10::prim::CallMethod && node->input(0) == graph->inputs().at(0))
+        called.insert(node->s(c10::attr::name));
+  }
+  return called;
+}
+
+/// forward and what a user may call: everything but a private helper ("_forward_impl") that another method calls.
+std::vector<std::string> kept_methods(const torch::jit::Module& root) {
+  const std::set<std::string> called = called_methods(root);
+  std::vector<std::string> names;
+  for (const auto& method : root.get_methods()) {
+    const bool is_helper = method.name().starts_with("_") && called.count(method.name()) > 0;
+    if (!is_helper && method.name() != "forward") names.push_back(method.name());
+  }
+  names.insert(names.begin(), "forward");
+  return names;
+}
+
+void refuse_what_a_rebuild_would_lose(const std::filesystem::path& path, const torch::jit::Module& root) {
+  if (!root.find_method("forward"))
+    throw Error(ErrorKind::model, fmt::format("{}: the module has no forward method", path.string()),
+                "save a module whose forward is compiled (torch.jit.script or torch.jit.trace)");
+  if (ir::is_opaque(root))
+    throw Error(
+        ErrorKind::model,
+        fmt::format("{}: the root module packs its state with __getstate__, which can't be rebuilt", path.string()),
+        "fuse the file from before the state was packed");
+  if (!root.type()->getForwardHooks().empty() || !root.type()->getForwardPreHooks().empty())
+    throw Error(ErrorKind::model, fmt::format("{}: the root module has forward hooks", path.string()),
+                "call the hooks' code from forward instead");
+}
+
+/// Replaces reads of numbers, flags, strings and None by constants.
+void resolve_settings(ir::FlatGraph& flat, const std::set<std::string>& assigned) {
+  for (Node* node : ir::all_nodes(*flat.graph)) {
+    if (node->kind() != c10::prim::GetAttr || !ir::is_module_attribute(flat, node)) continue;
+    const ir::ModuleAt& owner = flat.modules.at(node->input());
+    const c10::IValue value = owner.module.attr(node->s(c10::attr::name));
+    if (assigned.count(ir::attribute_path(flat, node)) > 0 || !ir::is_plain_value(value) || ir::is_opaque(owner.module))
+      continue;
+    const torch::jit::WithInsertPoint guard(node);
+    node->output()->replaceAllUsesWith(flat.graph->insertConstant(value));
+    node->destroy();
+  }
+  ir::propagate_constants(*flat.graph);
+  ir::remove_dead_code(*flat.graph);
+  ir::forget_removed_modules(flat);
+}
+
+/// Operators in the root's own code go by the module whose weights they use: a file that was fused before has no calls.
+void name_users(const Value* weight, const std::string& module_path) {
+  for (const torch::jit::Use& use : weight->uses())
+    if (ir::scope_of(use.user).empty()) ir::set_scope(use.user, module_path);
+}
+
+/// Replaces reads of tensors that nothing writes by constants that know their path.
+void resolve_weights(ir::Program& program, ir::FlatGraph& flat, const std::set<std::string>& written) {
+  for (Node* node : ir::all_nodes(*flat.graph)) {
+    if (node->kind() != c10::prim::GetAttr || !ir::is_module_attribute(flat, node)) continue;
+    const ir::ModuleAt& owner = flat.modules.at(node->input());
+    const std::string& name = node->s(c10::attr::name);
+    const c10::IValue value = owner.module.attr(name);
+    const std::string path = ir::attribute_path(flat, node);
+    program.read_paths.insert(path);
+    if (!value.isTensor() || written.count(path) > 0 || ir::is_opaque(owner.module)) continue;
+    const std::size_t slot = owner.module.type()->getAttributeSlot(name);
+    program.weights.emplace(path, ir::Weight{value.toTensor(), path, owner.module.type()->is_parameter(slot),
+                                             owner.module.type()->is_buffer(slot), /*is_new=*/false, /*packed=*/{}});
+    Value* weight = ir::insert_weight(program, node, path);
+    node->output()->replaceAllUsesWith(weight);
+    name_users(weight, owner.path);
+    node->destroy();
+  }
+  ir::propagate_constants(*flat.graph);
+  ir::remove_dead_code(*flat.graph);
+}
+
+std::unique_ptr<ir::Program> make_program(Loaded loaded) {
+  auto program = std::make_unique<ir::Program>();
+  program->original = std::move(loaded.module);
+  program->extra = std::move(loaded.extra);
+  const std::vector<std::string> names = kept_methods(program->original);
+  std::vector<ir::FlatGraph> flats;
+  for (const std::string& name : names) flats.push_back(ir::flatten(program->original, name));
+
+  const std::set<std::string> assigned = ir::assigned_paths(flats);
+  ir::resolve_lookups(flats, assigned);
+  for (ir::FlatGraph& flat : flats) resolve_settings(flat, assigned);
+  const std::set<std::string> written = ir::written_paths(program->original, flats);
+  for (std::size_t i = 0; i < flats.size(); ++i) {
+    resolve_weights(*program, flats[i], written);
+    program->methods.push_back(
+        {names[i], flats[i].graph, program->original.get_method(names[i]).function().getSchema()});
+  }
+  return program;
+}
+
+}  // namespace
+}  // namespace file
+
+Program read(const std::filesystem::path& path) {
+  file::Loaded loaded = file::load(path);
+  file::refuse_what_a_rebuild_would_lose(path, loaded.module);
+  try {
+    return Program(file::make_program(std::move(loaded)));
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{}: {}", path.string(), error.message()), error.hint());
+  }
+}
+
+}  // namespace fusekit

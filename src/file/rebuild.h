@@ -1,0 +1,17 @@
+#pragma once
+
+#include <torch/script.h>
+
+#include "ir/program.h"
+
+namespace fusekit::file {
+
+using ir::Graph;
+using ir::Node;
+using ir::Value;
+
+/// A fresh module tree of what the program's graphs use: original class names (unmangled), order of children,
+/// parameter and buffer names, tied weights, shared modules. The program stays as it was.
+torch::jit::Module rebuild(const ir::Program& program);
+
+}  // namespace fusekit::file

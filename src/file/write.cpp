@@ -1,0 +1,85 @@
+#include "fusekit/write.h"
+
+#include <torch/csrc/jit/serialization/export.h>
+#include <unistd.h>
+
+#include "file/atomic_file.h"
+#include "file/rebuild.h"
+#include "fusekit/error.h"
+#include "ir/program.h"
+
+namespace fusekit {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Where a name that may be a symbolic link leads to; the file itself need not exist.
+fs::path resolve(const fs::path& output) {
+  std::error_code error;
+  const fs::path real = fs::weakly_canonical(output, error);
+  return error ? output : real;
+}
+
+bool is_same_file(const fs::path& a, const fs::path& b) {
+  std::error_code error;
+  return !a.empty() && fs::equivalent(a, b, error) && !error;
+}
+
+void serialize(Program program, file::AtomicFile& file) {
+  // In-memory first where it can fail, on the disk as a stream: the archive is never in memory as a whole.
+  const torch::jit::Module module = program.to_module();
+  const ir::ExtraFiles extra = program.impl().extra;
+  try {
+    torch::jit::ExportModule(
+        module,
+        [&file](const void* bytes, std::size_t size) {
+          file.append(bytes, size);
+          return size;
+        },
+        extra);
+  } catch (const std::exception& error) {
+    throw Error(ErrorKind::model, fmt::format("the network can't be saved: {}", error.what()));
+  }
+}
+
+}  // namespace
+
+void check_output(const fs::path& given, const WriteOptions& options) {
+  if (given.empty() || given.filename().empty())
+    throw Error(ErrorKind::file, fmt::format("'{}' is no file name", given.string()), "give the output with -o FILE");
+  const fs::path output = resolve(given);
+  const fs::path folder = output.parent_path().empty() ? fs::path(".") : output.parent_path();
+  std::error_code error;
+  if (!fs::is_directory(folder, error))
+    throw Error(ErrorKind::file, fmt::format("{}: no such folder: {}", given.string(), folder.string()),
+                "make it first, e.g. with mkdir -p");
+  const fs::file_status status = fs::status(output, error);
+  const bool exists = fs::exists(status);
+  if (exists && !fs::is_regular_file(status))
+    throw Error(ErrorKind::file,
+                fmt::format("{} is {}, not a regular file", given.string(),
+                            fs::is_directory(status) ? "a folder" : "a device, pipe or socket"),
+                "give the name of a file to be made");
+  if (is_same_file(options.input, output)) {
+    if (!options.in_place)
+      throw Error(ErrorKind::file, fmt::format("{} is the input file itself", given.string()),
+                  "give another output, or --in-place to replace the input");
+  } else if (exists && !options.force) {
+    throw Error(ErrorKind::file, fmt::format("{} exists", given.string()), "give --force to replace it");
+  }
+  if (access(folder.c_str(), W_OK | X_OK) != 0)
+    throw Error(ErrorKind::file, fmt::format("{}: the folder {} can't be written to", given.string(), folder.string()),
+                "choose a folder that you may write to");
+}
+
+bool write(Program program, const fs::path& output, const WriteOptions& options) {
+  check_output(output, options);
+  file::AtomicFile file(resolve(output));
+  serialize(std::move(program), file);
+  file.finish();
+  if (options.accept && !options.accept(file.readable_path())) return false;
+  file.publish(options.force || options.in_place);
+  return true;
+}
+
+}  // namespace fusekit

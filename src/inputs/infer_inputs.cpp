@@ -1,0 +1,181 @@
+#include "inputs/infer_inputs.h"
+
+#include <fmt/ranges.h>
+
+#include <chrono>
+#include <regex>
+#include <set>
+
+#include "fusekit/error.h"
+#include "inputs/candidates.h"
+#include "inputs/input_hints.h"
+#include "inputs/signature.h"
+#include "runtime/captured_output.h"
+#include "runtime/error_text.h"
+
+namespace fusekit::inputs {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kTimeLimit = std::chrono::seconds(60);
+constexpr std::size_t kMostTries = 300;
+constexpr int kTriesBeforeSearch = 3;  // sizes that everyone uses, before a search for an odd one
+
+std::vector<CandidateArgument> candidate_arguments(const torch::jit::Module& module, const std::string& method,
+                                                   const HintedGraph& graph) {
+  std::vector<CandidateArgument> candidates;
+  const auto arguments = arguments_of(module, method);
+  for (std::size_t k = 0; k < arguments.size() && !arguments[k].default_value(); ++k) {
+    CandidateArgument candidate;
+    const bool optional = arguments[k].type()->kind() == c10::TypeKind::OptionalType;
+    candidate.list = !optional && takes_tensor_list(arguments[k]);
+    if (!optional && takes_tensor(arguments[k])) {
+      candidate.hint = graph.hint(k);
+    } else if (candidate.list) {
+      candidate.hint = graph.first_hint();
+    } else {
+      candidate.literal = literal_for(arguments[k]);
+    }
+    candidates.push_back(std::move(candidate));
+  }
+  return candidates;
+}
+
+/// How far a candidate was from what a flattened layer wants: more or fewer features than it has weights for.
+struct Misfit {
+  std::int64_t have;
+  std::int64_t want;
+};
+
+std::optional<Misfit> find_misfit(const std::string& problem) {
+  static const std::regex product(R"(shapes cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\))");
+  static const std::regex view(R"(shape '\[([-\d, ]+)\]' is invalid for input of size (\d+))");
+  std::smatch match;
+  if (std::regex_search(problem, match, product)) return Misfit{std::stoll(match[1]), std::stoll(match[2])};
+  if (!std::regex_search(problem, match, view)) return std::nullopt;
+  std::int64_t want = 1;
+  const std::string shape = match[1];
+  static const std::regex number(R"(-?\d+)");
+  for (std::sregex_iterator it(shape.begin(), shape.end(), number), end; it != end; ++it)
+    want *= std::max<std::int64_t>(1, std::stoll(it->str()));
+  return Misfit{std::stoll(match[2]), want};
+}
+
+class Search {
+ public:
+  Search(torch::jit::Module& module, const std::string& method)
+      : module_(module),
+        method_(method),
+        graph_(module, method),
+        rows_(graph_.embedding_rows()),
+        arguments_(candidate_arguments(module, method, graph_)) {}
+
+  std::vector<ArgumentForm> run() {
+    const runtime::Quiet quiet;
+    const torch::NoGradGuard no_grad;
+    for (const Filling& filling : fillings(arguments_))
+      if (auto found = run(filling)) return *found;
+    throw nothing_runs();
+  }
+
+ private:
+  std::optional<std::vector<ArgumentForm>> run(const Filling& filling) {
+    const std::vector<Size> sizes = candidate_sizes(arguments_);
+    std::optional<Size> too_small;
+    std::optional<Size> too_large;
+    int tried = 0;
+    for (const Size size : sizes) {
+      for (int variant = 0; variant < kVariants; ++variant) {
+        if (is_over()) throw nothing_runs();
+        if (auto found = attempt(size, variant, filling)) return found;
+        if (variant == 0) note_misfit(size, too_small, too_large);
+      }
+      if (++tried == kTriesBeforeSearch && (too_small || too_large))
+        if (auto found = bisect(too_small, too_large, filling)) return found;
+    }
+    return std::nullopt;
+  }
+
+  /// The features that reach a flattened layer grow with the side of the picture: the side that fits is between.
+  std::optional<std::vector<ArgumentForm>> bisect(std::optional<Size> too_small, std::optional<Size> too_large,
+                                                  const Filling& filling) {
+    std::int64_t low = too_small ? too_small->side : 0;
+    std::int64_t high = too_large ? too_large->side : 2 * low;
+    while (low + 1 < high && high <= 2048 && !is_over()) {
+      const std::int64_t side = too_large ? (low + high) / 2 : high;
+      std::optional<Size> small;
+      std::optional<Size> large;
+      if (auto found = attempt({side, side}, 0, filling)) return found;
+      note_misfit({side, side}, small, large);
+      if (large) {
+        too_large = large;
+        high = side;
+      } else {  // too small, or too small for a kernel even
+        low = side;
+        if (!too_large) high = 2 * side;
+      }
+    }
+    return std::nullopt;
+  }
+
+  std::optional<std::vector<ArgumentForm>> attempt(Size size, int variant, const Filling& filling) {
+    problem_.clear();
+    const auto forms = make_candidate(arguments_, size, variant, filling);
+    if (!forms || !tried_.insert(text_of(*forms)).second) return std::nullopt;
+    try {
+      module_.get_method(method_)(draw(*forms, rows_, 0));
+      return forms;
+    } catch (...) {
+      problem_ = runtime::explain_current_exception();
+    }
+    if (first_problem_.empty()) {
+      first_problem_ = problem_;
+      first_forms_ = *forms;
+    }
+    return std::nullopt;
+  }
+
+  void note_misfit(Size size, std::optional<Size>& too_small, std::optional<Size>& too_large) const {
+    const auto misfit = find_misfit(problem_);
+    if (!misfit) return;
+    if (misfit->have < misfit->want && (!too_small || too_small->side < size.side)) too_small = size;
+    if (misfit->have > misfit->want && (!too_large || too_large->side > size.side)) too_large = size;
+  }
+
+  [[nodiscard]] bool is_over() const { return tried_.size() >= kMostTries || Clock::now() - start_ > kTimeLimit; }
+
+  /// The flags of the first candidate, as a pattern to follow.
+  [[nodiscard]] std::string flags() const {
+    const InputOptions options = options_of(first_forms_);
+    std::string dims;
+    for (const auto& shape : options.dims) dims += fmt::format("{}{}", dims.empty() ? "" : ";", fmt::join(shape, ","));
+    return fmt::format("--input_dims \"{}\" --input_type \"{}\"", dims, fmt::join(options.types, ";"));
+  }
+
+  [[nodiscard]] Error nothing_runs() const {
+    return {ErrorKind::input,
+            fmt::format("can't work out the inputs of {}: none of {} candidates runs; the first: {}",
+                        signature_text(module_, method_), tried_.size(), first_problem_),
+            fmt::format("give them, in this manner: {}; or --inputs FILE", flags())};
+  }
+
+  torch::jit::Module& module_;
+  const std::string& method_;
+  HintedGraph graph_;
+  std::int64_t rows_;
+  std::vector<CandidateArgument> arguments_;
+  Clock::time_point start_ = Clock::now();
+  std::set<std::string> tried_;
+  std::string problem_;
+  std::string first_problem_;
+  std::vector<ArgumentForm> first_forms_;
+};
+
+}  // namespace
+
+std::vector<ArgumentForm> infer_inputs(torch::jit::Module& module, const std::string& method) {
+  return Search(module, method).run();
+}
+
+}  // namespace fusekit::inputs

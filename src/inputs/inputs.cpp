@@ -1,0 +1,128 @@
+#include "inputs/inputs.h"
+
+#include "file/load.h"
+#include "fusekit/error.h"
+#include "inputs/draw.h"
+#include "inputs/infer_inputs.h"
+#include "inputs/input_file.h"
+#include "inputs/input_hints.h"
+#include "inputs/signature.h"
+
+namespace fusekit::inputs {
+namespace {
+
+using torch::jit::Module;
+
+std::string default_literal(const c10::Argument& argument) { return "=" + c10::str(*argument.default_value()); }
+
+Error wrong_count(const Module& module, const std::string& method, std::size_t given) {
+  std::size_t tensors = 0;
+  for (const c10::Argument& argument : arguments_of(module, method))
+    tensors += takes_tensor(argument) || takes_tensor_list(argument) ? 1 : 0;
+  return {ErrorKind::input,
+          fmt::format("{} takes {} tensor{}, and {} shape{} given", signature_text(module, method), tensors,
+                      tensors == 1 ? "" : "s", given, given == 1 ? " is" : "s are"),
+          "give one shape for each tensor, separated by semicolons: --input_dims \"1,3,224,224;1,10\""};
+}
+
+/// The given shapes, in order, for the method's tensors; what is between them is filled in.
+std::vector<ArgumentForm> fit(const Module& module, const InputOptions& options, const std::string& method) {
+  const std::vector<ArgumentForm> given = argument_forms(options);
+  std::vector<ArgumentForm> forms;
+  std::size_t next = 0;
+  for (const c10::Argument& argument : arguments_of(module, method)) {
+    const bool tensor = takes_tensor(argument) || takes_tensor_list(argument);
+    if (next < given.size() && (tensor || is_literal(given[next]))) {
+      forms.push_back(given[next++]);
+      const bool has_mark = is_literal(forms.back()) || forms.back().type.ends_with("[]");
+      if (takes_tensor_list(argument) && !has_mark) forms.back().type += "[]";
+    } else if (argument.default_value()) {
+      if (next == given.size()) break;  // LibTorch knows the rest
+      forms.push_back({{}, default_literal(argument), "contiguous_format"});
+    } else if (tensor && argument.type()->kind() != c10::TypeKind::OptionalType) {
+      throw wrong_count(module, method, given.size());
+    } else {
+      forms.push_back({{}, literal_for(argument), "contiguous_format"});
+    }
+  }
+  if (next < given.size()) throw wrong_count(module, method, given.size());
+  return forms;
+}
+
+InputSummary resolve_file(const Module& module, InputOptions options, const std::string& method) {
+  const auto arguments = arguments_of(module, method);
+  std::size_t required = 0;
+  for (const c10::Argument& argument : arguments) {
+    options.arguments.push_back(argument.name());
+    required += argument.default_value() ? 0 : 1;
+  }
+  const auto samples = read_input_file(options.file, options.arguments);
+  for (std::size_t k = 0; k < samples.size(); ++k) {
+    if (samples[k].size() >= required && samples[k].size() <= arguments.size()) continue;
+    throw Error(
+        ErrorKind::input,
+        fmt::format("{}: sample {} holds {} argument{}, {} takes {}", options.file.string(), k + 1, samples[k].size(),
+                    samples[k].size() == 1 ? "" : "s", signature_text(module, method), arguments.size()),
+        "a tuple holds forward's arguments, a list of tuples several samples");
+  }
+  const std::string text =
+      fmt::format("{} ({} sample{})", options.file.filename().string(), samples.size(), samples.size() == 1 ? "" : "s");
+  return {std::move(options), false, text};
+}
+
+bool has_integers(const std::vector<ArgumentForm>& forms) {
+  return std::any_of(forms.begin(), forms.end(), [](const ArgumentForm& form) { return form.type.starts_with("int"); });
+}
+
+/// One memory format goes for all, so that --input_memory_format works with inferred shapes, too.
+void set_memory_formats(std::vector<ArgumentForm>& forms, const std::vector<std::string>& formats) {
+  for (std::size_t k = 0; k < forms.size() && !formats.empty(); ++k)
+    forms[k].memory_format = formats[std::min(k, formats.size() - 1)];
+}
+
+}  // namespace
+
+std::vector<Sample> read_samples(const InputOptions& options) {
+  std::vector<Sample> samples = read_input_file(options.file, options.arguments);
+  const bool channels_last = !options.memory_formats.empty() && options.memory_formats.front() == "channels_last";
+  for (Sample& sample : samples)
+    for (c10::IValue& value : sample)
+      if (channels_last && value.isTensor() && value.toTensor().dim() == 4)
+        value = value.toTensor().contiguous(at::MemoryFormat::ChannelsLast);
+  return samples;
+}
+
+Sample draw_sample(const InputOptions& options, std::uint64_t k) {
+  if (options.file.empty()) return draw(argument_forms(options), options.int_high, options.seed + k);
+  const std::vector<Sample> samples = read_samples(options);
+  return samples.at(k % samples.size());
+}
+
+InputSummary resolve_inputs(Module& module, const InputOptions& options, const std::string& method) {
+  argument_forms(options);  // names that are none are refused before anything runs
+  if (!options.file.empty()) return resolve_file(module, options, method);
+  const bool inferred = options.dims.empty();
+  if (inferred && !options.types.empty())
+    throw Error(ErrorKind::usage, "--input_type needs the shapes that it is for", "add --input_dims");
+  std::vector<ArgumentForm> forms = inferred ? infer_inputs(module, method) : fit(module, options, method);
+  if (inferred) set_memory_formats(forms, options.memory_formats);
+
+  InputOptions explicit_options = options_of(forms);
+  explicit_options.seed = options.seed;
+  explicit_options.int_high = options.int_high;
+  if (options.int_high == 0 && has_integers(forms))
+    explicit_options.int_high = HintedGraph(module, method).embedding_rows();
+  const std::string text = forms.empty() ? "no arguments" : text_of(forms);
+  return {explicit_options, inferred, text + (inferred ? ", inferred" : "")};
+}
+
+}  // namespace fusekit::inputs
+
+namespace fusekit {
+
+InputSummary resolve_inputs(const std::filesystem::path& model, const InputOptions& options) {
+  torch::jit::Module module = file::load(model).module;
+  return inputs::resolve_inputs(module, options);
+}
+
+}  // namespace fusekit

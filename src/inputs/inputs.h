@@ -1,0 +1,27 @@
+#pragma once
+
+#include <torch/script.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "fusekit/inputs.h"
+
+namespace fusekit::inputs {
+
+/// forward's arguments, self left out.
+using Sample = std::vector<c10::IValue>;
+
+/// The k-th sample for explicit `options` (as resolve_inputs made them): the k-th of the file (modulo their number), or
+/// random tensors drawn from seed `options.seed + k`. The same k gives the same bits.
+Sample draw_sample(const InputOptions& options, std::uint64_t k);
+
+/// All samples of the file of `options`, for callers that want many: draw_sample reads the file each time.
+std::vector<Sample> read_samples(const InputOptions& options);
+
+/// As fusekit::resolve_inputs, for a module that is already loaded. `method` names the method that is to be run.
+/// Candidates run on `module` itself, which changes a network with state: give it a load of its own.
+InputSummary resolve_inputs(torch::jit::Module& module, const InputOptions& options,
+                            const std::string& method = "forward");
+
+}  // namespace fusekit::inputs

@@ -1,0 +1,56 @@
+#include "quantize/lower/build.h"
+
+#include "quantize/lower/scales.h"
+
+namespace fusekit::quantize {
+namespace {
+
+/// The float network's node for a node of a copy, by the number of its first output.
+class Counterparts {
+ public:
+  Counterparts(const Numbering& original, const Numbering& copy) : original_(original), copy_(copy) {}
+  [[nodiscard]] const Node* operator()(const Node* node) const {
+    return original_.value(copy_.of(node->output(0)))->node();
+  }
+
+ private:
+  const Numbering& original_;
+  const Numbering& copy_;
+};
+
+}  // namespace
+
+Built build(const Observed& observed, const std::function<WhyNot(const Node*)>& keep_float,
+            const WeightQuantizer& quantizer) {
+  Built built{ir::copy_of(*observed.program), {}, {}, {}, {}};
+  Graph& graph = *built.program.methods.front().graph;
+  const Numbering numbers(graph);
+  const Counterparts original(*observed.numbers, numbers);
+
+  PlanOptions options;
+  options.facts = &observed.facts;
+  options.numbers = &numbers;
+  if (keep_float) options.keep_float = [&](const Node* node) { return keep_float(original(node)); };
+  options.may_absorb = observed.may_absorb;
+  const Plan planned = plan(graph, built.program, options);
+  for (const Step& step : planned.steps)
+    built.steps.push_back({step.how, ir::scope_of(step.front()), numbers.of(step.inputs.front()),
+                           numbers.of(step.output), original(step.front()), nullptr, step.clamp});
+  for (const Declined& declined : planned.declined)
+    built.declined.push_back({const_cast<Node*>(original(declined.node)), declined.name, declined.reason});
+
+  const Facts facts = with_shared_scales(observed.facts, planned, numbers);
+  Emitter emitter(built.program, graph, numbers, facts, quantizer);
+  std::vector<bool> is_tensor;
+  for (const Step& step : planned.steps) is_tensor.push_back(step.output->type()->isSubtypeOf(*c10::TensorType::get()));
+  emitter.run(planned.steps);  // the steps' own values are gone from here on
+  for (std::size_t i = 0; i < planned.steps.size(); ++i) {
+    built.steps[i].int8_input = emitter.int8_of(planned.steps[i].inputs.front());
+    if (is_tensor[i]) built.watches.push_back({built.steps[i].output, emitter.int8_of(planned.steps[i].output)});
+  }
+  built.packings = emitter.packings();
+  graph.lint();
+  return built;
+}
+
+}  // namespace fusekit::quantize

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "quantize/lower/emitter.h"
+#include "quantize/lower/plan.h"
+#include "quantize/observe/network.h"
+
+namespace fusekit::quantize {
+
+/// A float network that is ready to be quantized: fused, functional, observed.
+struct Observed {
+  const ir::Program* program = nullptr;
+  const Numbering* numbers = nullptr;  ///< of its forward
+  Facts facts;
+  /// As PlanOptions has it; asked with nodes of copies of the program.
+  std::function<bool(const Node* node, const Node* activation)> may_absorb{};
+};
+
+/// One step of a built network, by numbers that hold for every copy of the float network.
+struct BuiltStep {
+  const Conversion* how = nullptr;
+  std::string scope;             ///< module path of the operator
+  int input = -1;                ///< number of the first input
+  int output = -1;               ///< number of the output
+  const Node* node = nullptr;    ///< in the float network
+  Value* int8_input = nullptr;   ///< the first input in the int8 network; nullptr where that is no tensor
+  std::optional<Clamp> clamp{};  ///< that it ends with; its node is gone
+};
+
+struct Built {
+  ir::Program program;  ///< int8
+  std::vector<BuiltStep> steps;
+  std::vector<Watch> watches;       ///< the steps' int8 outputs by the output's number
+  std::map<int, Packing> packings;  ///< of the layers' weights, by the number of the layer's own output
+  std::vector<Declined> declined;   ///< nodes of the float network
+};
+
+/// The int8 network in which everything is int8 that can be and that `keep_float` (asked with nodes of the float
+/// network) lets be.
+Built build(const Observed& observed, const std::function<WhyNot(const Node*)>& keep_float,
+            const WeightQuantizer& quantizer);
+
+}  // namespace fusekit::quantize

@@ -1,0 +1,17 @@
+#include "quantize/lower/operators/all.h"
+
+namespace fusekit::quantize {
+
+const std::vector<Conversion>& conversions() {
+  static const std::vector<Conversion> all = [] {
+    std::vector<Conversion> list = {
+        convolution(), transposed_convolution(), linear(), batch_norm(), addition(), multiplication(), concatenation(),
+    };
+    for (const Conversion& activation : activations()) list.push_back(activation);
+    for (const Conversion& mover : same_scale()) list.push_back(mover);
+    return list;
+  }();
+  return all;
+}
+
+}  // namespace fusekit::quantize

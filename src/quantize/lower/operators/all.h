@@ -1,0 +1,39 @@
+#pragma once
+
+#include "quantize/lower/emitter.h"
+#include "quantize/lower/settings.h"
+
+namespace fusekit::quantize {
+
+// Each file of this folder defines one of these.
+Conversion convolution();
+Conversion transposed_convolution();
+Conversion linear();
+Conversion batch_norm();
+Conversion addition();
+Conversion multiplication();
+Conversion concatenation();
+std::vector<Conversion> activations();
+std::vector<Conversion> same_scale();
+
+/// scale and zero point as the last arguments of an operator.
+inline std::vector<torch::jit::NamedValue> with_qparams(std::vector<torch::jit::NamedValue> arguments,
+                                                        QParams qparams) {
+  arguments.emplace_back(qparams.scale);
+  arguments.emplace_back(qparams.zero_point);
+  return arguments;
+}
+
+// What several of them share.
+inline WhyNot nothing_against(Node*, const ir::Program&) { return std::nullopt; }
+inline std::vector<Value*> first_input(Node* node) { return {node->input(0)}; }
+inline std::vector<std::int64_t> any_batched_rank(Node*, const ir::Program&) { return {2, 3, 4, 5}; }
+inline bool ends_in_relu(const Step& step) { return step.clamp && step.clamp->low == 0; }
+
+/// aten's own kernel takes int8 as it is.
+inline Value* emit_itself(const Step& step, Emitter& emitter) {
+  emitter.int8(step.inputs[0]);
+  return emitter.clone(step, step.front())->output();
+}
+
+}  // namespace fusekit::quantize

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "quantize/observe/values.h"
+
+namespace fusekit::quantize {
+
+/// Called with each observed tensor while a network runs: its number and the tensor (float, or what the value holds).
+using See = std::function<void(int number, const at::Tensor& tensor)>;
+
+/// A value of the graph to watch, under a number of the caller's.
+struct Watch {
+  int number = 0;
+  Value* value = nullptr;
+};
+
+/// A Program made runnable in memory, with observers at some of its values.
+class Network {
+ public:
+  /// `program` is taken as it is; `watches` are values of its forward.
+  explicit Network(ir::Program program, const std::vector<Watch>& watches = {});
+
+  /// Runs forward. Each watched tensor goes to `see`; int8 ones are dequantized first. What LibTorch throws becomes
+  /// Error{input}.
+  c10::IValue run(const std::vector<c10::IValue>& inputs, const See& see = {});
+
+ private:
+  torch::jit::Module module_;
+};
+
+}  // namespace fusekit::quantize

@@ -1,0 +1,79 @@
+#include "fusekit/runtime.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+
+#include "fusekit/error.h"
+#include "runtime/error_text.h"
+
+namespace fusekit {
+namespace {
+
+constexpr std::array<const char*, 5> kEngines = {"auto", "onednn", "x86", "fbgemm", "qnnpack"};
+
+/// "X86" -> "x86": LibTorch's own names, so that an engine that a later LibTorch adds or an older one lacks needs no
+/// constant of ours.
+std::string engine_name(at::QEngine engine) {
+  std::string name = at::toString(engine);
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return name;
+}
+
+void use_engine(const std::string& wanted) {
+  if (std::find(kEngines.begin(), kEngines.end(), wanted) == kEngines.end())
+    throw Error(ErrorKind::usage, fmt::format("--engine {}: no such engine", wanted),
+                fmt::format("use one of {}", fmt::join(kEngines, ", ")));
+  if (wanted == "auto") return;
+  for (const at::QEngine engine : at::globalContext().supportedQEngines()) {
+    if (engine_name(engine) != wanted) continue;
+    at::globalContext().setQEngine(engine);
+    return;
+  }
+  throw Error(ErrorKind::unsupported, fmt::format("--engine {}: this LibTorch was built without it", wanted),
+              fmt::format("it has {}", fmt::join(quantized_engines(), ", ")));
+}
+
+}  // namespace
+
+std::vector<std::string> quantized_engines() {
+  std::vector<std::string> names;
+  for (const at::QEngine engine : at::globalContext().supportedQEngines())
+    if (engine != at::QEngine::NoQEngine) names.push_back(engine_name(engine));
+  return names;
+}
+
+void load_libraries(const std::vector<std::string>& libraries) {
+  for (const std::string& library : libraries) {
+    // Without a slash in it, dlopen would look everywhere but here.
+    const bool is_here = std::filesystem::exists(library);
+    const std::string path = is_here ? std::filesystem::absolute(library).string() : library;
+    std::string reason;
+    try {
+      if (dlopen(path.c_str(), RTLD_NOW) != nullptr) continue;
+      reason = dlerror();
+    } catch (const std::exception& error) {  // its operators are registered while it is loaded
+      reason = runtime::explain(error);
+    }
+    throw Error(ErrorKind::usage, fmt::format("--library {}: {}", library, reason),
+                "it must be a shared library that was built for the LibTorch that FuseKit runs with");
+  }
+}
+
+void apply(const RuntimeOptions& options) {
+  if (options.threads < 0)
+    throw Error(ErrorKind::usage, fmt::format("--threads {}: must not be negative", options.threads),
+                "0 leaves it to LibTorch");
+  load_libraries(options.libraries);
+  use_engine(options.engine);
+  if (options.threads > 0) at::set_num_threads(options.threads);
+}
+
+}  // namespace fusekit

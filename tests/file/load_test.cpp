@@ -1,0 +1,186 @@
+#include "file/load.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <zip.h>
+
+#include <random>
+
+#include "fusekit/error.h"
+#include "support/module.h"
+#include "support/temporary_folder.h"
+#include "support/text.h"
+
+namespace fusekit {
+namespace {
+
+namespace fs = std::filesystem;
+
+using test::data;
+
+/// The message without the path it begins with; the hint has to be there.
+std::string refusal_to_load(const fs::path& path) {
+  try {
+    file::load(path);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::file);
+    EXPECT_FALSE(error.hint().empty()) << error.message();
+    EXPECT_TRUE(error.message().starts_with(path.string() + ": ")) << error.message();
+    return error.message().substr(std::min(error.message().size(), path.string().size() + 2));
+  }
+  return "no Error";
+}
+
+class Load : public testing::Test {
+ protected:
+  /// A network of 64 weights; `extra` goes below the archive's extra/.
+  fs::path save(const std::string& name, const ir::ExtraFiles& extra = {}) {
+    test::make_module("Scale", {{"weight", at::arange(64, at::kFloat)}},
+                      "def forward(self, x):\n    return x * self.weight\n")
+        .save((folder_ / name).string(), extra);
+    return folder_ / name;
+  }
+
+  fs::path write(const std::string& name, const std::string& bytes) {
+    test::write_bytes(folder_ / name, bytes);
+    return folder_ / name;
+  }
+
+  /// Replaces or adds one record of an archive; `name` is below its top folder.
+  static void set_record(const fs::path& path, const std::string& name, const std::string& bytes, int method) {
+    zip_t* archive = zip_open(path.c_str(), 0, nullptr);
+    const std::string top = zip_get_name(archive, 0, 0);
+    const std::string full = top.substr(0, top.find('/') + 1) + name;
+    zip_source_t* source = zip_source_buffer(archive, bytes.data(), bytes.size(), 0);
+    const zip_int64_t index = zip_file_add(archive, full.c_str(), source, ZIP_FL_OVERWRITE);
+    zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), method, 0);
+    ASSERT_EQ(zip_close(archive), 0);
+  }
+
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(Load, GivesTheModuleBack) {
+  auto loaded = file::load(save("scale.pt"));
+  EXPECT_EQ(loaded.module.forward({torch::ones({64})}).toTensor().sum().item<float>(), 2016.0F);
+  EXPECT_TRUE(loaded.extra.empty());
+}
+
+TEST_F(Load, ReadsAllExtraFiles) {
+  const ir::ExtraFiles extra{{"labels.txt", "cat\ndog"}, {"folder/note", std::string("\0\x01", 2)}, {"empty", ""}};
+  EXPECT_EQ(file::load(save("scale.pt", extra)).extra, extra);
+}
+
+TEST_F(Load, SaysWhatIsNoFileToRead) {
+  EXPECT_EQ(refusal_to_load(folder_ / "absent.pt"), "no such file");
+  EXPECT_EQ(refusal_to_load(folder_.path()), "is a folder");
+  EXPECT_EQ(refusal_to_load("/dev/null"), "is not a regular file");
+  ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(refusal_to_load(folder_ / "pipe"), "is not a regular file");
+  EXPECT_EQ(refusal_to_load(write("empty.pt", "")), "is empty");
+}
+
+TEST_F(Load, SaysWhatTheFileIsInstead) {
+  EXPECT_EQ(refusal_to_load(write("text.pt", "version https://git-lfs.github.com/spec/v1\n")),
+            "is a text file, no TorchScript file");
+  EXPECT_EQ(refusal_to_load(write("net.onnx",
+                                  "\x08\x08\x12\x07pytorch\x1a\x05"
+                                  "2.0.1")),
+            "is an ONNX file");
+  EXPECT_EQ(refusal_to_load(write("net.ptl", std::string("\x10\0\0\0PTMF\0\0\0\0", 12))),
+            "is a mobile flatbuffer (.ptl without its code), from which no graph can be had back");
+  EXPECT_EQ(refusal_to_load(write("w.safetensors", std::string("\x10\0\0\0\0\0\0\0{\"a\":", 13))),
+            "is a safetensors file: weights without a network");
+  EXPECT_EQ(refusal_to_load(write("noise.pt", std::string("\x03\0\x05\0\xff", 5))),
+            "is no TorchScript file (which is a zip archive)");
+  EXPECT_EQ(refusal_to_load(data("legacy.pt")),
+            "was written by torch.save in its old format (before PyTorch 1.6), and is no TorchScript file");
+  EXPECT_EQ(refusal_to_load(data("state_dict.pt")), "is a state_dict (weights without a network), no TorchScript file");
+  EXPECT_EQ(refusal_to_load(data("dict.pt")), "is a state_dict (weights without a network), no TorchScript file");
+  EXPECT_EQ(refusal_to_load(data("pickled_module.pt")), "is a module pickled by torch.save, no TorchScript file");
+  EXPECT_EQ(refusal_to_load(data("tensor.pt")),
+            "was written by torch.save, not by torch.jit.save: it holds Python objects, no network");
+  EXPECT_EQ(refusal_to_load(data("exported.pt2")), "is a torch.export archive (.pt2), no TorchScript file");
+  EXPECT_EQ(refusal_to_load(data("named.npz")), "holds NumPy arrays");
+}
+
+TEST_F(Load, ACutFileIsRefusedWhereverItIsCut) {
+  const std::string bytes = test::bytes_of(save("whole.pt"));
+  EXPECT_EQ(refusal_to_load(write("cut.pt", bytes.substr(0, bytes.size() / 2))),
+            "begins as a zip archive, but its directory at the end is missing");
+  for (std::size_t size = 1; size < bytes.size(); size += 97)
+    EXPECT_NE(refusal_to_load(write("cut.pt", bytes.substr(0, size))), "no Error") << size;
+}
+
+TEST_F(Load, AFlippedBitInTheWeightsIsFound) {
+  const fs::path path = save("scale.pt");
+  std::string bytes = test::bytes_of(path);
+  const float value = 17.0F;
+  const auto place = bytes.find(std::string(reinterpret_cast<const char*>(&value), sizeof value));
+  ASSERT_NE(place, std::string::npos);
+  bytes[place] = static_cast<char>(bytes[place] ^ 1);
+  EXPECT_EQ(refusal_to_load(write("scale.pt", bytes)), "the record scale/data/0 is damaged: CRC error");
+}
+
+TEST_F(Load, ARecordShorterThanItsTensorIsFound) {
+  const fs::path path = save("scale.pt");
+  set_record(path, "data/0", std::string(252, 'x'), ZIP_CM_STORE);
+  EXPECT_EQ(refusal_to_load(path), "the record data/0 has 252 bytes, its tensor needs 64 elements of 4 bytes");
+}
+
+TEST_F(Load, ATensorThatReachesBeyondItsRecordIsFound) {
+  const fs::path path = save("scale.pt");
+  const std::string pickle = [&] {
+    zip_t* archive = zip_open(path.c_str(), ZIP_RDONLY, nullptr);
+    zip_file_t* file = zip_fopen(archive, "scale/data.pkl", 0);
+    std::string bytes(4096, '\0');
+    bytes.resize(static_cast<std::size_t>(zip_fread(file, bytes.data(), bytes.size())));
+    zip_fclose(file);
+    zip_discard(archive);
+    return bytes;
+  }();
+  // The storage has 64 elements, then come the offset 0 and the size (64,): K@ (64) twice.
+  const auto storage = pickle.find("K@");
+  const auto size = pickle.find("K@", storage + 2);
+  ASSERT_NE(size, std::string::npos);
+  std::string larger = pickle;
+  larger[size + 1] = 'A';
+  set_record(path, "data.pkl", larger, ZIP_CM_STORE);
+  EXPECT_EQ(refusal_to_load(path), "the record data/0 has 64 elements, and a tensor reaches beyond them");
+}
+
+TEST_F(Load, AnArchiveThatUnpacksToFarTooMuchIsRefused) {
+  const fs::path path = save("scale.pt");
+  set_record(path, "data/9", std::string(100 << 20, '\0'), ZIP_CM_DEFLATE);
+  const std::string message = refusal_to_load(path);
+  EXPECT_TRUE(message.starts_with("the record scale/data/9 unpacks from ")) << message;
+}
+
+TEST_F(Load, WhatLibTorchSaysBecomesOneLine) {
+  const fs::path path = save("scale.pt");
+  set_record(path, "code/__torch__/test.py", "class Scale(Module):\n  def forward(self, x):\n    return not python\n",
+             ZIP_CM_STORE);
+  const std::string message = refusal_to_load(path);
+  EXPECT_NE(message, "no Error");
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+}
+
+TEST_F(Load, NoFlippedByteCrashes) {
+  const std::string whole = test::bytes_of(save("whole.pt"));
+  std::mt19937 random(1);
+  int refused = 0;
+  for (int k = 0; k < 300; ++k) {
+    std::string bytes = whole;
+    const std::size_t place = random() % bytes.size();
+    bytes[place] = static_cast<char>(random());
+    try {
+      file::load(write("flipped.pt", bytes));
+    } catch (const Error&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 50);
+}
+
+}  // namespace
+}  // namespace fusekit
