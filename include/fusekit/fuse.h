@@ -21,15 +21,16 @@ std::vector<RuleInfo> rules();
 struct FuseOptions {
   /// As fuse_modules takes them: {{"conv1","bn1","relu"}}. Empty: everything that is provably right.
   std::vector<std::vector<std::string>> modules;
-  bool strict = false;                   ///< an unsupported list is Error{usage} instead of a warning
-  std::vector<std::string> disabled;     ///< rule names; an unknown one is Error{usage}
-  std::vector<std::string> print_after;  ///< rule names: the graph is kept in Ledger::prints after the rule has run
+  bool strict = false;                ///< an unsupported list is Error{usage} instead of a warning
+  std::vector<std::string> disabled;  ///< rule names; an unknown one is Error{usage}
+  std::vector<std::string>
+      print_after;  ///< rule names: the graph is kept in FusionReport::prints after the rule has run
   /// Where dims or a file are given, their ranks count as known facts (a check in the written file holds them).
   InputOptions inputs;
 };
 
 /// One place where a rule's pattern stands.
-struct LedgerEntry {
+struct FusionSite {
   std::string rule;                  ///< e.g. "conv+bn+relu"
   std::string method;                ///< "forward" or another exported method
   std::vector<std::string> modules;  ///< the module paths involved, e.g. {"layer1.0.conv1", "layer1.0.bn1"}
@@ -44,8 +45,8 @@ struct RuleTime {
 };
 
 /// What happened at every site.
-struct Ledger {
-  std::vector<LedgerEntry> entries;
+struct FusionReport {
+  std::vector<FusionSite> entries;
   std::vector<std::string> warnings;
   std::vector<RuleTime> times;
   /// (rule, the graphs' text after it), as asked for by FuseOptions::print_after.
@@ -56,6 +57,6 @@ struct Ledger {
 };
 
 /// Applies the rules. Error{usage}: an unknown rule name, or with `strict` an unsupported module list.
-Ledger fuse(Program& program, const FuseOptions& options = {});
+FusionReport fuse(Program& program, const FuseOptions& options = {});
 
 }  // namespace fusekit

@@ -74,7 +74,7 @@ struct QuantizeReport {
   std::vector<std::string> fallbacks;  ///< layers that went back to float to hold max_error or min_sqnr_db
   double fallback_time = 1;            ///< how many times as long a run takes for them, timed on one sample
   bool bound_holds = true;
-  Ledger fused;
+  FusionReport fused;
   std::vector<std::string> warnings;
 };
 

@@ -10,7 +10,7 @@
 #include "cli/commands.h"
 #include "cli/example_int8.h"
 #include "cli/options.h"
-#include "cli/report_ledger.h"
+#include "cli/report_fusion.h"
 #include "cli/report_quantize.h"
 #include "cli/report_verify.h"
 #include "fusekit/error.h"
@@ -36,11 +36,11 @@ void collect_shared(const ModuleTree& tree, const std::string& path, std::set<st
 
 /// The lists that fuse_modules would be given for what was fused. A module that is called at two places, such as a
 /// residual block's ReLU, stays what it is: fuse_modules would turn both calls into Identity.
-ModuleLists lists_of(const Ledger& ledger, const ModuleTree& tree) {
+ModuleLists lists_of(const FusionReport& fusion, const ModuleTree& tree) {
   std::set<std::string> shared;
   collect_shared(tree, "", shared);
   ModuleLists lists;
-  for (const LedgerEntry& entry : ledger.entries) {
+  for (const FusionSite& entry : fusion.entries) {
     if (!entry.fused) continue;
     std::vector<std::string> list;
     for (const std::string& module : entry.modules)
@@ -87,11 +87,11 @@ class ExampleCommand : public Command {
     Program program = read(float_);
     FuseOptions options;
     options.modules = lists_;
-    const Ledger ledger = fuse(program, options);
-    const FusedTree after = fused(tree, shown_lists(ledger, tree));
+    const FusionReport fusion = fuse(program, options);
+    const FusedTree after = fused(tree, shown_lists(fusion, tree));
     if (!common_.json) console.print(to_string(after.tree));
     for (const std::string& list : after.ignored) console.warn(list);
-    console.note(fmt::format("{}: {}", float_.string(), ledger_summary(ledger)));
+    console.note(fmt::format("{}: {}", float_.string(), fusion_summary(fusion)));
 
     const bool done =
         write_fused(std::move(program), console) && write_int8_files(float_, int8_, seed_, write_, console);
@@ -99,7 +99,7 @@ class ExampleCommand : public Command {
     if (done && !int8_.empty() && bench_seconds_ > 0)
       comparison = compare_int8_files(int8_, common_.runtime, bench_seconds_, common_.json, console);
     if (common_.json) {
-      nlohmann::json json = report(tree, after.tree, ledger);
+      nlohmann::json json = report(tree, after.tree, fusion);
       if (!int8_.empty()) json["comparison"] = std::move(comparison);
       console.print(json.dump(2));
     }
@@ -121,9 +121,9 @@ class ExampleCommand : public Command {
     for (const Int8File& file : int8_) check_output(file.path, write_);
   }
 
-  [[nodiscard]] ModuleLists shown_lists(const Ledger& ledger, const ModuleTree& tree) const {
+  [[nodiscard]] ModuleLists shown_lists(const FusionReport& fusion, const ModuleTree& tree) const {
     if (!lists_.empty()) return lists_;
-    return model_ == kRecipeModel ? recipe_lists() : lists_of(ledger, tree);
+    return model_ == kRecipeModel ? recipe_lists() : lists_of(fusion, tree);
   }
 
   bool write_fused(Program program, const Console& console) {
@@ -143,8 +143,9 @@ class ExampleCommand : public Command {
     return true;
   }
 
-  [[nodiscard]] nlohmann::json report(const ModuleTree& before, const ModuleTree& after, const Ledger& ledger) const {
-    nlohmann::json json = ledger_json(ledger);
+  [[nodiscard]] nlohmann::json report(const ModuleTree& before, const ModuleTree& after,
+                                      const FusionReport& fusion) const {
+    nlohmann::json json = fusion_json(fusion);
     json["model"] = model_;
     json["seed"] = seed_;
     json["before"] = to_string(before);

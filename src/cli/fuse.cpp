@@ -9,7 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/report_ledger.h"
+#include "cli/report_fusion.h"
 #include "cli/report_verify.h"
 #include "fusekit/error.h"
 #include "fusekit/write.h"
@@ -56,14 +56,14 @@ class FuseCommand : public Command {
     Program program = read(files_.input);
     methods_ = program.methods();
     const std::size_t nodes_before = program.node_count();
-    const Ledger ledger = fuse(program, options_);
+    const FusionReport fusion = fuse(program, options_);
     report_ = {{"input", files_.input}, {"nodes_before", nodes_before}, {"nodes_after", program.node_count()}};
     report_["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    report_.update(ledger_json(ledger));
+    report_.update(fusion_json(fusion));
 
     const bool done = dry_run_ || write_verified(std::move(program), console);
     report_["output"] = dry_run_ || !done ? nlohmann::json() : nlohmann::json(files_.output);
-    tell(ledger, console);
+    tell(fusion, console);
     if (common_.json) console.print(report_.dump(2));
     return done ? kDone : kNo;
   }
@@ -88,14 +88,14 @@ class FuseCommand : public Command {
     options_.modules = split_lists(module_lists_);
   }
 
-  void tell(const Ledger& ledger, const Console& console) const {
-    for (const std::string& warning : ledger.warnings) console.warn(warning);
-    for (const RuleTime& rule : ledger.times)
+  void tell(const FusionReport& fusion, const Console& console) const {
+    for (const std::string& warning : fusion.warnings) console.warn(warning);
+    for (const RuleTime& rule : fusion.times)
       console.detail(fmt::format("rule {:<18} {:8.1f} ms", rule.rule, rule.seconds * 1e3));
     if (common_.json) return;
-    for (const auto& [rule, text] : ledger.prints) console.print(fmt::format("after {}:\n{}", rule, text));
-    console.print(fmt::format("{}: {}", files_.input, ledger_summary(ledger)));
-    if (explain_ && !ledger.entries.empty()) console.print(ledger_explanation(ledger));
+    for (const auto& [rule, text] : fusion.prints) console.print(fmt::format("after {}:\n{}", rule, text));
+    console.print(fmt::format("{}: {}", files_.input, fusion_summary(fusion)));
+    if (explain_ && !fusion.entries.empty()) console.print(fusion_explanation(fusion));
     for (const std::string& line : verified_) console.print(line);
     if (report_["output"].is_string()) console.print(fmt::format("wrote {}", files_.output));
   }

@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/report_ledger.h"
+#include "cli/report_fusion.h"
 #include "fusekit/error.h"
 #include "fusekit/fuse.h"
 
@@ -58,8 +58,8 @@ class InspectCommand : public Command {
     info_ = inspect(path_);
     try {
       Program program = read(path_);
-      ledger_ = fuse(program);
-      std::erase_if(ledger_.entries, [](const LedgerEntry& entry) { return entry.as_found; });
+      fusion_ = fuse(program);
+      std::erase_if(fusion_.entries, [](const FusionSite& entry) { return entry.as_found; });
     } catch (const Error& error) {
       why_not_ = error.message();  // the file is fine, only not for fusing
     }
@@ -79,8 +79,8 @@ class InspectCommand : public Command {
     text += totals_line("buffers", info_.buffers) + "\n\noperators:\n";
     for (const OperatorCount& op : info_.operators) text += fmt::format("{:>7}  {}\n", op.count, op.name);
     if (!why_not_.empty()) return text + "\ncan't be fused: " + why_not_;
-    if (ledger_.entries.empty()) return text + "\nnothing is left to fuse";
-    return text + "\ncan be fused: " + ledger_summary(ledger_) + "\n" + ledger_explanation(ledger_);
+    if (fusion_.entries.empty()) return text + "\nnothing is left to fuse";
+    return text + "\ncan be fused: " + fusion_summary(fusion_) + "\n" + fusion_explanation(fusion_);
   }
 
   [[nodiscard]] nlohmann::ordered_json to_json() const {
@@ -97,7 +97,7 @@ class InspectCommand : public Command {
     for (const OperatorCount& op : info_.operators) json["operators"][op.name] = op.count;
     json["tree"] = tree_json(info_.tree);
     if (why_not_.empty()) {
-      json["fuse"] = ledger_json(ledger_);
+      json["fuse"] = fusion_json(fusion_);
     } else {
       json["fuse"] = {{"error", why_not_}};
     }
@@ -107,7 +107,7 @@ class InspectCommand : public Command {
   std::string path_;
   CommonOptions common_;
   FileInfo info_;
-  Ledger ledger_;
+  FusionReport fusion_;
   std::string why_not_;
 };
 

@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "cli/report_ledger.h"
+#include "cli/report_fusion.h"
 #include "cli/report_quantize.h"
 #include "cli/report_verify.h"
 #include "fusekit/engine.h"
@@ -144,7 +144,7 @@ class QuantizeCommand : public Command {
       console.print(json.dump(2));
       return;
     }
-    console.print(fmt::format("{}: {}", files_.input, ledger_summary(report.fused)));
+    console.print(fmt::format("{}: {}", files_.input, fusion_summary(report.fused)));
     console.print(quantize_summary(report));
     if (explain_) console.print(quantize_explanation(report));
     if (!report.bound_holds)

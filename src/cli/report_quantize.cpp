@@ -7,7 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "cli/report_ledger.h"
+#include "cli/report_fusion.h"
 
 namespace fusekit::cli {
 namespace {
@@ -90,7 +90,7 @@ nlohmann::json quantize_json(const QuantizeReport& report) {
   json["floats"] = nlohmann::json::array();
   for (const FloatOperator& one : report.floats)
     json["floats"].push_back({{"path", one.path}, {"operation", one.operation}, {"reason", one.reason}});
-  json["fused"] = ledger_json(report.fused);
+  json["fused"] = fusion_json(report.fused);
   return json;
 }
 

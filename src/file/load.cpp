@@ -45,7 +45,7 @@ bool names_a_missing_operator(const std::string& reason) {
 Loaded load(const fs::path& path) {
   Loaded loaded;
   loaded.extra = check(path);
-  const runtime::Quiet quiet;
+  const runtime::CapturedOutput captured;
   try {
     loaded.module = torch::jit::load(path.string(), at::kCPU);
   } catch (...) {

@@ -72,7 +72,7 @@ class Search {
         arguments_(candidate_arguments(module, method, graph_)) {}
 
   std::vector<ArgumentForm> run() {
-    const runtime::Quiet quiet;
+    const runtime::CapturedOutput captured;
     const torch::NoGradGuard no_grad;
     for (const Filling& filling : fillings(arguments_))
       if (auto found = run(filling)) return *found;

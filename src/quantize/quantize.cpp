@@ -123,11 +123,11 @@ class Quantizer {
 
   /// What was not to be fused keeps an operator, and levels, of its own: without fusing every activation, with lists of
   /// modules those that are in none of them.
-  std::function<bool(const Node*, const Node*)> fusing(const Ledger& fused) const {
+  std::function<bool(const Node*, const Node*)> fusing(const FusionReport& fused) const {
     if (!options_.fuse) return [](const Node*, const Node*) { return false; };
     if (options_.fuse_options.modules.empty()) return {};
     return [entries = fused.entries](const Node* node, const Node* activation) {
-      return std::any_of(entries.begin(), entries.end(), [&](const LedgerEntry& entry) {
+      return std::any_of(entries.begin(), entries.end(), [&](const FusionSite& entry) {
         const auto has = [&](const Node* part) {
           return std::find(entry.modules.begin(), entry.modules.end(), ir::scope_of(part)) != entry.modules.end();
         };
@@ -220,7 +220,8 @@ class Quantizer {
 }  // namespace quantize
 
 QuantizeReport to_int8(Program& program, const QuantizeOptions& options) {
-  const runtime::Quiet quiet;  // LibTorch's word on the future of quantized dtypes is for those who write Python
+  const runtime::CapturedOutput
+      captured;  // LibTorch's word on the future of quantized dtypes is for those who write Python
   QuantizeReport report;
   quantize::Quantizer quantizer(program.impl(), options);  // refuses wrong options before any work
   if (options.fuse) report.fused = fuse(program, options.fuse_options);

@@ -20,7 +20,7 @@ constexpr double kSlackDb = 6;  // below the worst sample: rounding may fall oth
 std::string quantized_file_problem(const std::filesystem::path& float_file, const std::filesystem::path& int8_file,
                                    const QuantizeOptions& options, const QuantizeReport& report) {
   const torch::NoGradGuard no_grad;
-  const runtime::Quiet quiet;
+  const runtime::CapturedOutput captured;
   torch::jit::Module floats = file::load(float_file).module;
   torch::jit::Module int8 = file::load(int8_file).module;
   const auto names = quantize::argument_names(floats.get_method("forward").function().getSchema());

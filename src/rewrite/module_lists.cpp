@@ -51,21 +51,21 @@ bool ModuleLists::wants(const Site& site) const {
   return lists_.empty() || std::find(lists_.begin(), lists_.end(), scopes_of(site)) != lists_.end();
 }
 
-std::vector<std::string> ModuleLists::complaints(const Ledger& ledger, const ir::Program& program,
+std::vector<std::string> ModuleLists::complaints(const FusionReport& fusion, const ir::Program& program,
                                                  const std::vector<Rule>& rules) const {
   std::vector<std::string> sentences;
   for (const auto& list : lists_) {
-    const auto is_ours = [&](const LedgerEntry& entry) { return entry.modules == list; };
-    const auto fused = [&](const LedgerEntry& entry) { return is_ours(entry) && entry.fused; };
-    if (std::any_of(ledger.entries.begin(), ledger.entries.end(), fused)) continue;
+    const auto is_ours = [&](const FusionSite& entry) { return entry.modules == list; };
+    const auto fused = [&](const FusionSite& entry) { return is_ours(entry) && entry.fused; };
+    if (std::any_of(fusion.entries.begin(), fusion.entries.end(), fused)) continue;
 
     const auto unknown =
         std::find_if(list.begin(), list.end(), [&](const auto& path) { return !has_module(program.original, path); });
-    const auto declined = std::find_if(ledger.entries.begin(), ledger.entries.end(), is_ours);
+    const auto declined = std::find_if(fusion.entries.begin(), fusion.entries.end(), is_ours);
     std::string reason;
     if (unknown != list.end()) {
       reason = fmt::format("there is no module {}", *unknown);
-    } else if (declined != ledger.entries.end()) {
+    } else if (declined != fusion.entries.end()) {
       reason = declined->reason;
     } else if (!some_rule_takes(list, program, rules)) {
       std::vector<std::string> classes;

@@ -16,9 +16,9 @@ class ModuleLists {
   /// Do the nodes of this site come from just the modules of one of the lists?
   [[nodiscard]] bool wants(const Site& site) const;
 
-  /// One sentence for each list that nothing in the ledger was fused for: an unknown module, a sequence that no rule
+  /// One sentence for each list that nothing in the fusion was fused for: an unknown module, a sequence that no rule
   /// has, modules that don't follow one another, or the reason why the rule declined.
-  [[nodiscard]] std::vector<std::string> complaints(const Ledger& ledger, const ir::Program& program,
+  [[nodiscard]] std::vector<std::string> complaints(const FusionReport& fusion, const ir::Program& program,
                                                     const std::vector<Rule>& rules) const;
 
  private:

@@ -63,10 +63,10 @@ class Runner {
       return std::find(options.disabled.begin(), options.disabled.end(), rule.name) != options.disabled.end();
     });
     promised_ = promised_ranks(options.inputs);
-    for (const Rule& rule : rules_) ledger_.times.push_back({std::string(rule.name), 0});
+    for (const Rule& rule : rules_) fusion_.times.push_back({std::string(rule.name), 0});
   }
 
-  Ledger run() {
+  FusionReport run() {
     for (ir::Method& method : program_.methods) normalize(method.graph);
     bool first = true;
     do {
@@ -77,9 +77,9 @@ class Runner {
     } while (fired_);
     // What the rules proved of ranks lets further checks fall.
     for (ir::Method& method : program_.methods) normalize(method.graph);
-    ledger_.entries.insert(ledger_.entries.end(), declined_.begin(), declined_.end());
+    fusion_.entries.insert(fusion_.entries.end(), declined_.begin(), declined_.end());
     complain();
-    return std::move(ledger_);
+    return std::move(fusion_);
   }
 
  private:
@@ -97,7 +97,7 @@ class Runner {
                     fmt::format("leave it out with --disable {} and report this", rule.name));
       }
     }
-    ledger_.times[index].seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    fusion_.times[index].seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (first) keep_print(rule);
   }
 
@@ -110,7 +110,7 @@ class Runner {
     for (Node* node : ir::all_nodes(*method.graph)) {
       const auto site = match(rule.pattern, node);
       if (!site || is_grouped(*site) || !lists_.wants(*site)) continue;
-      LedgerEntry entry{std::string(rule.name), method.name, names_of(*site), true, false, ""};
+      FusionSite entry{std::string(rule.name), method.name, names_of(*site), true, false, ""};
       if (const WhyNot reason = rule.why_not(*site, context)) {
         decline(std::move(entry), *reason);
         continue;
@@ -120,7 +120,7 @@ class Runner {
       rule.rewrite(*site, context);
       entry.reason = context.note;
       entry.as_found = context.as_found;
-      ledger_.entries.push_back(std::move(entry));
+      fusion_.entries.push_back(std::move(entry));
       fired = true;
       if (!program_.groups.empty()) grouped_.insert(program_.groups.back().nodes.back());
     }
@@ -131,10 +131,10 @@ class Runner {
   [[nodiscard]] bool is_grouped(const Site& site) const { return grouped_.count(site.back()) > 0; }
 
   /// A part of a longer site that was declined for the same reason is not told twice.
-  void decline(LedgerEntry entry, const std::string& reason) {
+  void decline(FusionSite entry, const std::string& reason) {
     entry.fused = false;
     entry.reason = reason;
-    for (const LedgerEntry& told : declined_)
+    for (const FusionSite& told : declined_)
       if (told.method == entry.method && told.reason == reason && told.modules.size() > entry.modules.size() &&
           std::equal(entry.modules.begin(), entry.modules.end(), told.modules.begin()))
         return;
@@ -147,14 +147,14 @@ class Runner {
     std::string text;
     for (const ir::Method& method : program_.methods)
       text += fmt::format("{}:\n{}", method.name, method.graph->toString(/*print_source_locations=*/false));
-    ledger_.prints.emplace_back(rule.name, std::move(text));
+    fusion_.prints.emplace_back(rule.name, std::move(text));
   }
 
   void complain() {
-    for (std::string& complaint : lists_.complaints(ledger_, program_, pipeline())) {
+    for (std::string& complaint : lists_.complaints(fusion_, program_, pipeline())) {
       if (options_.strict)
         throw Error(ErrorKind::usage, complaint, "leave this list out, or leave --strict out to go on without it");
-      ledger_.warnings.push_back(std::move(complaint));
+      fusion_.warnings.push_back(std::move(complaint));
     }
   }
 
@@ -163,8 +163,8 @@ class Runner {
   std::vector<Rule> rules_;
   ModuleLists lists_;
   Ranks promised_;
-  Ledger ledger_;
-  std::vector<LedgerEntry> declined_;
+  FusionReport fusion_;
+  std::vector<FusionSite> declined_;
   std::set<const Node*> grouped_;
   bool fired_ = false;
 };
@@ -178,13 +178,15 @@ std::vector<RuleInfo> rules() {
   return infos;
 }
 
-std::size_t Ledger::fused() const {
+std::size_t FusionReport::fused() const {
   return static_cast<std::size_t>(
-      std::count_if(entries.begin(), entries.end(), [](const LedgerEntry& entry) { return entry.fused; }));
+      std::count_if(entries.begin(), entries.end(), [](const FusionSite& entry) { return entry.fused; }));
 }
 
-std::size_t Ledger::declined() const { return entries.size() - fused(); }
+std::size_t FusionReport::declined() const { return entries.size() - fused(); }
 
-Ledger fuse(Program& program, const FuseOptions& options) { return rewrite::Runner(program.impl(), options).run(); }
+FusionReport fuse(Program& program, const FuseOptions& options) {
+  return rewrite::Runner(program.impl(), options).run();
+}
 
 }  // namespace fusekit

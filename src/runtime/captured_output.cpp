@@ -23,7 +23,7 @@ struct Swallow : c10::WarningHandler {
 };
 #endif
 
-// LibTorch's print handler is a plain function: what it catches has to live outside of Quiet.
+// LibTorch's print handler is a plain function: what it catches has to live outside of CapturedOutput.
 std::mutex printing;
 std::string printed;
 
@@ -39,20 +39,21 @@ c10::WarningHandler* swallow() {
 
 }  // namespace
 
-Quiet::Quiet() : warnings_(warning_handlers::get_warning_handler()), print_(torch::jit::getPrintHandler()) {
+CapturedOutput::CapturedOutput()
+    : warnings_(warning_handlers::get_warning_handler()), print_(torch::jit::getPrintHandler()) {
   warning_handlers::set_warning_handler(swallow());
   torch::jit::setPrintHandler(catch_print);
   printed_before_ = take_printed();
 }
 
-Quiet::~Quiet() {
+CapturedOutput::~CapturedOutput() {
   warning_handlers::set_warning_handler(warnings_);
   torch::jit::setPrintHandler(print_);
   const std::lock_guard lock(printing);
   printed = std::move(printed_before_);
 }
 
-std::string Quiet::take_printed() {
+std::string CapturedOutput::take_printed() {
   const std::lock_guard lock(printing);
   return std::exchange(printed, {});
 }

@@ -10,12 +10,12 @@ namespace fusekit::runtime {
 
 /// While one lives, LibTorch's warnings of this thread are swallowed, and what a network prints is caught instead of
 /// written to stdout, where FuseKit's results go. Not to be nested in several threads at a time.
-class Quiet {
+class CapturedOutput {
  public:
-  Quiet();
-  ~Quiet();
-  Quiet(const Quiet&) = delete;
-  Quiet& operator=(const Quiet&) = delete;
+  CapturedOutput();
+  ~CapturedOutput();
+  CapturedOutput(const CapturedOutput&) = delete;
+  CapturedOutput& operator=(const CapturedOutput&) = delete;
 
   /// What networks have printed since the last call.
   std::string take_printed();

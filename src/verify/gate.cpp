@@ -41,7 +41,8 @@ class SeedGuard {
   at::Tensor state_;
 };
 
-Run run_once(torch::jit::Module& module, const std::string& method, const Sample& sample, runtime::Quiet& quiet) {
+Run run_once(torch::jit::Module& module, const std::string& method, const Sample& sample,
+             runtime::CapturedOutput& captured) {
   Run run;
   for (const c10::IValue& input : sample) run.inputs.push_back(input.deepcopy());
   at::manual_seed(kSeed);
@@ -50,7 +51,7 @@ Run run_once(torch::jit::Module& module, const std::string& method, const Sample
   } catch (...) {
     run.problem = runtime::explain_current_exception();
   }
-  run.printed = quiet.take_printed();
+  run.printed = captured.take_printed();
   return run;
 }
 
@@ -148,7 +149,7 @@ VerifyReport verify(const fs::path& a_path, const fs::path& b_path, const Verify
     return report;
   }
 
-  runtime::Quiet quiet;
+  runtime::CapturedOutput captured;
   const gate::State state(a);
   for (int k = 0; k < report.samples; ++k) {
     const auto index = static_cast<std::size_t>(k);
@@ -156,9 +157,9 @@ VerifyReport verify(const fs::path& a_path, const fs::path& b_path, const Verify
         from_file.empty() ? inputs::draw_sample(summary.options, index) : from_file[index % from_file.size()];
     for (int r = 0; r < report.runs; ++r) {
       const std::string run = fmt::format("run {} of sample {}", r + 1, k + 1);
-      const Run ours = run_once(a, options.method, sample, quiet);
+      const Run ours = run_once(a, options.method, sample, captured);
       if (ours.problem) throw cannot_run(a_path, options, report, run, *ours.problem);
-      const Run theirs = run_once(b, options.method, sample, quiet);
+      const Run theirs = run_once(b, options.method, sample, captured);
       if (theirs.problem) {
         if (report.failure.empty())
           report.failure = fmt::format("{}: {} fails: {}", run, b_path.string(), *theirs.problem);

@@ -58,19 +58,19 @@ class Cases : public testing::TestWithParam<Case> {
     return options;
   }
 
-  Ledger fuse_to(const std::filesystem::path& output) const {
+  FusionReport fuse_to(const std::filesystem::path& output) const {
     Program program = read(input_);
     FuseOptions options;
     options.inputs = inputs();
-    Ledger ledger = fuse(program, options);
+    FusionReport fusion = fuse(program, options);
     EXPECT_TRUE(write(std::move(program), output));
-    return ledger;
+    return fusion;
   }
 };
 
 TEST_P(Cases, FusesWhatIsRightAndComputesTheSame) {
-  const Ledger ledger = fuse_to(work_ / "out.pt");
-  EXPECT_EQ(ledger.fused(), static_cast<std::size_t>(given_.fused));
+  const FusionReport fusion = fuse_to(work_ / "out.pt");
+  EXPECT_EQ(fusion.fused(), static_cast<std::size_t>(given_.fused));
   VerifyOptions options;
   options.inputs = inputs();
   const VerifyReport report = verify(input_, work_ / "out.pt", options);
@@ -81,8 +81,8 @@ TEST_P(Cases, TheOutputIsAsLargeAsItsWeightsAndNeedsNoSecondFuse) {
   fuse_to(work_ / "out.pt");
   EXPECT_LT(std::filesystem::file_size(work_ / "out.pt"), 1.2 * std::filesystem::file_size(input_) + 4096);
   Program again = read(work_ / "out.pt");
-  const Ledger second = fuse(again);
-  for (const LedgerEntry& entry : second.entries) EXPECT_TRUE(!entry.fused || entry.rule.ends_with("relu"));
+  const FusionReport second = fuse(again);
+  for (const FusionSite& entry : second.entries) EXPECT_TRUE(!entry.fused || entry.rule.ends_with("relu"));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Cases, testing::ValuesIn(all_cases()), [](const auto& info) {

@@ -5,7 +5,7 @@
 
 int main(int, char** arguments) {
   fusekit::Program program = fusekit::read(arguments[1]);
-  const fusekit::Ledger ledger = fusekit::fuse(program);
+  const fusekit::FusionReport fusion = fusekit::fuse(program);
   fusekit::write(std::move(program), arguments[2]);
-  std::cout << "fused " << ledger.fused() << '\n';
+  std::cout << "fused " << fusion.fused() << '\n';
 }

@@ -28,8 +28,9 @@ double total(const Histogram& histogram) {
 /// The mean squared error of telling `x` in these levels over `range`.
 double squared_error(const at::Tensor& x, Range range, Levels levels) {
   const QParams q = affine_qparams(range, levels);
-  const at::Tensor told = (x / q.scale + static_cast<double>(q.zero_point)).round().clamp(levels.low, levels.high);
-  return ((told - static_cast<double>(q.zero_point)) * q.scale - x).pow(2).mean().item<double>();
+  const at::Tensor dequantized =
+      (x / q.scale + static_cast<double>(q.zero_point)).round().clamp(levels.low, levels.high);
+  return ((dequantized - static_cast<double>(q.zero_point)) * q.scale - x).pow(2).mean().item<double>();
 }
 
 TEST(Histogram, CountsAsTorchHistcDoes) {

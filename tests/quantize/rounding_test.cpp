@@ -40,7 +40,7 @@ at::Tensor nearest(const Layer& layer, Levels levels = kSigned8) {
 }
 
 at::Tensor errors(const Layer& layer, const at::Tensor& levels) {
-  return output_errors(layer.weight, told_weight(levels, layer.scales), layer.second);
+  return output_errors(layer.weight, dequantized_weight(levels, layer.scales), layer.second);
 }
 
 double sum_of(const at::Tensor& tensor) { return tensor.sum().item<double>(); }
@@ -141,7 +141,7 @@ TEST(RoundWeight, FewerRowsThanInputsAreEnough) {
   const at::Tensor levels = round_weight(l.weight, l.second, l.scales);
   EXPECT_LT(sum_of(errors(l, levels)), 0.2 * sum_of(errors(l, nearest(l))));
   // damping keeps the weights themselves near
-  EXPECT_LT((told_weight(levels, l.scales) - l.weight).abs().max().item<float>(), 0.1);
+  EXPECT_LT((dequantized_weight(levels, l.scales) - l.weight).abs().max().item<float>(), 0.1);
 }
 
 TEST(RoundWeight, OneScaleServesAllRowsAndDeadChannelsStayZero) {
@@ -194,15 +194,15 @@ TEST(AdaptedWeight, MakesUpForWhatAnEarlierLayerDidToTheInputs) {
   const at::Tensor x = y * (1 + 0.3 * at::rand({12})) + 0.1 * at::randn({1, 500, 12});
   const at::Tensor weight = at::randn({1, 7, 12});
   const at::Tensor second = x.transpose(1, 2).matmul(x) / 500;
-  const at::Tensor lacking = (y - x).matmul(weight.transpose(1, 2)).transpose(1, 2).matmul(x) / 500;
+  const at::Tensor residual = (y - x).matmul(weight.transpose(1, 2)).transpose(1, 2).matmul(x) / 500;
   const auto loss = [&](const at::Tensor& w) {
     return (y.matmul(weight.transpose(1, 2)) - x.matmul(w.transpose(1, 2))).square().sum().item<double>();
   };
-  const at::Tensor adapted = adapted_weight(weight, second, lacking, 1e-6);
+  const at::Tensor adapted = adapted_weight(weight, second, residual, 1e-6);
   EXPECT_LT(loss(adapted), 0.5 * loss(weight));
   for (int i = 0; i < 20; ++i) EXPECT_LE(loss(adapted), loss(adapted + 0.01 * at::randn_like(adapted)) * 1.0001);
   // more damping holds it nearer to the weight
-  EXPECT_LT((adapted_weight(weight, second, lacking, 10) - weight).norm().item<float>(),
+  EXPECT_LT((adapted_weight(weight, second, residual, 10) - weight).norm().item<float>(),
             0.5 * (adapted - weight).norm().item<float>());
 }
 

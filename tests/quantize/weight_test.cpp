@@ -18,7 +18,7 @@ at::Tensor weight(const std::vector<std::int64_t>& shape) { return test::heavy(0
 at::Tensor as_tensor(const std::vector<double>& values) { return at::tensor(values, at::kDouble); }
 
 TEST(Weight, PerTensorIsWhatQuantizePerTensorMakes) {
-  const runtime::Quiet quiet;
+  const runtime::CapturedOutput captured;
   const at::Tensor w = weight({20, 28, 3, 3});
   const at::Tensor q = quantize_weight(w, kTorchPerTensor, 0);
   EXPECT_EQ(q.qscheme(), at::kPerTensorAffine);
@@ -28,7 +28,7 @@ TEST(Weight, PerTensorIsWhatQuantizePerTensorMakes) {
 }
 
 TEST(Weight, PerChannelIsWhatQuantizePerChannelMakes) {
-  const runtime::Quiet quiet;
+  const runtime::CapturedOutput captured;
   for (const std::int64_t axis : {0, 1}) {
     const at::Tensor w = weight({20, 28, 3, 3});
     const at::Tensor q = quantize_weight(w, kTorchPerChannel, axis);

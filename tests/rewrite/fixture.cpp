@@ -46,7 +46,7 @@ Fused::Fused(const torch::jit::Module& given, const FuseOptions& options) {
   Program program = read(folder / "in.pt");
   const auto text = [&] { return program.impl().methods.at(0).graph->toString(false); };
   before_ = text();
-  ledger = fuse(program, options);
+  fusion = fuse(program, options);
   after_ = text();
   write(std::move(program), folder / "out.pt");
   module = torch::jit::load((folder / "out.pt").string());
@@ -54,14 +54,14 @@ Fused::Fused(const torch::jit::Module& given, const FuseOptions& options) {
 
 int Fused::fired(const std::string& rule) const {
   int count = 0;
-  for (const LedgerEntry& entry : ledger.entries)
+  for (const FusionSite& entry : fusion.entries)
     if (entry.fused && (rule.empty() || entry.rule == rule)) ++count;
   return count;
 }
 
 std::string Fused::reasons() const {
   std::string text;
-  for (const LedgerEntry& entry : ledger.entries)
+  for (const FusionSite& entry : fusion.entries)
     if (!entry.fused) text += entry.reason + "\n";
   return text;
 }

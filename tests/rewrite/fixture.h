@@ -51,7 +51,7 @@ class Fused {
 
   torch::jit::Module original;
   torch::jit::Module module;
-  Ledger ledger;
+  FusionReport fusion;
 
  private:
   std::string before_;

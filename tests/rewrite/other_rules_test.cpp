@@ -109,10 +109,10 @@ TEST(ConvRelu, MakesTheReluWorkInPlace) {
 TEST(ConvRelu, AReluThatWorksInPlaceAlreadyIsOnlyNoted) {
   const Fused in_place(layer("conv", {3, 3, 3, 3}), "  return torch.relu_(" + kConv + ")\n");
   EXPECT_EQ(in_place.fired("conv+relu"), 1);
-  EXPECT_TRUE(in_place.ledger.entries.at(0).as_found);
+  EXPECT_TRUE(in_place.fusion.entries.at(0).as_found);
   EXPECT_TRUE(in_place.is_unchanged());
   const Fused made(layer("conv", {3, 3, 3, 3}), "  return torch.relu(" + kConv + ")\n");
-  EXPECT_FALSE(made.ledger.entries.at(0).as_found);
+  EXPECT_FALSE(made.fusion.entries.at(0).as_found);
 }
 
 TEST(ConvRelu, AnotherReaderSeesWhatItSaw) {

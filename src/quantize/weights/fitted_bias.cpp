@@ -38,8 +38,8 @@ at::Tensor fitted_bias(const at::Tensor& bias, const at::Tensor& wanted, const a
     if (!clamp || step == kSteps) break;
     const at::Tensor x = got + best;
     const at::Tensor weight = seen(x, clamp);
-    const at::Tensor lacking = ((truth - clamped(x, clamp)) * weight).sum(1, true) / weight.sum(1, true).clamp_min(1);
-    tried = best + lacking;
+    const at::Tensor residual = ((truth - clamped(x, clamp)) * weight).sum(1, true) / weight.sum(1, true).clamp_min(1);
+    tried = best + residual;
   }
   return best.flatten().clone();
 }

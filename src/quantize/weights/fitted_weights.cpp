@@ -153,15 +153,15 @@ class Fitter {
   LayerWeights fit(const Layer& layer, const Rows& rows) const {
     const at::Tensor weight = what_ == Fit::weights ? learned_levels(layer, rows)
                                                     : nearest_(layer.number, layer.weight, layer.bias, 0).weight;
-    const at::Tensor told = weight_matrix(weight.dequantize(), layer.window.groups);
-    return {weight, fitted_bias(layer.bias, rows.wanted, rows.x.matmul(told.transpose(1, 2)), layer.clamp)};
+    const at::Tensor dequantized = weight_matrix(weight.dequantize(), layer.window.groups);
+    return {weight, fitted_bias(layer.bias, rows.wanted, rows.x.matmul(dequantized.transpose(1, 2)), layer.clamp)};
   }
 
   at::Tensor learned_levels(const Layer& layer, const Rows& rows) const {
     const double trust = trusted_share(rows.x.size(1), layer.in());
     const at::Tensor second = shrunk(second_moment(rows.x), trust);
-    const at::Tensor lacking = rows.wanted - rows.x.matmul(layer.matrix().transpose(1, 2));
-    const at::Tensor target = adapted_weight(layer.matrix(), second, cross_moment(lacking, rows.x) * trust, kDamping);
+    const at::Tensor residual = rows.wanted - rows.x.matmul(layer.matrix().transpose(1, 2));
+    const at::Tensor target = adapted_weight(layer.matrix(), second, cross_moment(residual, rows.x) * trust, kDamping);
 
     const auto start = weight_scales(target.reshape(layer.weight.sizes()), scheme_, 0);
     const auto scales = search_scales(target, start, scheme_.levels, second);

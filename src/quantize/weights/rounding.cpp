@@ -185,14 +185,14 @@ at::Tensor round_weight(const at::Tensor& weight, const at::Tensor& second, cons
   return options.sweeps == 0 ? best.levels : better(descended(problem, best, options.sweeps), best).levels;
 }
 
-at::Tensor told_weight(const at::Tensor& levels, const std::vector<double>& scales) {
+at::Tensor dequantized_weight(const at::Tensor& levels, const std::vector<double>& scales) {
   const std::vector<float> each = scale_of_each_row(scales, levels.size(0) * levels.size(1));
   return levels.to(at::kFloat) * at::tensor(each).view({levels.size(0), levels.size(1), 1});
 }
 
-at::Tensor output_errors(const at::Tensor& weight, const at::Tensor& told, const at::Tensor& second) {
+at::Tensor output_errors(const at::Tensor& weight, const at::Tensor& dequantized, const at::Tensor& second) {
   require_shapes(weight, second);
-  const at::Tensor errors = weight.to(at::kFloat) - told.to(at::kFloat);
+  const at::Tensor errors = weight.to(at::kFloat) - dequantized.to(at::kFloat);
   return (errors.matmul(second.to(at::kFloat)) * errors).sum(-1, false, at::kDouble);
 }
 

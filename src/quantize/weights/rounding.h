@@ -29,17 +29,17 @@ at::Tensor round_weight(const at::Tensor& weight, const at::Tensor& second, cons
                         const RoundingOptions& options = {});
 
 /// What the levels stand for: levels * scale, float32.
-at::Tensor told_weight(const at::Tensor& levels, const std::vector<double>& scales);
+at::Tensor dequantized_weight(const at::Tensor& levels, const std::vector<double>& scales);
 
-/// tr((weight - told) second (weight - told)^T) of each row: [groups, out / groups], float64: the mean squared error of
+/// tr((weight - dequantized) second (weight - dequantized)^T) of each row: [groups, out / groups], float64: the mean squared error of
 /// each output channel.
-at::Tensor output_errors(const at::Tensor& weight, const at::Tensor& told, const at::Tensor& second);
+at::Tensor output_errors(const at::Tensor& weight, const at::Tensor& dequantized, const at::Tensor& second);
 
 /// The real weight that comes nearest to making up for what its outputs lack, e [out / groups] (where x is not what the
 /// layer should have read): the V of least E|W x + e - V x|^2 + lambda |V - W|^2, which is
-/// W + lacking (second + lambda)^-1, lambda = damping * mean of second's diagonal. `lacking`: mean of e x^T,
+/// W + residual (second + lambda)^-1, lambda = damping * mean of second's diagonal. `residual`: mean of e x^T,
 /// [groups, out / groups, in]. Its scales have to be chosen anew.
-at::Tensor adapted_weight(const at::Tensor& weight, const at::Tensor& second, const at::Tensor& lacking,
+at::Tensor adapted_weight(const at::Tensor& weight, const at::Tensor& second, const at::Tensor& residual,
                           double damping = 0.01);
 
 /// Scales of less squared error than those that cover the whole range: `start` times the best of even factors from 1 down

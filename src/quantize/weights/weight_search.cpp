@@ -9,9 +9,9 @@
 
 namespace fusekit::quantize {
 
-at::Tensor adapted_weight(const at::Tensor& weight, const at::Tensor& second, const at::Tensor& lacking,
+at::Tensor adapted_weight(const at::Tensor& weight, const at::Tensor& second, const at::Tensor& residual,
                           double damping) {
-  return weight.detach().to(at::kFloat) + times_inverse(lacking.to(at::kFloat), second.to(at::kFloat), damping);
+  return weight.detach().to(at::kFloat) + times_inverse(residual.to(at::kFloat), second.to(at::kFloat), damping);
 }
 
 namespace {

@@ -8,12 +8,12 @@
 namespace fusekit::cli {
 
 /// "fused 20 places: 8 conv+bn+relu, 12 conv+bn; left 1 as it is", without a line end at its end.
-std::string ledger_summary(const Ledger& ledger);
+std::string fusion_summary(const FusionReport& fusion);
 
 /// One line a site: what was fused, then what was not and why.
-std::string ledger_explanation(const Ledger& ledger);
+std::string fusion_explanation(const FusionReport& fusion);
 
 /// The same facts for a program.
-nlohmann::json ledger_json(const Ledger& ledger);
+nlohmann::json fusion_json(const FusionReport& fusion);
 
 }  // namespace fusekit::cli

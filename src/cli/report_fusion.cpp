@@ -1,4 +1,4 @@
-#include "cli/report_ledger.h"
+#include "cli/report_fusion.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,7 +10,7 @@
 namespace fusekit::cli {
 namespace {
 
-std::string line_of(const LedgerEntry& entry) {
+std::string line_of(const FusionSite& entry) {
   const std::string method = entry.method == "forward" ? "" : entry.method + "(): ";
   std::string text = fmt::format("  {:<8} {:<17} {}{}", entry.fused ? "fused" : "left", entry.rule, method,
                                  fmt::join(entry.modules, ", "));
@@ -20,31 +20,31 @@ std::string line_of(const LedgerEntry& entry) {
 
 }  // namespace
 
-std::string ledger_summary(const Ledger& ledger) {
+std::string fusion_summary(const FusionReport& fusion) {
   std::vector<std::string> parts;
-  for (const RuleTime& rule : ledger.times) {
+  for (const RuleTime& rule : fusion.times) {
     std::size_t count = 0;
-    for (const LedgerEntry& entry : ledger.entries)
+    for (const FusionSite& entry : fusion.entries)
       if (entry.fused && entry.rule == rule.rule) ++count;
     if (count > 0) parts.push_back(fmt::format("{} {}", count, rule.rule));
   }
-  std::string text = fmt::format("fused {} place{}", ledger.fused(), ledger.fused() == 1 ? "" : "s");
+  std::string text = fmt::format("fused {} place{}", fusion.fused(), fusion.fused() == 1 ? "" : "s");
   if (!parts.empty()) text += fmt::format(": {}", fmt::join(parts, ", "));
-  if (ledger.declined() > 0) text += fmt::format("; left {} as it is (--explain says why)", ledger.declined());
+  if (fusion.declined() > 0) text += fmt::format("; left {} as it is (--explain says why)", fusion.declined());
   return text;
 }
 
-std::string ledger_explanation(const Ledger& ledger) {
+std::string fusion_explanation(const FusionReport& fusion) {
   std::vector<std::string> lines;
   for (const bool fused : {true, false})
-    for (const LedgerEntry& entry : ledger.entries)
+    for (const FusionSite& entry : fusion.entries)
       if (entry.fused == fused) lines.push_back(line_of(entry));
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
-nlohmann::json ledger_json(const Ledger& ledger) {
+nlohmann::json fusion_json(const FusionReport& fusion) {
   nlohmann::json sites = nlohmann::json::array();
-  for (const LedgerEntry& entry : ledger.entries)
+  for (const FusionSite& entry : fusion.entries)
     sites.push_back({{"rule", entry.rule},
                      {"method", entry.method},
                      {"modules", entry.modules},
@@ -52,11 +52,11 @@ nlohmann::json ledger_json(const Ledger& ledger) {
                      {"as_found", entry.as_found},
                      {"reason", entry.reason}});
   nlohmann::json times = nlohmann::json::object();
-  for (const RuleTime& rule : ledger.times) times[rule.rule] = rule.seconds;
-  return {{"fused", ledger.fused()},
-          {"declined", ledger.declined()},
+  for (const RuleTime& rule : fusion.times) times[rule.rule] = rule.seconds;
+  return {{"fused", fusion.fused()},
+          {"declined", fusion.declined()},
           {"sites", std::move(sites)},
-          {"warnings", ledger.warnings},
+          {"warnings", fusion.warnings},
           {"rule_seconds", std::move(times)}};
 }
 
