@@ -1,18 +1,18 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "fusekit/inputs.h"
 #include "fusekit/program.h"
+#include "fusekit/reason.h"
 
 namespace fusekit {
 
 /// What a rule is called and does; the source of `--list-rules`, `--disable` and the README's table.
 struct RuleInfo {
-  std::string_view name;     ///< e.g. "conv+bn"
-  std::string_view summary;  ///< one line
+  std::string name;     ///< e.g. "conv+bn"
+  std::string summary;  ///< one line
 };
 
 /// All rules in the order in which they run.
@@ -36,7 +36,7 @@ struct FusionSite {
   std::vector<std::string> modules;  ///< the module paths involved, e.g. {"layer1.0.conv1", "layer1.0.bn1"}
   bool fused = false;
   bool as_found = false;  ///< fused, and the file had it so already: nothing was changed
-  std::string reason;     ///< why not, where not fused; what was done, where that needs saying; else empty
+  Reason reason;          ///< why not, where not fused; what was done, where that needs saying; else none
 };
 
 struct RuleTime {

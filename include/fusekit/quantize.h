@@ -45,7 +45,7 @@ struct LayerCost {
   std::string path;       ///< module path
   std::string operation;  ///< "convolution", "linear", ...
   bool int8 = false;
-  std::string reason;    ///< why it is float
+  Reason reason;         ///< why it is float
   double sqnr_db = 0;    ///< of its output in the int8 network against the float one (what came before it included)
   double alone_db = 0;   ///< of the network's output where this layer alone is int8; NaN where it was not measured
   double saturated = 0;  ///< share of its output's values that lie outside of its levels' range
@@ -56,7 +56,7 @@ struct LayerCost {
 struct FloatOperator {
   std::string path;
   std::string operation;
-  std::string reason;
+  Reason reason;
 };
 
 struct QuantizeReport {

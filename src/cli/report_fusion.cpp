@@ -10,11 +10,16 @@
 namespace fusekit::cli {
 namespace {
 
+/// With the flag that would help.
+std::string in_words(const Reason& reason) {
+  return to_text(reason) + (reason.code == ReasonCode::rank_unknown ? " (--input_dims tells)" : "");
+}
+
 std::string line_of(const FusionSite& entry) {
   const std::string method = entry.method == "forward" ? "" : entry.method + "(): ";
   std::string text = fmt::format("  {:<8} {:<17} {}{}", entry.fused ? "fused" : "left", entry.rule, method,
                                  fmt::join(entry.modules, ", "));
-  if (!entry.reason.empty()) text += (entry.fused ? " (" : ": ") + entry.reason + (entry.fused ? ")" : "");
+  if (entry.reason) text += (entry.fused ? " (" : ": ") + in_words(entry.reason) + (entry.fused ? ")" : "");
   return text;
 }
 
@@ -50,7 +55,8 @@ nlohmann::json fusion_json(const FusionReport& fusion) {
                      {"modules", entry.modules},
                      {"fused", entry.fused},
                      {"as_found", entry.as_found},
-                     {"reason", entry.reason}});
+                     {"reason", in_words(entry.reason)},
+                     {"reason_code", name_of(entry.reason.code)}});
   nlohmann::json times = nlohmann::json::object();
   for (const RuleTime& rule : fusion.times) times[rule.rule] = rule.seconds;
   return {{"fused", fusion.fused()},

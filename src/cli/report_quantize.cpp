@@ -21,7 +21,8 @@ std::size_t int8_layers(const QuantizeReport& report) {
 }
 
 std::string row(const LayerCost& layer) {
-  if (!layer.int8) return fmt::format("  {:>8}  {:>9}  {:>9}  {:<40} float: {}", "", "", "", layer.path, layer.reason);
+  if (!layer.int8)
+    return fmt::format("  {:>8}  {:>9}  {:>9}  {:<40} float: {}", "", "", "", layer.path, to_text(layer.reason));
   return fmt::format("  {:>8.1f}  {:>8.2f}%  {:>8.1f}M  {:<40} {}", layer.sqnr_db, 100 * layer.saturated,
                      layer.macs / 1e6, layer.path, layer.operation);
 }
@@ -55,7 +56,7 @@ std::string quantize_explanation(const QuantizeReport& report) {
   for (const LayerCost& layer : report.layers) text += "\n" + row(layer);
   for (const FloatOperator& one : report.floats)
     text += fmt::format("\nfloat: {} in {}: {}", one.operation, one.path.empty() ? "the root module" : one.path,
-                        one.reason);
+                        to_text(one.reason));
   return text;
 }
 
@@ -82,14 +83,14 @@ nlohmann::json quantize_json(const QuantizeReport& report) {
     json["layers"].push_back({{"path", layer.path},
                               {"operation", layer.operation},
                               {"int8", layer.int8},
-                              {"reason", layer.reason},
+                              {"reason", to_text(layer.reason)},
                               {"sqnr_db", figure(layer.sqnr_db)},
                               {"alone_db", figure(layer.alone_db)},
                               {"saturated", layer.saturated},
                               {"macs", layer.macs}});
   json["floats"] = nlohmann::json::array();
   for (const FloatOperator& one : report.floats)
-    json["floats"].push_back({{"path", one.path}, {"operation", one.operation}, {"reason", one.reason}});
+    json["floats"].push_back({{"path", one.path}, {"operation", one.operation}, {"reason", to_text(one.reason)}});
   json["fused"] = fusion_json(report.fused);
   return json;
 }

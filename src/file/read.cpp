@@ -6,6 +6,7 @@
 #include "fusekit/program.h"
 #include "ir/cleanup.h"
 #include "ir/flatten.h"
+#include "ir/functional.h"
 #include "ir/lookups.h"
 #include "ir/program.h"
 #include "ir/written_attributes.h"
@@ -111,6 +112,7 @@ std::unique_ptr<ir::Program> make_program(Loaded loaded) {
   const std::set<std::string> written = ir::written_paths(program->original, flats);
   for (std::size_t i = 0; i < flats.size(); ++i) {
     resolve_weights(*program, flats[i], written);
+    ir::make_functional(*flats[i].graph);
     program->methods.push_back(
         {names[i], flats[i].graph, program->original.get_method(names[i]).function().getSchema()});
   }

@@ -5,6 +5,7 @@
 #include "file/tree_plan.h"
 #include "fusekit/program.h"
 #include "ir/flatten.h"
+#include "ir/marks.h"
 #include "ir/value_names.h"
 
 namespace fusekit::file {
@@ -127,6 +128,7 @@ class Builder {
     std::shared_ptr<Graph> graph = method.graph->copy();
     graph->inputs().at(0)->setType(root.type());
     attach(*graph);
+    ir::remove_operator_marks(*graph);
     ir::name_values(*graph);
     graph->lint();
     const c10::QualifiedName name(*root.type()->name(), method.name);

@@ -6,6 +6,7 @@
 #include "file/atomic_file.h"
 #include "file/rebuild.h"
 #include "fusekit/error.h"
+#include "ir/functional.h"
 #include "ir/program.h"
 
 namespace fusekit {
@@ -27,6 +28,7 @@ bool is_same_file(const fs::path& a, const fs::path& b) {
 
 void serialize(Program program, file::AtomicFile& file) {
   // In-memory first where it can fail, on the disk as a stream: the archive is never in memory as a whole.
+  for (const ir::Method& method : program.impl().methods) ir::make_in_place(*method.graph);
   const torch::jit::Module module = program.to_module();
   const ir::ExtraFiles extra = program.impl().extra;
   try {

@@ -3,15 +3,15 @@
 #include <torch/csrc/jit/passes/inliner.h>
 
 #include <deque>
-#include <functional>
 #include <unordered_set>
 
 #include "inputs/operator_hints.h"
+#include "ir/operators.h"
+#include "ir/program.h"
 
 namespace fusekit::inputs {
 namespace {
 
-using torch::jit::Block;
 using torch::jit::Node;
 using torch::jit::Value;
 using Shape = std::vector<std::int64_t>;
@@ -41,13 +41,6 @@ bool is_flattening(const Node& node) {
   const auto kind = node.kind();
   return kind == c10::aten::view || kind == c10::aten::reshape || kind == c10::aten::flatten ||
          kind == c10::aten::unfold;
-}
-
-void for_each_node(const Block& block, const std::function<void(const Node&)>& use) {
-  for (const Node* node : block.nodes()) {
-    use(*node);
-    for (const Block* inner : node->blocks()) for_each_node(*inner, use);
-  }
 }
 
 /// Follows a value forwards, nearest first, to an operator that says what it takes.
@@ -80,9 +73,9 @@ std::optional<InputHint> nearest_hint(const Value* start, const torch::jit::Modu
 }
 
 std::optional<std::int64_t> dimension(const Node& node, const char* name, std::size_t rank) {
-  const auto value = constant_input(node, name);
-  if (!value || !value->isInt()) return std::nullopt;
-  const std::int64_t dim = value->toInt() < 0 ? value->toInt() + static_cast<std::int64_t>(rank) : value->toInt();
+  const auto value = ir::constant_int(ir::argument(&node, name));
+  if (!value) return std::nullopt;
+  const std::int64_t dim = *value < 0 ? *value + static_cast<std::int64_t>(rank) : *value;
   if (dim < 0 || dim >= static_cast<std::int64_t>(rank)) return std::nullopt;
   return dim;
 }
@@ -91,7 +84,7 @@ std::optional<std::int64_t> dimension(const Node& node, const char* name, std::s
 std::optional<Shape> before(const Node& node, Shape shape) {
   const auto kind = node.kind();
   if (kind == c10::aten::permute) {
-    const auto dims = constant_ints(node, "dims");
+    const auto dims = ir::constant_ints(ir::argument(&node, "dims"));
     if (!dims || dims->size() != shape.size()) return std::nullopt;
     Shape earlier(shape.size());
     const auto rank = static_cast<std::int64_t>(shape.size());
@@ -132,6 +125,14 @@ std::optional<Shape> undo_path(const InputHint& hint, Shape shape) {
 HintedGraph::HintedGraph(const torch::jit::Module& module, const std::string& method)
     : module_(module), graph_(module.get_method(method).graph()->copy()) {
   torch::jit::Inline(*graph_);
+  // Settings that a module holds ("self.groups") count as constants.
+  for (Node* node : ir::all_nodes(*graph_)) {
+    if (node->kind() != c10::prim::GetAttr) continue;
+    const c10::IValue value = stored_value(node->output(), module_);
+    if (!value.isInt() && !value.isIntList() && !value.isBool() && !value.isDouble() && !value.isString()) continue;
+    const torch::jit::WithInsertPoint guard(node);
+    node->output()->replaceAllUsesWith(graph_->insertConstant(value));
+  }
 }
 
 std::optional<InputHint> HintedGraph::hint(std::size_t k) const {
@@ -140,18 +141,18 @@ std::optional<InputHint> HintedGraph::hint(std::size_t k) const {
 
 std::optional<InputHint> HintedGraph::first_hint() const {
   std::optional<InputHint> first;
-  for_each_node(*graph_->block(), [&](const Node& node) {
-    for (std::size_t at = 0; at < node.inputs().size() && at < 2 && !first; ++at) first = hint_of(node, at, module_);
-  });
+  for (Node* node : ir::all_nodes(*graph_))
+    for (std::size_t at = 0; at < node->inputs().size() && at < 2 && !first; ++at) first = hint_of(*node, at, module_);
   return first;
 }
 
 std::int64_t HintedGraph::embedding_rows() const {
   std::int64_t rows = 0;
-  for_each_node(*graph_->block(), [&](const Node& node) {
-    if (node.kind() != c10::aten::embedding && node.kind() != c10::aten::embedding_bag) return;
-    if (const auto hint = hint_of(node, 1, module_)) rows = rows == 0 ? hint->channels : std::min(rows, hint->channels);
-  });
+  for (Node* node : ir::all_nodes(*graph_)) {
+    if (!ir::is_operator(node, {"aten::embedding", "aten::embedding_bag"})) continue;
+    if (const auto hint = hint_of(*node, 1, module_))
+      rows = rows == 0 ? hint->channels : std::min(rows, hint->channels);
+  }
   return rows;
 }
 

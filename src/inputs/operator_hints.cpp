@@ -1,27 +1,14 @@
 #include "inputs/operator_hints.h"
 
 #include <ATen/native/quantized/PackedParams.h>
-#include <torch/csrc/jit/ir/constants.h>
+
+#include "ir/operators.h"
 
 namespace fusekit::inputs {
 namespace {
 
 using torch::jit::Node;
 using torch::jit::Value;
-using Shape = std::vector<std::int64_t>;
-
-/// The attribute or constant behind a value; none where it is computed.
-c10::IValue stored_value(const Value* value, const torch::jit::Module& self) {
-  const Node* node = value->node();
-  if (node->kind() == c10::prim::Constant) return torch::jit::toIValue(value).value_or(c10::IValue());
-  if (node->kind() == c10::prim::Param) return value->type()->is_module() ? c10::IValue(self._ivalue()) : c10::IValue();
-  if (node->kind() != c10::prim::GetAttr) return {};
-  const c10::IValue owner = stored_value(node->input(), self);
-  if (!owner.isObject()) return {};
-  const std::string& name = node->s(c10::attr::name);
-  const auto object = owner.toObject();
-  return object->type()->hasAttribute(name) ? object->getAttr(name) : c10::IValue();
-}
 
 /// The weight behind a value, through transposes; through anything else as if it kept the shape (weight normalization).
 at::Tensor weight_of(const Value* value, const torch::jit::Module& self, int depth = 0) {
@@ -34,17 +21,6 @@ at::Tensor weight_of(const Value* value, const torch::jit::Module& self, int dep
   return below.defined() && swaps && below.dim() == 2 ? below.t() : below;
 }
 
-std::int64_t groups_of(const Node& node) {
-  const auto groups = constant_input(node, "groups");
-  return groups && groups->isInt() ? groups->toInt() : 1;
-}
-
-bool is_transposed(const Node& node) {
-  if (std::string(node.kind().toUnqualString()).starts_with("conv_transpose")) return true;
-  const auto flag = constant_input(node, "transposed");
-  return flag && flag->isBool() && flag->toBool();
-}
-
 InputHint make_hint(InputHint::Kind kind, std::int64_t channels, const at::Tensor& weight) {
   InputHint hint;
   hint.kind = kind;
@@ -53,11 +29,10 @@ InputHint make_hint(InputHint::Kind kind, std::int64_t channels, const at::Tenso
   return hint;
 }
 
-std::optional<InputHint> convolution_hint(const Node& node, const torch::jit::Module& self) {
-  const at::Tensor weight = weight_of(node.input(1), self);
+std::optional<InputHint> convolution_hint(const ir::Convolution& convolution, const torch::jit::Module& self) {
+  const at::Tensor weight = weight_of(convolution.weight, self);
   if (!weight.defined() || weight.dim() < 3 || weight.dim() > 5) return std::nullopt;
-  const std::int64_t channels = is_transposed(node) ? weight.size(0) : weight.size(1) * groups_of(node);
-  InputHint hint = make_hint(InputHint::Kind::convolution, channels, weight);
+  InputHint hint = make_hint(InputHint::Kind::convolution, ir::input_channels(convolution, weight), weight);
   hint.spatial = static_cast<int>(weight.dim()) - 2;
   return hint;
 }
@@ -98,11 +73,11 @@ std::optional<InputHint> recurrent_hint(const Node& node, const torch::jit::Modu
   return make_hint(InputHint::Kind::recurrent, weight.size(1), weight);
 }
 
-std::optional<InputHint> matrix_hint(const Node& node, std::size_t weight_at, bool transposed, bool matrix_only,
+std::optional<InputHint> matrix_hint(const Node& node, std::size_t weight_at, bool matrix_only,
                                      const torch::jit::Module& self) {
   const at::Tensor weight = weight_of(node.input(weight_at), self);
   if (!weight.defined() || weight.dim() != 2) return std::nullopt;
-  InputHint hint = make_hint(InputHint::Kind::linear, weight.size(transposed ? 1 : 0), weight);
+  InputHint hint = make_hint(InputHint::Kind::linear, weight.size(0), weight);
   hint.matrix_only = matrix_only;
   return hint;
 }
@@ -113,8 +88,16 @@ std::optional<InputHint> norm_hint(const Node& node, std::size_t statistic_at, c
   return make_hint(InputHint::Kind::normalization, statistic.size(0), statistic);
 }
 
+std::optional<InputHint> linear_hint(const ir::Linear& linear, const torch::jit::Module& self) {
+  const at::Tensor weight = weight_of(linear.weight, self);
+  if (!weight.defined() || weight.dim() != 2) return std::nullopt;
+  InputHint hint = make_hint(InputHint::Kind::linear, weight.size(1), weight);
+  hint.matrix_only = linear.is_addmm;
+  return hint;
+}
+
 std::optional<InputHint> layer_norm_hint(const Node& node) {
-  const auto shape = constant_ints(node, "normalized_shape");
+  const auto shape = ir::constant_ints(ir::argument(&node, "normalized_shape"));
   if (!shape || shape->empty()) return std::nullopt;
   InputHint hint;
   hint.kind = InputHint::Kind::linear;
@@ -122,49 +105,38 @@ std::optional<InputHint> layer_norm_hint(const Node& node) {
   return hint;
 }
 
+std::optional<InputHint> embedding_hint(const Node& node, const torch::jit::Module& self) {
+  const at::Tensor weight = weight_of(node.input(0), self);
+  if (!weight.defined()) return std::nullopt;
+  InputHint hint = make_hint(InputHint::Kind::indices, weight.size(0), weight);
+  hint.dtype = at::kLong;
+  return hint;
+}
+
 }  // namespace
 
-std::optional<c10::IValue> constant_input(const Node& node, const char* name) {
-  const auto* schema = node.maybeSchema();
-  if (schema == nullptr) return std::nullopt;
-  const auto index = schema->argumentIndexWithName(name);
-  if (!index) return std::nullopt;
-  return torch::jit::toIValue(node.input(static_cast<std::size_t>(*index)));
+c10::IValue stored_value(const Value* value, const torch::jit::Module& self) {
+  const Node* node = value->node();
+  if (node->kind() == c10::prim::Constant) return ir::constant(value).value_or(c10::IValue());
+  if (node->kind() == c10::prim::Param) return value->type()->is_module() ? c10::IValue(self._ivalue()) : c10::IValue();
+  if (node->kind() != c10::prim::GetAttr) return {};
+  const c10::IValue owner = stored_value(node->input(), self);
+  if (!owner.isObject()) return {};
+  const std::string& name = node->s(c10::attr::name);
+  const auto object = owner.toObject();
+  return object->type()->hasAttribute(name) ? object->getAttr(name) : c10::IValue();
 }
 
-std::optional<Shape> constant_ints(const Node& node, const char* name) {
-  const auto* schema = node.maybeSchema();
-  if (schema == nullptr) return std::nullopt;
-  const auto index = schema->argumentIndexWithName(name);
-  if (!index) return std::nullopt;
-  const Value* list = node.input(static_cast<std::size_t>(*index));
-  if (const auto stored = torch::jit::toIValue(list))
-    return stored->isIntList() ? std::optional(stored->toIntVector()) : std::nullopt;
-  if (list->node()->kind() != c10::prim::ListConstruct) return std::nullopt;
-  Shape numbers;
-  for (const Value* element : list->node()->inputs()) {
-    const auto number = torch::jit::toIValue(element);
-    if (!number || !number->isInt()) return std::nullopt;
-    numbers.push_back(number->toInt());
-  }
-  return numbers;
-}
-
-std::optional<InputHint> hint_of(const Node& node, std::size_t at, const torch::jit::Module& self) {
+std::optional<InputHint> hint_of(Node& node, std::size_t at, const torch::jit::Module& self) {
   const std::string name = node.kind().toUnqualString();
+  if (const auto convolution = ir::as_convolution(&node))
+    return at == 0 ? convolution_hint(*convolution, self) : std::nullopt;
+  if (const auto linear = ir::as_linear(&node))
+    return node.input(at) == linear->input ? linear_hint(*linear, self) : std::nullopt;
   if (node.kind().is_aten()) {
-    if (at == 0 && (name.starts_with("conv") || name.starts_with("_convolution")) && node.inputs().size() > 2)
-      return convolution_hint(node, self);
-    if (at == 0 && name == "linear") return matrix_hint(node, 1, /*transposed=*/true, /*matrix_only=*/false, self);
-    if (at == 1 && name == "addmm") return matrix_hint(node, 2, /*transposed=*/false, /*matrix_only=*/true, self);
-    if (at == 0 && (name == "matmul" || name == "mm")) return matrix_hint(node, 1, false, name == "mm", self);
-    if (at == 1 && (name == "embedding" || name == "embedding_bag")) {
-      const at::Tensor weight = weight_of(node.input(0), self);
-      if (!weight.defined()) return std::nullopt;
-      InputHint hint = make_hint(InputHint::Kind::indices, weight.size(0), weight);
-      hint.dtype = at::kLong;
-      return hint;
-    }
+    if (at == 1 && name == "addmm") return matrix_hint(node, 2, /*matrix_only=*/true, self);
+    if (at == 0 && (name == "matmul" || name == "mm")) return matrix_hint(node, 1, name == "mm", self);
+    if (at == 1 && (name == "embedding" || name == "embedding_bag")) return embedding_hint(node, self);
     if (at == 0 && (name == "lstm" || name == "gru" || name == "rnn_tanh" || name == "rnn_relu"))
       return recurrent_hint(node, self);
     if (at == 0 && (name == "batch_norm" || name == "instance_norm")) return norm_hint(node, 3, self);

@@ -11,13 +11,10 @@
 
 namespace fusekit::inputs {
 
+/// The attribute or constant behind a value; None where it is computed. `self` is the graph's first input.
+c10::IValue stored_value(const torch::jit::Value* value, const torch::jit::Module& self);
+
 /// What `node` asks of its input number `at`, where it is one of the operators that say; `self` holds its weights.
-std::optional<InputHint> hint_of(const torch::jit::Node& node, std::size_t at, const torch::jit::Module& self);
-
-/// The constant argument of this name; none where it is computed or there is no such argument.
-std::optional<c10::IValue> constant_input(const torch::jit::Node& node, const char* name);
-
-/// A list of integers, as one constant or put together of constants.
-std::optional<std::vector<std::int64_t>> constant_ints(const torch::jit::Node& node, const char* name);
+std::optional<InputHint> hint_of(torch::jit::Node& node, std::size_t at, const torch::jit::Module& self);
 
 }  // namespace fusekit::inputs

@@ -3,17 +3,17 @@
 #include <torch/csrc/jit/ir/constants.h>
 
 #include "fusekit/program.h"
+#include "ir/marks.h"
 #include "ir/stubs.h"
 
 namespace fusekit::ir {
 namespace {
 
-const c10::Symbol kKey = c10::Symbol::attr("fusekit_weight");
-
-void collect(const Block* block, std::vector<Node*>& nodes) {
-  for (const Node* node : block->nodes()) {
-    nodes.push_back(const_cast<Node*>(node));
-    for (const Block* inner : node->blocks()) collect(inner, nodes);
+template <typename AnyBlock, typename AnyNode>
+void collect(AnyBlock* block, std::vector<AnyNode*>& nodes) {
+  for (AnyNode* node : block->nodes()) {
+    nodes.push_back(node);
+    for (AnyBlock* inner : node->blocks()) collect(inner, nodes);
   }
 }
 
@@ -27,8 +27,7 @@ std::string free_key(const Program& program, const std::string& path) {
 
 std::optional<std::string> weight_key(const Value* value) {
   const Node* node = value->node();
-  if (node->kind() != c10::prim::Constant || !node->hasAttribute(kKey)) return std::nullopt;
-  return node->s(kKey);
+  return node->kind() == c10::prim::Constant ? weight_mark(node) : std::nullopt;
 }
 
 const Weight* weight_of(const Program& program, const Value* value) {
@@ -44,14 +43,12 @@ std::optional<at::Tensor> constant_tensor(const Program& program, const Value* v
   return std::nullopt;
 }
 
-bool is_none(const Value* value) { return value->mustBeNone(); }
-
 Value* insert_weight(Program& program, Node* before, const std::string& key) {
   const torch::jit::WithInsertPoint guard(before);
   const Weight& weight = program.weights.at(key);
   const bool is_tensor = weight.packed.isNone();
   Value* value = before->owningGraph()->insertConstant(is_tensor ? c10::IValue(weight.tensor.detach()) : weight.packed);
-  value->node()->s_(kKey, key);
+  set_weight_mark(value->node(), key);
   value->node()->copyMetadata(before);
   if (is_tensor) value->setType(c10::TensorType::get());
   return value;
@@ -70,7 +67,6 @@ Value* add_packed(Program& program, Node* before, const std::string& path, const
 Program copy_of(const Program& program) {
   Program copy = program;
   for (Method& method : copy.methods) method.graph = method.graph->copy();
-  copy.groups.clear();
   return copy;
 }
 
@@ -102,15 +98,34 @@ void set_scope(Node* node, const std::string& path) {
   node->setScope(is_outside_of_stubs(node) ? with_mark(scope) : scope);
 }
 
-const Node* top_level(const Node* node) {
+template <typename AnyNode>
+AnyNode* outermost(AnyNode* node) {
   while (node->owningBlock()->owningNode() != nullptr) node = node->owningBlock()->owningNode();
   return node;
 }
 
-Node* top_level(Node* node) { return const_cast<Node*>(top_level(static_cast<const Node*>(node))); }
+const Node* top_level(const Node* node) { return outermost(node); }
+Node* top_level(Node* node) { return outermost(node); }
 
-std::vector<Node*> all_nodes(const Graph& graph) {
+std::vector<Node*> nodes_of_group(const Program& program, std::int64_t group) {
   std::vector<Node*> nodes;
+  const auto found = program.groups.find(group);
+  if (found == program.groups.end()) return nodes;
+  for (const Method& method : program.methods)
+    if (method.name == found->second.method)
+      for (Node* node : all_nodes(*method.graph))
+        if (group_of(node) == group) nodes.push_back(node);
+  return nodes;
+}
+
+std::vector<Node*> all_nodes(Graph& graph) {
+  std::vector<Node*> nodes;
+  collect(graph.block(), nodes);
+  return nodes;
+}
+
+std::vector<const Node*> all_nodes(const Graph& graph) {
+  std::vector<const Node*> nodes;
   collect(graph.block(), nodes);
   return nodes;
 }

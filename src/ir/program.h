@@ -11,6 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "ir/constants.h"
+
 namespace fusekit::ir {
 
 using torch::jit::Block;
@@ -38,10 +40,11 @@ struct Method {
   c10::FunctionSchema schema;
 };
 
-/// Nodes that one operator of a target can run together, e.g. a convolution and the ReLU after it.
+/// Nodes that one operator of a target can run together, e.g. a convolution and the ReLU after it. They carry the
+/// group's number (marks.h), in every copy of the graph.
 struct FusedGroup {
-  std::string rule;
-  std::vector<Node*> nodes;
+  std::string rule;    ///< that made it, e.g. "conv+relu"
+  std::string method;  ///< in whose graph they are
 };
 
 /// A network as everything after `read` sees it. Weights are prim::Constant nodes that carry a key into `weights`;
@@ -52,7 +55,7 @@ struct Program {
   std::vector<Method> methods;            ///< forward first where there is one
   std::map<std::string, Weight> weights;  ///< by key; the key of an original is its path
   std::set<std::string> read_paths;       ///< every attribute that a method read when the file was read
-  std::vector<FusedGroup> groups;
+  std::map<std::int64_t, FusedGroup> groups;
   /// What was folded, to the keys of the weight and bias that came of it: the same fold at two places is one pair.
   std::map<std::string, std::pair<std::string, std::string>> folds;
 };
@@ -63,9 +66,6 @@ const Weight* weight_of(const Program& program, const Value* value);
 /// The tensor that `value` always holds: a weight's or an anonymous constant's. nullopt: not known.
 std::optional<at::Tensor> constant_tensor(const Program& program, const Value* value);
 
-/// Is `value` the constant None?
-bool is_none(const Value* value);
-
 /// Adds a new weight and its constant in front of `before`. `path`: where it wants to live, empty for an anonymous
 /// constant; `like`: the weight whose kind (parameter or buffer, requires_grad) it takes.
 Value* add_weight(Program& program, Node* before, const std::string& path, const at::Tensor& tensor,
@@ -74,7 +74,7 @@ Value* add_weight(Program& program, Node* before, const std::string& path, const
 /// Adds packed weights and their constant in front of `before`.
 Value* add_packed(Program& program, Node* before, const std::string& path, const c10::IValue& packed);
 
-/// The same network with graphs of its own; tensors are shared. Groups are left out.
+/// The same network with graphs of its own; tensors are shared.
 Program copy_of(const Program& program);
 
 /// A constant for the weight `key` in front of `before`. A weight may have any number of constants.
@@ -91,7 +91,11 @@ void set_scope(Node* node, const std::string& path);
 const Node* top_level(const Node* node);
 Node* top_level(Node* node);
 
+/// The nodes of a group, in their order; some of a group that was found may be gone by now.
+std::vector<Node*> nodes_of_group(const Program& program, std::int64_t group);
+
 /// All nodes, blocks of a node before what follows it.
-std::vector<Node*> all_nodes(const Graph& graph);
+std::vector<Node*> all_nodes(Graph& graph);
+std::vector<const Node*> all_nodes(const Graph& graph);
 
 }  // namespace fusekit::ir

@@ -11,7 +11,7 @@ namespace {
 
 class Namer {
  public:
-  explicit Namer(const Graph& graph) {
+  explicit Namer(Graph& graph) {
     for (const Value* input : graph.inputs()) taken_.insert(input->debugName());
     paths_.emplace(graph.inputs().at(0), "");
     for (Node* node : all_nodes(graph)) {

@@ -1,11 +1,12 @@
 #include "ir/written_attributes.h"
 
 #include <torch/csrc/jit/ir/alias_analysis.h>
-#include <torch/csrc/jit/ir/constants.h>
 
 #include <map>
 
+#include "ir/constants.h"
 #include "ir/program.h"
+#include "ir/uses.h"
 
 namespace fusekit::ir {
 namespace {
@@ -32,16 +33,10 @@ std::vector<const Value*> hidden_targets(const Node* node) {
   std::vector<const Value*> targets;
   for (const HiddenWrite& entry : hidden_writes()) {
     if (node->kind() != c10::Symbol::fromQualString(entry.op)) continue;
-    const auto flag = torch::jit::toIValue(const_cast<Node*>(node)->namedInput(entry.flag));
-    if (flag && flag->isBool() && !flag->toBool()) continue;
-    for (const char* name : entry.written) targets.push_back(const_cast<Node*>(node)->namedInput(name));
+    if (constant_bool(argument(node, entry.flag)) == false) continue;
+    for (const char* name : entry.written) targets.push_back(argument(node, name));
   }
   return targets;
-}
-
-bool may_write(const Node* node) {
-  if (const auto* schema = node->maybeSchema()) return schema->is_mutable();
-  return false;
 }
 
 /// Adds the paths of the tensor attributes that one method writes in place.
@@ -51,7 +46,7 @@ void add_in_place_writes(const FlatGraph& flat, std::set<std::string>& written) 
   bool writes = false;
   for (const Node* node : nodes) {
     for (const Value* target : hidden_targets(node)) hidden.push_back(target);
-    writes = writes || may_write(node);
+    writes = writes || writes_in_place(node);
   }
   if (!writes && hidden.empty()) return;
 

@@ -1,6 +1,6 @@
 #include "print/layer_facts.h"
 
-#include <torch/csrc/jit/ir/constants.h>
+#include "ir/constants.h"
 
 namespace fusekit::print {
 namespace {
@@ -17,28 +17,6 @@ void collect(const Block* block, std::vector<const Node*>& operators) {
     if (is_operator(node)) operators.push_back(node);
     for (const Block* inner : node->blocks()) collect(inner, operators);
   }
-}
-
-/// A constant, or a list or tuple that is built from constants.
-std::optional<c10::IValue> constant_of(const Value* value) {
-  if (const auto constant = torch::jit::toIValue(value)) return *constant;
-  const Node* node = value->node();
-  if (node->kind() != c10::prim::ListConstruct && node->kind() != c10::prim::TupleConstruct) return std::nullopt;
-  std::vector<c10::IValue> elements;
-  for (const Value* input : node->inputs()) {
-    const auto element = constant_of(input);
-    if (!element) return std::nullopt;
-    elements.push_back(*element);
-  }
-  return c10::ivalue::Tuple::create(std::move(elements));
-}
-
-std::optional<c10::IValue> constant_argument(const Node* node, const std::string& name) {
-  const c10::FunctionSchema* schema = node->maybeSchema();
-  if (schema == nullptr) return std::nullopt;
-  const auto index = schema->argumentIndexWithName(name);
-  if (!index || static_cast<std::size_t>(*index) >= node->inputs().size()) return std::nullopt;
-  return constant_of(node->input(static_cast<std::size_t>(*index)));
 }
 
 }  // namespace
@@ -80,7 +58,7 @@ std::optional<c10::IValue> LayerFacts::setting(const std::string& name) const {
   if (const auto constant = type->findConstant(name)) return *constant;
   if (type->hasAttribute(name)) return module_.attr(name);
   for (const Node* node : operators_)
-    if (auto value = constant_argument(node, name)) return value;
+    if (auto value = ir::constant(ir::argument(node, name))) return value;
   return std::nullopt;
 }
 

@@ -2,26 +2,15 @@
 
 #include <algorithm>
 
-#include "rewrite/operators.h"
+#include "ir/operators.h"
 
 namespace fusekit::quantize {
 namespace {
 
-/// Multiply-adds of one layer for the sizes that calibration saw.
-double multiply_adds(const at::Tensor& weight, const std::vector<std::int64_t>& output, bool transposed,
-                     const std::vector<std::int64_t>& input) {
-  // Each weight is used once for each position of the output (transposed: of the input) and each sample.
-  const auto& sizes = transposed ? input : output;
-  double positions = 1;
-  for (std::size_t i = 0; i < sizes.size(); ++i)
-    if (weight.dim() == 2 ? i + 1 < sizes.size() : i != 1) positions *= static_cast<double>(sizes[i]);
-  return positions * static_cast<double>(weight.numel());
-}
-
 /// Operators that only pass on what is float anyway are no news.
 bool is_worth_telling(const Declined& declined) {
-  return is_layer(declined.name) ||
-         (declined.reason != "its input is not int8" && declined.reason != "none of its inputs is int8");
+  return declined.how->role == Role::layer ||
+         (declined.reason.code != ReasonCode::input_not_int8 && declined.reason.code != ReasonCode::no_int8_input);
 }
 
 /// Of the layer, or of the activation that it absorbs: only what steps compute is observed.
@@ -36,30 +25,23 @@ std::vector<std::int64_t> output_sizes(const Node* node, const Observed& observe
   return {};
 }
 
-LayerCost cost_of(const Node* node, const std::string& operation, const Observed& observed,
+LayerCost cost_of(Node* node, const std::string& operation, const Observed& observed,
                   const std::map<const Node*, double>& alone_db) {
   LayerCost cost;
   cost.path = ir::scope_of(node);
   cost.operation = operation;
   if (const auto alone = alone_db.find(node); alone != alone_db.end()) cost.alone_db = alone->second;
-  Node* layer = const_cast<Node*>(node);
-  const auto convolution = rewrite::as_convolution(layer);
-  const auto linear = rewrite::as_linear(layer);
-  if (!convolution && !linear) return cost;
-  const auto weight = ir::constant_tensor(*observed.program, convolution ? convolution->weight : linear->weight);
-  const Value* input = convolution ? convolution->input : linear->input;
-  const auto in = observed.facts.find(observed.numbers->of(input));
+  const auto layer = ir::as_layer(node);
+  if (!layer) return cost;
+  const auto weight = ir::constant_tensor(*observed.program, layer->weight);
+  const auto in = observed.facts.find(observed.numbers->of(layer->input));
   const auto out = output_sizes(node, observed);
   if (weight && in != observed.facts.end() && !out.empty())
-    cost.macs = multiply_adds(*weight, out, convolution && convolution->transposed, in->second.sizes);
+    cost.macs = ir::multiply_adds(*layer, *weight, in->second.sizes, out);
   return cost;
 }
 
 }  // namespace
-
-bool is_layer(std::string_view conversion) {
-  return conversion == "convolution" || conversion == "transposed convolution" || conversion == "linear";
-}
 
 void tell_costs(const Built& built, const Judge& judge, const Observed& observed,
                 const std::map<const Node*, double>& alone_db, QuantizeReport& report) {
@@ -68,7 +50,7 @@ void tell_costs(const Built& built, const Judge& judge, const Observed& observed
   report.whole = score.whole;
   report.worst_sqnr_db = score.worst_sqnr_db;
   for (const BuiltStep& step : built.steps) {
-    if (!is_layer(step.how->name)) continue;
+    if (step.how->role != Role::layer) continue;
     LayerCost cost = cost_of(step.node, std::string(step.how->name), observed, alone_db);
     cost.int8 = true;
     if (const auto found = score.layers.find(step.output); found != score.layers.end()) {
@@ -80,13 +62,13 @@ void tell_costs(const Built& built, const Judge& judge, const Observed& observed
   std::stable_sort(report.layers.begin(), report.layers.end(),
                    [](const LayerCost& a, const LayerCost& b) { return a.sqnr_db < b.sqnr_db; });
   for (const Declined& declined : built.declined) {
-    if (is_layer(declined.name)) {
-      LayerCost cost = cost_of(declined.node, declined.name, observed, alone_db);
+    if (declined.how->role == Role::layer) {
+      LayerCost cost = cost_of(declined.node, std::string(declined.how->name), observed, alone_db);
       cost.reason = declined.reason;
       report.layers.push_back(std::move(cost));
     }
     if (is_worth_telling(declined))
-      report.floats.push_back({ir::scope_of(declined.node), declined.name, declined.reason});
+      report.floats.push_back({ir::scope_of(declined.node), std::string(declined.how->name), declined.reason});
   }
   double all = 0;
   for (const LayerCost& cost : report.layers) {

@@ -1,16 +1,12 @@
 #pragma once
 
 #include <map>
-#include <string_view>
 
 #include "fusekit/quantize.h"
 #include "quantize/lower/build.h"
 #include "quantize/score.h"
 
 namespace fusekit::quantize {
-
-/// Is that conversion one of a convolution or linear: what has weights and takes the time?
-bool is_layer(std::string_view conversion);
 
 /// Tells what int8 cost: the whole network's error, each layer's, and what stayed float and why. `alone_db`: the
 /// network's SQNR where a layer alone is int8, as far as it was measured.

@@ -9,7 +9,7 @@ constexpr std::size_t kSamplesForOrder = 8;  // ranking the layers needs fewer t
 
 class Search {
  public:
-  Search(const std::function<Built(const std::function<WhyNot(const Node*)>&)>& build_with,
+  Search(const std::function<Built(const std::function<Reason(const Node*)>&)>& build_with,
          std::vector<const Node*> layers, const Judge& judge, const std::function<bool(const Score&)>& holds,
          const std::function<void(double)>& progress)
       : build_with_(build_with), layers_(std::move(layers)), judge_(judge), holds_(holds), progress_(progress) {}
@@ -27,9 +27,8 @@ class Search {
 
  private:
   [[nodiscard]] bool holds_with(const std::set<const Node*>& floats) const {
-    return holds_(judge_.score(build_with_([&](const Node* node) {
-      return floats.count(node) > 0 ? WhyNot("int8 would break the bound on the error") : std::nullopt;
-    })));
+    return holds_(judge_.score(build_with_(
+        [&](const Node* node) { return floats.count(node) > 0 ? Reason(ReasonCode::breaks_error_bound) : Reason(); })));
   }
 
   void rank() {
@@ -38,7 +37,7 @@ class Search {
       if (progress_) progress_(static_cast<double>(i) / static_cast<double>(layers_.size()));
       const Node* alone = layers_[i];
       const Built built = build_with_([&](const Node* node) {
-        return node != alone && all.count(node) > 0 ? WhyNot("measured without it") : std::nullopt;
+        return node != alone && all.count(node) > 0 ? Reason(ReasonCode::measured_without) : Reason();
       });
       result_.alone_db[alone] = judge_.score(built, kSamplesForOrder).whole.sqnr_db;
     }
@@ -70,7 +69,7 @@ class Search {
     }
   }
 
-  const std::function<Built(const std::function<WhyNot(const Node*)>&)>& build_with_;
+  const std::function<Built(const std::function<Reason(const Node*)>&)>& build_with_;
   std::vector<const Node*> layers_;
   const Judge& judge_;
   const std::function<bool(const Score&)>& holds_;
@@ -80,7 +79,7 @@ class Search {
 
 }  // namespace
 
-Fallback find_fallback(const std::function<Built(const std::function<WhyNot(const Node*)>&)>& build_with,
+Fallback find_fallback(const std::function<Built(const std::function<Reason(const Node*)>&)>& build_with,
                        const std::vector<const Node*>& layers, const Judge& judge,
                        const std::function<bool(const Score&)>& holds, const std::function<void(double)>& progress) {
   return Search(build_with, layers, judge, holds, progress).run();

@@ -13,7 +13,7 @@ struct Fallback {
 
 /// Finds few layers whose return to float makes `holds` true: those that hurt most when they alone are int8 come first
 /// (their errors add up, near enough), and what turns out to be unneeded goes back to int8.
-Fallback find_fallback(const std::function<Built(const std::function<WhyNot(const Node*)>&)>& build_with,
+Fallback find_fallback(const std::function<Built(const std::function<Reason(const Node*)>&)>& build_with,
                        const std::vector<const Node*>& layers, const Judge& judge,
                        const std::function<bool(const Score&)>& holds, const std::function<void(double)>& progress);
 

@@ -9,10 +9,11 @@
 
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
+#include "ir/functional.h"
+#include "ir/marks.h"
 #include "ir/stubs.h"
 #include "quantize/costs.h"
 #include "quantize/fallback.h"
-#include "quantize/lower/functional.h"
 #include "quantize/observe/calibrate.h"
 #include "quantize/processor.h"
 #include "quantize/weights/fitted_weights.h"
@@ -55,7 +56,7 @@ bool is_below(const std::string& scope, const std::string& path) {
   return scope == path || scope.starts_with(path + ".");
 }
 
-using KeepFloat = std::function<WhyNot(const Node*)>;
+using KeepFloat = std::function<Reason(const Node*)>;
 
 class Quantizer {
  public:
@@ -65,7 +66,7 @@ class Quantizer {
   void run(QuantizeReport& report) {
     prepare();
     const Numbering numbers(graph());
-    Observed observed{&program_, &numbers, {}, fusing(report.fused)};
+    Observed observed{&program_, &numbers, {}, may_absorb()};
     observed.facts = observe(numbers, report);
     const SampleSplit samples =
         split_samples(options_.calibration, argument_names(program_.methods.front().schema), fits());
@@ -80,7 +81,7 @@ class Quantizer {
     std::set<const Node*> floats;
     if (options_.max_error || options_.min_sqnr_db) floats = fall_back(builder, judge, report);
     const auto keep = [&](const Node* node) {
-      return floats.count(node) > 0 ? WhyNot("int8 would break the bound on the error") : std::nullopt;
+      return floats.count(node) > 0 ? Reason(ReasonCode::breaks_error_bound) : Reason();
     };
     if (fits() && !floats.empty()) {  // what is left makes up for fewer errors now
       const double before = judge.score(builder(keep)).whole.sqnr_db;
@@ -102,9 +103,8 @@ class Quantizer {
   Graph& graph() const { return *program_.methods.front().graph; }
 
   void prepare() {
-    make_functional(graph());
-    unroll_appends(graph());
-    pick_list_elements(graph());
+    ir::unroll_appends(graph());
+    ir::pick_list_elements(graph());
     for (const std::string& path : options_.skip) {
       const auto nodes = ir::all_nodes(graph());
       if (std::none_of(nodes.begin(), nodes.end(),
@@ -114,39 +114,34 @@ class Quantizer {
     }
   }
 
-  WhyNot is_skipped(const Node* node) const {
+  Reason is_skipped(const Node* node) const {
     for (const std::string& path : options_.skip)
-      if (is_below(ir::scope_of(node), path)) return "it was to be skipped";
-    if (ir::is_outside_of_stubs(node)) return "it lies outside of the file's QuantStub and DeQuantStub";
-    return std::nullopt;
+      if (is_below(ir::scope_of(node), path)) return ReasonCode::skipped;
+    if (ir::is_outside_of_stubs(node)) return ReasonCode::outside_of_stubs;
+    return {};
   }
 
   /// What was not to be fused keeps an operator, and levels, of its own: without fusing every activation, with lists of
-  /// modules those that are in none of them.
-  std::function<bool(const Node*, const Node*)> fusing(const FusionReport& fused) const {
+  /// modules those that are in no group.
+  [[nodiscard]] std::function<bool(const Node*, const Node*)> may_absorb() const {
     if (!options_.fuse) return [](const Node*, const Node*) { return false; };
     if (options_.fuse_options.modules.empty()) return {};
-    return [entries = fused.entries](const Node* node, const Node* activation) {
-      return std::any_of(entries.begin(), entries.end(), [&](const FusionSite& entry) {
-        const auto has = [&](const Node* part) {
-          return std::find(entry.modules.begin(), entry.modules.end(), ir::scope_of(part)) != entry.modules.end();
-        };
-        return entry.fused && has(node) && has(activation);
-      });
+    return [](const Node* node, const Node* activation) {
+      return ir::group_of(node) && ir::group_of(node) == ir::group_of(activation);
     };
   }
 
   Facts observe(const Numbering& numbers, QuantizeReport& report) {
     PlanOptions all;
-    all.may_absorb = fusing(report.fused);
+    all.may_absorb = may_absorb();
     all.keep_float = [&](const Node* node) { return is_skipped(node); };
     const Plan candidates = plan(graph(), program_, all);
     if (std::none_of(candidates.steps.begin(), candidates.steps.end(),
-                     [](const Step& step) { return is_layer(step.how->name); }))
+                     [](const Step& step) { return step.how->role == Role::layer; }))
       throw Error(ErrorKind::model, "the network has no convolution or linear that could be int8",
-                  candidates.declined.empty()
-                      ? "its weights have to be constant float32 tensors"
-                      : fmt::format("{}: {}", candidates.declined.front().name, candidates.declined.front().reason));
+                  candidates.declined.empty() ? "its weights have to be constant float32 tensors"
+                                              : fmt::format("{}: {}", candidates.declined.front().how->name,
+                                                            to_text(candidates.declined.front().reason)));
     Samples samples(options_.calibration, argument_names(program_.methods.front().schema));
     report.samples = samples.size();
     report.random = options_.calibration.paths.empty();
@@ -175,9 +170,9 @@ class Quantizer {
     return sqnr(learned) >= sqnr(corrected) ? learned : corrected;
   }
 
-  WhyNot why_float(const Node* node, const KeepFloat& keep) const {
-    const WhyNot reason = is_skipped(node);
-    return reason ? reason : keep ? keep(node) : std::nullopt;
+  Reason why_float(const Node* node, const KeepFloat& keep) const {
+    const Reason reason = is_skipped(node);
+    return reason || !keep ? reason : keep(node);
   }
 
   bool holds(const Score& score) const {
@@ -189,7 +184,7 @@ class Quantizer {
                                   QuantizeReport& report) {
     std::vector<const Node*> layers;
     for (const BuiltStep& step : builder({}).steps)
-      if (is_layer(step.how->name)) layers.push_back(step.node);
+      if (step.how->role == Role::layer) layers.push_back(step.node);
     const std::function<void(double)> progress = [this](double share) {
       if (options_.progress) options_.progress(share, "measuring each layer alone");
     };

@@ -1,17 +1,56 @@
 #include "rewrite/fold.h"
 
-#include <utility>
+#include <cmath>
 
 #include "ir/flatten.h"
-#include "rewrite/affine.h"
+#include "rewrite/layer_edits.h"
+#include "rewrite/match.h"
 
 namespace fusekit::rewrite {
 namespace {
 
-/// One name for what is folded, so that a fold at two places makes one pair of tensors.
-std::string fold_key(const Affine& affine, const BatchNorm& bn) {
-  std::string key = fmt::format("{}|{}|{}", affine.groups, affine.transposed, *bn.eps);
-  for (const Value* value : {affine.weight, affine.bias, bn.mean, bn.var, bn.gamma, bn.beta}) {
+const char* kWeight = "weight";
+const char* kBias = "bias";
+
+bool is_plain(const at::Tensor& tensor) {
+  return tensor.layout() == at::kStrided && tensor.device().is_cpu() && !tensor.is_quantized() &&
+         at::isFloatingType(tensor.scalar_type());
+}
+
+Reason not_constant_or_none(const Value* value, const std::string& what, const Facts& facts) {
+  return ir::is_none(value) ? Reason() : not_constant(value, what, facts);
+}
+
+Reason weight_is_not_constant(const ir::Layer& layer, const Facts& facts) {
+  return first_of({not_constant(layer.weight, kWeight, facts), not_constant_or_none(layer.bias, kBias, facts)});
+}
+
+Reason sizes_differ(const ir::Layer& layer, const ir::BatchNorm& bn, const Facts& facts) {
+  const auto tensor = [&](const Value* value) { return *ir::constant_tensor(facts.program, value); };
+  const at::Tensor weight = tensor(layer.weight);
+  if (weight.dim() < 2) return ReasonCode::weight_is_a_vector;
+  const std::int64_t channels = ir::output_channels(layer, weight);
+  for (const Value* value : {bn.mean, bn.var, bn.gamma, bn.beta, layer.bias})
+    if (!ir::is_none(value) && tensor(value).numel() != channels)
+      return {ReasonCode::channels_differ, channels, tensor(value).numel()};
+  return {};
+}
+
+/// Does the BatchNorm's dimension 1 hold the layer's output channels, as far as is known?
+Reason rank_does_not_fit(const ir::Layer& layer, const ir::BatchNorm& bn, std::optional<std::int64_t> rank,
+                         std::int64_t wanted, Facts& facts) {
+  if (!layer.is_linear) return rank && *rank != wanted ? Reason(ReasonCode::no_batch_dimension, *rank) : Reason();
+  if (rank == wanted) return {};
+  if (rank) return {ReasonCode::normalizes_dimension_one, *rank};
+  const auto promised = facts.promised_rank(bn.input, bn.node);
+  if (!promised) return ReasonCode::rank_unknown;
+  return promised == wanted ? Reason() : Reason(ReasonCode::rank_by_inputs, *promised);
+}
+
+/// One name for what is folded, or "" where a part of it has none.
+std::string fold_key(const ir::Layer& layer, const ir::BatchNorm& bn) {
+  std::string key = fmt::format("{}|{}|{}", layer.groups, layer.transposed, *bn.eps);
+  for (const Value* value : {layer.weight, layer.bias, bn.mean, bn.var, bn.gamma, bn.beta}) {
     const auto name = ir::weight_key(value);
     if (!name && !ir::is_none(value)) return "";
     key += "|" + name.value_or("None");
@@ -19,116 +58,112 @@ std::string fold_key(const Affine& affine, const BatchNorm& bn) {
   return key;
 }
 
-/// The module in which the folded tensors live, "" with no name for anonymous weights.
+/// A NaN or an infinity anywhere shows in the extremes, in one pass.
+bool is_finite(const at::Tensor& tensor) {
+  const bool half = tensor.scalar_type() == at::kHalf;  // LibTorch 1.13 has no aminmax of it
+  const auto [low, high] = at::aminmax(half ? tensor.to(at::kFloat) : tensor);
+  return std::isfinite(low.item<double>()) && std::isfinite(high.item<double>());
+}
+
+/// The path of a tensor beside `weight` in its module; "" where the weight is anonymous.
 std::string sibling(const ir::Weight* weight, const std::string& name) {
+  if (weight == nullptr) return "";
   const auto dot = weight->path.rfind('.');
   return dot == std::string::npos ? name : ir::join_path(weight->path.substr(0, dot), name);
 }
 
-std::size_t argument_index(const Node* node, const std::string& name) {
-  return static_cast<std::size_t>(*node->schema().argumentIndexWithName(name));
-}
-
-struct NewWeights {
-  Value* weight = nullptr;
-  Value* bias = nullptr;
-};
-
-NewWeights add_folded(Node* node, const Affine& affine, const BatchNorm& bn, Context& context) {
-  ir::Program& program = context.program;
-  const std::string key = fold_key(affine, bn);
-  if (const auto known = program.folds.find(key); !key.empty() && known != program.folds.end())
-    return {ir::insert_weight(program, node, known->second.first),
-            ir::insert_weight(program, node, known->second.second)};
-  const Folded folded = context.folded ? *std::exchange(context.folded, {}) : fold(affine, bn, program);
-  const ir::Weight* weight = ir::weight_of(program, affine.weight);
-  const ir::Weight* bias = ir::weight_of(program, affine.bias);
+/// The folded weight and bias as values in front of the layer.
+LayerWeights insert_folded(const BatchNormFold& fold, ir::Program& program) {
+  if (const auto known = program.folds.find(fold.key); !fold.key.empty() && known != program.folds.end())
+    return {ir::insert_weight(program, fold.layer, known->second.first),
+            ir::insert_weight(program, fold.layer, known->second.second)};
+  const ir::Layer layer = *ir::as_layer(fold.layer);
+  const ir::Weight* weight = ir::weight_of(program, layer.weight);
+  const ir::Weight* bias = ir::weight_of(program, layer.bias);
   const std::string weight_path = weight != nullptr ? weight->path : "";
-  const std::string bias_path = bias != nullptr ? bias->path : weight != nullptr ? sibling(weight, "bias") : "";
-  const NewWeights added{ir::add_weight(program, node, weight_path, folded.weight, weight),
-                         ir::add_weight(program, node, bias_path, folded.bias, bias != nullptr ? bias : weight)};
-  if (!key.empty()) program.folds[key] = {*ir::weight_key(added.weight), *ir::weight_key(added.bias)};
+  const std::string bias_path = bias != nullptr ? bias->path : sibling(weight, kBias);
+  const LayerWeights added{
+      ir::add_weight(program, fold.layer, weight_path, fold.weights.weight, weight),
+      ir::add_weight(program, fold.layer, bias_path, fold.weights.bias, bias != nullptr ? bias : weight)};
+  if (!fold.key.empty()) program.folds[fold.key] = {*ir::weight_key(added.weight), *ir::weight_key(added.bias)};
   return added;
-}
-
-/// The same operator on other weights.
-Node* with_weights(Node* node, const NewWeights& weights, Context& context) {
-  const auto linear = as_linear(node);
-  const bool is_addmm = linear && linear->is_addmm;
-  const torch::jit::WithInsertPoint guard(node);
-  Value* weight = is_addmm ? context.graph.insert(c10::aten::t, {weights.weight}) : weights.weight;
-  node->replaceInput(argument_index(node, is_addmm ? "mat2" : "weight"), weight);
-  node->replaceInput(argument_index(node, is_addmm ? "self" : "bias"), weights.bias);
-  return node;
-}
-
-/// The operator that computes the same on batched data and raises on any other: aten::_convolution (with string padding
-/// aten::_convolution_mode) for a convolution, aten::addmm for a linear.
-Node* strict_with_weights(Node* node, const NewWeights& weights, Context& context) {
-  torch::jit::Graph& graph = context.graph;
-  const torch::jit::WithInsertPoint guard(node);
-  Value* output = nullptr;
-  if (const auto linear = as_linear(node)) {
-    output =
-        graph.insert(c10::aten::addmm, {weights.bias, linear->input, graph.insert(c10::aten::t, {weights.weight})});
-  } else {
-    const auto argument = [&](const char* name) { return torch::jit::NamedValue(node->namedInput(name)); };
-    const Convolution convolution = *as_convolution(node);
-    const bool named_padding = node->namedInput("padding")->type()->isSubtypeOf(*c10::StringType::get());
-    if (named_padding) {
-      output = graph.insert(c10::Symbol::aten("_convolution_mode"),
-                            {convolution.input, weights.weight, weights.bias, argument("stride"), argument("padding"),
-                             argument("dilation"), convolution.groups});
-    } else {
-      const std::vector<std::int64_t> no_padding(static_cast<std::size_t>(expected_rank(node, context) - 2), 0);
-      const torch::jit::NamedValue output_padding =
-          convolution.transposed ? argument("output_padding") : torch::jit::NamedValue(no_padding);
-      output =
-          graph.insert(c10::aten::_convolution, {convolution.input, weights.weight, weights.bias, argument("stride"),
-                                                 argument("padding"), argument("dilation"), convolution.transposed,
-                                                 output_padding, convolution.groups, /*benchmark=*/false,
-                                                 /*deterministic=*/false, /*cudnn_enabled=*/true, /*allow_tf32=*/true});
-    }
-  }
-  output->node()->copyMetadata(node);
-  output->node()->setScope(node->scope());
-  return output->node();
 }
 
 }  // namespace
 
-Node* fold_batch_norm(const Site& site, Context& context) {
-  Node* node = site.nodes.at(0);
+Reason not_constant(const Value* value, const std::string& what, const Facts& facts) {
+  if (const auto tensor = ir::constant_tensor(facts.program, value))
+    return is_plain(*tensor) ? Reason() : Reason(ReasonCode::not_floating_point, what);
+  const Node* node = value->node();
+  if (node->kind() == c10::prim::GetAttr) return {ReasonCode::written_by_method, what, node->s(c10::attr::name)};
+  if (node->kind() == c10::prim::Param) return {ReasonCode::is_an_input, what};
+  return {ReasonCode::is_computed, what, node->kind().toQualString()};
+}
+
+Reason batch_norm_is_not_constant(Node* node, const Facts& facts) {
+  const ir::BatchNorm bn = *ir::as_batch_norm(node);
+  if (ir::is_none(bn.mean) || ir::is_none(bn.var)) return ReasonCode::no_running_statistics;
+  if (!bn.training) return ReasonCode::training_unknown;
+  if (*bn.training) return ReasonCode::batch_statistics;
+  if (!bn.eps) return ReasonCode::eps_computed;
+  const Reason reason = first_of({not_constant(bn.mean, "BatchNorm's running mean", facts),
+                                  not_constant(bn.var, "BatchNorm's running variance", facts),
+                                  not_constant_or_none(bn.gamma, "BatchNorm's weight", facts),
+                                  not_constant_or_none(bn.beta, "BatchNorm's bias", facts)});
+  if (reason) return reason;
+  const at::Tensor var = ir::constant_tensor(facts.program, bn.var)->to(at::kDouble) + *bn.eps;
+  const bool is_positive = at::logical_and(var > 0, at::isfinite(var)).all().item<bool>();
+  return is_positive ? Reason() : Reason(ReasonCode::variance_not_positive);
+}
+
+std::variant<Reason, BatchNormFold> find_fold(const Site& site, Facts& facts) {
+  const ir::Layer layer = *ir::as_layer(site.nodes.at(0));
   Node* batch_norm = site.nodes.at(1);
-  const bool proven = rank_between(node, batch_norm, context).has_value();
-  const NewWeights added = add_folded(node, affine_of(node), *as_batch_norm(batch_norm), context);
-  Node* folded = proven ? with_weights(node, added, context) : strict_with_weights(node, added, context);
-  if (!proven) context.learn_rank(node->output(), expected_rank(folded, context), folded);
+  if (Reason reason = stands_in_several_blocks(site)) return reason;
+  if (Reason reason = something_else_reads(site, 0)) return reason;
+  if (Reason reason = batch_norm_is_not_constant(batch_norm, facts)) return reason;
+  if (Reason reason = weight_is_not_constant(layer, facts)) return reason;
+
+  const ir::BatchNorm bn = *ir::as_batch_norm(batch_norm);
+  const at::Tensor weight = *ir::constant_tensor(facts.program, layer.weight);
+  const std::int64_t wanted = ir::batched_rank(layer, weight);
+  const auto rank = layer.checks_rank ? wanted : facts.rank(bn.input, batch_norm);
+  if (Reason reason = rank_does_not_fit(layer, bn, rank, wanted, facts)) return reason;
+  if (Reason reason = sizes_differ(layer, bn, facts)) return reason;
+
+  BatchNormFold found{layer.node, batch_norm, fold_key(layer, bn), {}, wanted, rank.has_value()};
+  if (!found.key.empty() && facts.program.folds.count(found.key) > 0) return found;
+  found.weights = fold(layer, bn, facts.program);
+  if (!is_finite(found.weights.weight) || !is_finite(found.weights.bias))
+    return Reason(ReasonCode::leaves_finite_range, c10::toString(found.weights.weight.scalar_type()));
+  return found;
+}
+
+Decision fold_batch_norm(const Site& site, Facts& facts) {
+  const auto found = find_fold(site, facts);
+  if (const auto* reason = std::get_if<Reason>(&found)) return *reason;
+  const auto& fold = std::get<BatchNormFold>(found);
+  return Rewrite{.apply =
+                     [fold](Facts& facts) {
+                       fold.apply(facts);
+                       return std::vector<Node*>{};
+                     },
+                 .note = fold.note()};
+}
+
+Node* BatchNormFold::apply(Facts& facts) const {
+  const LayerWeights added = insert_folded(*this, facts.program);
+  Node* folded = proven ? with_weights(layer, added) : strict_with_weights(layer, added, rank);
+  if (!proven) facts.learn_rank(layer->output(), rank, folded);
   batch_norm->output()->replaceAllUsesWith(folded->output());
   batch_norm->destroy();
-  if (folded != node) {
-    node->output()->replaceAllUsesWith(folded->output());
-    node->destroy();
-    context.note = fmt::format("it now insists on {}-D data", expected_rank(folded, context));
+  if (folded != layer) {
+    layer->output()->replaceAllUsesWith(folded->output());
+    layer->destroy();
   }
   return folded;
 }
 
-bool group_with_relu(const Site& site, std::string_view rule, Context& context) {
-  Node* activation = site.back();
-  std::vector<Node*> group(site.nodes.begin(), site.nodes.end());
-  const bool changes = activation->kind() == c10::aten::relu;
-  if (changes) {
-    const torch::jit::WithInsertPoint guard(activation);
-    Node* in_place = context.graph.insertNode(
-        context.graph.create(c10::Symbol::fromQualString("aten::relu_"), {activation->input()}));
-    in_place->copyMetadata(activation);
-    activation->output()->replaceAllUsesWith(in_place->output());
-    activation->destroy();
-    group.back() = in_place;
-  }
-  context.program.groups.push_back({std::string(rule), std::move(group)});
-  return changes;
-}
+Reason BatchNormFold::note() const { return proven ? Reason() : Reason(ReasonCode::insists_on_rank, rank); }
 
 }  // namespace fusekit::rewrite

@@ -1,45 +1,42 @@
 #pragma once
 
+#include <variant>
+
+#include "rewrite/folded_weights.h"
 #include "rewrite/rule.h"
 
 namespace fusekit::rewrite {
 
-// Folding y = gamma * (W x + b - mean) / sqrt(var + eps) + beta into a new weight and bias, computed in double:
-//   s = gamma / sqrt(var + eps),  W' = s W,  b' = s (b - mean) + beta   (s along the output channels)
-// Source: Ioffe & Szegedy, Batch Normalization (2015), section 3.1; the parameters as torch.nn.BatchNorm2d has them.
+/// A BatchNorm that a convolution or linear can take into its weight and bias.
+struct BatchNormFold {
+  Node* layer = nullptr;
+  Node* batch_norm = nullptr;
+  std::string key;        ///< one name for what is folded: the same fold at two places makes one pair; "": no name
+  FoldedWeights weights;  ///< undefined where `key` is known to the program already
+  std::int64_t rank = 0;  ///< of the data
+  bool proven = false;    ///< is the rank certain? Otherwise the layer will have to insist on it, as the BatchNorm did
 
-/// Why the BatchNorm `node` can't be folded into what feeds it: batch statistics, statistics or affine parameters that
-/// are not constant, var + eps that is not positive and finite.
-WhyNot batch_norm_is_not_constant(Node* node, const Context& context);
+  /// A new weight and bias, and the BatchNorm is gone. Returns the node that stands for the layer: where the rank was not
+  /// proven it is aten::_convolution or aten::addmm, which raise on data of another rank.
+  Node* apply(Facts& facts) const;
 
-/// Why the weight or bias of the convolution or linear `node` can't be folded into: computed, written, not a plain dense
-/// floating-point tensor.
-WhyNot weight_is_not_constant(Node* node, const Context& context);
+  /// What the user should know of it.
+  [[nodiscard]] Reason note() const;
+};
 
-/// Why constant weights can't take a BatchNorm: other channels, a result that leaves the dtype's finite range.
-WhyNot weight_cannot_take(Node* node, Node* batch_norm, Context& context);
+/// The fold of the second node of the site into the first, or why there is none: batch statistics, tensors that are not
+/// constant or don't fit, a result that leaves the dtype's range, other readers, data whose dimension 1 is not the
+/// layer's output channels. Where the rank of a convolution's data is not known, the fold will insist on it; a linear's
+/// has to be 2 for certain, or by what the user said.
+std::variant<Reason, BatchNormFold> find_fold(const Site& site, Facts& facts);
 
-/// Why the output channels of the convolution `node` are not known to be the dimension that the BatchNorm normalizes:
-/// its input certainly has no batch dimension. Where the rank is not known, `fold_batch_norm` makes the operator
-/// insist on it.
-WhyNot convolution_is_not_batched(Node* node, Node* batch_norm, Context& context);
+/// The decision of a rule that folds the BatchNorm at the end of a site into the layer in front of it.
+Decision fold_batch_norm(const Site& site, Facts& facts);
 
-/// The same for a linear: its input has to have two dimensions for certain, or by what the user said.
-WhyNot linear_is_not_two_dimensional(Node* node, Node* batch_norm, Context& context);
+/// Why the BatchNorm `node` is no fixed scale and shift of each channel.
+Reason batch_norm_is_not_constant(Node* node, const Facts& facts);
 
-/// The whole case against folding the BatchNorm at [1] into the convolution at [0] of a site.
-WhyNot convolution_cannot_take_batch_norm(const Site& site, Context& context);
-
-/// Folds the second node of the site into the first: a new weight and bias, and the BatchNorm is gone. Returns the node
-/// that stands for the first: where the rank of the data was not proven, it is aten::_convolution or aten::addmm, which
-/// raise on data of another rank, as the BatchNorm did.
-Node* fold_batch_norm(const Site& site, Context& context);
-
-/// Why the ReLU at the end of a site can't work in place on what the node before it computes.
-WhyNot relu_cannot_work_in_place(const Site& site, Context& context);
-
-/// Makes the last node of the site, a ReLU, work in place, and notes the nodes as a group for a target that has one
-/// operator for them. The nodes before it must be read by their successors alone. Did anything change?
-bool group_with_relu(const Site& site, std::string_view rule, Context& context);
+/// Why `value`, a layer's or BatchNorm's `what` ("weight"), is no constant dense floating-point tensor.
+Reason not_constant(const Value* value, const std::string& what, const Facts& facts);
 
 }  // namespace fusekit::rewrite

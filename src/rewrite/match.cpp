@@ -1,30 +1,58 @@
 #include "rewrite/match.h"
 
-#include <unordered_set>
-
 namespace fusekit::rewrite {
 namespace {
 
-/// Does this node read only what a fold leaves as it was: shape, dtype, device?
-bool reads_only_metadata(const Node* node) {
-  static const std::unordered_set<std::string> names = {
-      "aten::dim",    "aten::size",    "aten::numel",  "aten::is_floating_point", "prim::dtype",
-      "prim::device", "prim::is_cuda", "prim::layout", "prim::is_quantized",      "aten::len"};
-  return names.count(node->kind().toQualString()) > 0;
+/// The value that a node of a pattern transforms.
+Value* data_input(Node* node) {
+  const auto linear = ir::as_linear(node);
+  return linear ? linear->input : node->input(0);
 }
 
-bool writes(const Node* node) {
-  const auto* schema = node->maybeSchema();
-  return schema != nullptr && schema->is_mutable();
-}
-
-std::string name_in_words(const Node* node) {
-  if (node->kind() == c10::prim::Return) return "the output of the method or block";
-  const std::string scope = ir::scope_of(node);
-  return fmt::format("{}{}", node->kind().toQualString(), scope.empty() ? "" : " in " + scope);
+Reason reads(const Node* reader) {
+  if (reader->kind() == c10::prim::Return) return ReasonCode::read_by_output;
+  const std::string scope = ir::scope_of(reader);
+  const bool writes = ir::writes_in_place(reader);
+  if (scope.empty())
+    return {writes ? ReasonCode::written_by_another : ReasonCode::read_by_another, reader->kind().toQualString()};
+  return {writes ? ReasonCode::written_by_another_in : ReasonCode::read_by_another_in, reader->kind().toQualString(),
+          scope};
 }
 
 }  // namespace
+
+Family convolution() {
+  return {"convolution", [](Node* node) {
+            const auto found = ir::as_convolution(node);
+            return found && !found->transposed;
+          }};
+}
+
+Family transposed_convolution() {
+  return {"transposed convolution", [](Node* node) {
+            const auto found = ir::as_convolution(node);
+            return found && found->transposed;
+          }};
+}
+
+Family linear() {
+  return {"linear", [](Node* node) { return ir::as_linear(node).has_value(); }};
+}
+
+Family batch_norm() {
+  return {"BatchNorm", [](Node* node) { return ir::as_batch_norm(node).has_value(); }};
+}
+
+Family zero_pad() {
+  return {"zero padding", [](Node* node) { return ir::as_pad(node).has_value(); }};
+}
+
+Family activation(const ir::ActivationKind& kind) {
+  return {kind.name, [op = kind.op](Node* node) {
+            const auto found = ir::as_activation(node);
+            return found && found->kind->op == op;
+          }};
+}
 
 std::optional<Site> match(const Pattern& pattern, Node* last) {
   Site site;
@@ -37,35 +65,32 @@ std::optional<Site> match(const Pattern& pattern, Node* last) {
   return site;
 }
 
-WhyNot something_else_reads(const Site& site, std::size_t index) {
+Reason something_else_reads(const Site& site, std::size_t index) {
   const Node* next = site.nodes.at(index + 1);
   int batch_norms = 0;
   const Node* reader = nullptr;
   for (const torch::jit::Use& use : site.nodes.at(index)->output()->uses()) {
-    if (is_batch_norm(use.user)) ++batch_norms;
-    if (use.user != next && !reads_only_metadata(use.user)) reader = use.user;
+    if (ir::as_batch_norm(use.user)) ++batch_norms;
+    if (use.user != next && !ir::reads_only_metadata(use.user)) reader = use.user;
   }
-  if (reader == nullptr) return std::nullopt;
-  if (batch_norms > 1) return "two BatchNorms read what it computes";
-  if (writes(reader)) return fmt::format("{} writes what it computes in place", name_in_words(reader));
-  return fmt::format("{} reads what it computes, too", name_in_words(reader));
+  if (reader == nullptr) return {};
+  return batch_norms > 1 ? Reason(ReasonCode::two_batch_norms) : reads(reader);
 }
 
-WhyNot stands_in_several_blocks(const Site& site) {
+Reason stands_in_several_blocks(const Site& site) {
   for (const Node* node : site.nodes)
-    if (node->owningBlock() != site.front()->owningBlock()) return "its parts stand in different branches or loops";
-  return std::nullopt;
+    if (node->owningBlock() != site.front()->owningBlock()) return ReasonCode::several_blocks;
+  return {};
 }
 
-WhyNot first_of(std::initializer_list<WhyNot> reasons) {
-  for (const WhyNot& reason : reasons)
+Reason activation_stands_apart(const Site& site) {
+  return first_of({stands_in_several_blocks(site), something_else_reads(site, site.nodes.size() - 2)});
+}
+
+Reason first_of(std::initializer_list<Reason> reasons) {
+  for (const Reason& reason : reasons)
     if (reason) return reason;
-  return std::nullopt;
-}
-
-std::string where(const Node* node) {
-  const std::string scope = ir::scope_of(node);
-  return scope.empty() ? "the root module" : scope;
+  return {};
 }
 
 }  // namespace fusekit::rewrite

@@ -66,7 +66,7 @@ std::vector<std::string> ModuleLists::complaints(const FusionReport& fusion, con
     if (unknown != list.end()) {
       reason = fmt::format("there is no module {}", *unknown);
     } else if (declined != fusion.entries.end()) {
-      reason = declined->reason;
+      reason = to_text(declined->reason);
     } else if (!some_rule_takes(list, program, rules)) {
       std::vector<std::string> classes;
       for (const std::string& path : list) classes.push_back(class_at(program.original, path));

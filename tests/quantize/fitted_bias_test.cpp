@@ -7,7 +7,7 @@
 namespace fusekit::quantize {
 namespace {
 
-const Clamp kRelu{0, std::numeric_limits<double>::infinity(), nullptr};
+const ir::Interval kRelu{0, std::numeric_limits<double>::infinity()};
 
 at::Tensor error(const at::Tensor& wanted, const at::Tensor& got, const at::Tensor& bias, const at::Tensor& fitted) {
   const auto each = [&](const at::Tensor& b) { return b.view({wanted.size(0), 1, wanted.size(2)}); };

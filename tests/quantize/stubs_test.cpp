@@ -84,8 +84,7 @@ TEST(Stubs, OnlyWhatIsBetweenThemIsInt8) {
   EXPECT_EQ(int8_layers(result), "b");
   EXPECT_NE(result.graph.find("quantized::conv2d_relu"), std::string::npos) << result.graph;
   ASSERT_EQ(result.report.layers.size(), 3U);
-  for (std::size_t i : {1U, 2U})
-    EXPECT_EQ(result.report.layers[i].reason, "it lies outside of the file's QuantStub and DeQuantStub");
+  for (std::size_t i : {1U, 2U}) EXPECT_EQ(result.report.layers[i].reason.code, ReasonCode::outside_of_stubs);
 }
 
 TEST(Stubs, AnActivationBehindTheEndStaysFloat) {

@@ -18,6 +18,7 @@ using test::operator+;
 struct Refusal {
   const char* name;
   std::string body;
+  ReasonCode code;
   const char* reason;
 };
 
@@ -29,6 +30,7 @@ TEST_P(ConvBnRefusal, LeavesTheGraphAsItWas) {
   Fused fused(layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3) + batch_norm("bn2", 3), GetParam().body);
   EXPECT_EQ(fused.fired(), 0);
   EXPECT_TRUE(fused.is_unchanged());
+  EXPECT_TRUE(fused.declined_for(GetParam().code)) << fused.reasons();
   EXPECT_NE(fused.reasons().find(GetParam().reason), std::string::npos) << fused.reasons();
   EXPECT_EQ(fused.error({2, 3, 9, 9}), 0);
 }
@@ -39,35 +41,37 @@ INSTANTIATE_TEST_SUITE_P(
     Reasons, ConvBnRefusal,
     testing::Values(
         Refusal{"batch_statistics", kY + "  return " + batch_norm_call("y", "bn", "True") + "\n",
-                "uses batch statistics (it was saved in training mode)"},
+                ReasonCode::batch_statistics, "uses batch statistics (it was saved in training mode)"},
         Refusal{"decided_at_run_time", kY + "  return " + batch_norm_call("y", "bn", "x.size(0) > 100") + "\n",
-                "is decided at run time"},
+                ReasonCode::training_unknown, "is decided at run time"},
         Refusal{"no_running_statistics",
                 kY + "  return torch.batch_norm(y, self.bn.weight, self.bn.bias, None, None, True, 0.1, 1e-5, True)\n",
-                "no running statistics"},
-        Refusal{"another_reader", kY + "  return " + batch_norm_call("y", "bn") + " + y\n", "aten::add reads what"},
+                ReasonCode::no_running_statistics, "no running statistics"},
+        Refusal{"another_reader", kY + "  return " + batch_norm_call("y", "bn") + " + y\n", ReasonCode::read_by_another,
+                "aten::add reads what"},
         Refusal{"two_batch_norms",
                 kY + "  return " + batch_norm_call("y", "bn") + " * " + batch_norm_call("y", "bn2") + "\n",
-                "two BatchNorms read"},
-        Refusal{"a_write_between", kY + "  y.mul_(2)\n  return " + batch_norm_call("y", "bn") + "\n",
-                "aten::mul_ writes what it computes in place"},
+                ReasonCode::two_batch_norms, "two BatchNorms read"},
+        Refusal{"a_write_between",
+                kY + "  v = y.view([-1])\n  y.mul_(2)\n  return " + batch_norm_call("y", "bn") + " + v.sum()\n",
+                ReasonCode::written_by_another, "aten::mul_ writes what it computes in place"},
         Refusal{"computed_weight",
                 "  y = torch.conv2d(x, self.conv.weight * 2)\n  return " + batch_norm_call("y", "bn") + "\n",
-                "its weight is computed by aten::mul"},
+                ReasonCode::is_computed, "its weight is computed by aten::mul"},
         Refusal{"returned_too", kY + "  z = " + batch_norm_call("y", "bn") + "\n  return torch.stack([z, y])\n",
-                "reads what it computes"},
+                ReasonCode::read_by_another, "reads what it computes"},
         Refusal{"written_running_mean",
                 "  self.bn.running_mean.add_(1)\n" + kY + "  return " + batch_norm_call("y", "bn") + "\n",
-                "running_mean is written by a method"},
+                ReasonCode::written_by_method, "running_mean is written by a method"},
         Refusal{"written_weight", "  self.conv.weight.mul_(2)\n" + kY + "  return " + batch_norm_call("y", "bn") + "\n",
-                "its weight weight is written by a method"},
+                ReasonCode::written_by_method, "its weight weight is written by a method"},
         Refusal{"written_through_a_view",
                 "  self.conv.weight[0].mul_(2)\n" + kY + "  return " + batch_norm_call("y", "bn") + "\n",
-                "is written by a method"},
+                ReasonCode::written_by_method, "is written by a method"},
         Refusal{"in_a_loop",
                 kY + "  for i in range(2):\n    z = " + batch_norm_call("y", "bn") +
                     "\n    z.mul_(2)\n    x = x + z\n  return x\n",
-                "different branches or loops"}),
+                ReasonCode::several_blocks, "different branches or loops"}),
     [](const auto& info) { return info.param.name; });
 
 TEST(ConvBn, VarianceThatIsNotPositiveIsLeft) {

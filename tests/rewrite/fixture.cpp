@@ -1,6 +1,7 @@
 #include "rewrite/fixture.h"
 
 #include "fusekit/write.h"
+#include "ir/marks.h"
 #include "ir/program.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
@@ -44,7 +45,11 @@ Fused::Fused(const torch::jit::Module& given, const FuseOptions& options) {
   save_module(given, folder / "in.pt");
   original = torch::jit::load((folder / "in.pt").string());
   Program program = read(folder / "in.pt");
-  const auto text = [&] { return program.impl().methods.at(0).graph->toString(false); };
+  const auto text = [&] {
+    const auto graph = program.impl().methods.at(0).graph->copy();
+    ir::remove_operator_marks(*graph);
+    return graph->toString(false);
+  };
   before_ = text();
   fusion = fuse(program, options);
   after_ = text();
@@ -62,8 +67,13 @@ int Fused::fired(const std::string& rule) const {
 std::string Fused::reasons() const {
   std::string text;
   for (const FusionSite& entry : fusion.entries)
-    if (!entry.fused) text += entry.reason + "\n";
+    if (!entry.fused) text += to_text(entry.reason) + "\n";
   return text;
+}
+
+bool Fused::declined_for(ReasonCode code) const {
+  return std::any_of(fusion.entries.begin(), fusion.entries.end(),
+                     [&](const FusionSite& entry) { return !entry.fused && entry.reason.code == code; });
 }
 
 std::string Fused::graph() const { return module.get_method("forward").graph()->toString(false); }

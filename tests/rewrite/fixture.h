@@ -39,6 +39,8 @@ class Fused {
   [[nodiscard]] int fired(const std::string& rule = "") const;
   /// The reasons of all declined sites, one a line.
   [[nodiscard]] std::string reasons() const;
+  /// Was a site declined for this reason?
+  [[nodiscard]] bool declined_for(ReasonCode code) const;
   /// Forward's graph after a reload, without the locations in its source.
   [[nodiscard]] std::string graph() const;
   /// Forward's graph in the Program before and after fuse.

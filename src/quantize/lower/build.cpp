@@ -9,9 +9,7 @@ namespace {
 class Counterparts {
  public:
   Counterparts(const Numbering& original, const Numbering& copy) : original_(original), copy_(copy) {}
-  [[nodiscard]] const Node* operator()(const Node* node) const {
-    return original_.value(copy_.of(node->output(0)))->node();
-  }
+  [[nodiscard]] Node* operator()(const Node* node) const { return original_.value(copy_.of(node->output(0)))->node(); }
 
  private:
   const Numbering& original_;
@@ -20,7 +18,7 @@ class Counterparts {
 
 }  // namespace
 
-Built build(const Observed& observed, const std::function<WhyNot(const Node*)>& keep_float,
+Built build(const Observed& observed, const std::function<Reason(const Node*)>& keep_float,
             const WeightQuantizer& quantizer) {
   Built built{ir::copy_of(*observed.program), {}, {}, {}, {}};
   Graph& graph = *built.program.methods.front().graph;
@@ -37,7 +35,7 @@ Built build(const Observed& observed, const std::function<WhyNot(const Node*)>& 
     built.steps.push_back({step.how, ir::scope_of(step.front()), numbers.of(step.inputs.front()),
                            numbers.of(step.output), original(step.front()), nullptr, step.clamp});
   for (const Declined& declined : planned.declined)
-    built.declined.push_back({const_cast<Node*>(original(declined.node)), declined.name, declined.reason});
+    built.declined.push_back({original(declined.node), declined.how, declined.reason});
 
   const Facts facts = with_shared_scales(observed.facts, planned, numbers);
   Emitter emitter(built.program, graph, numbers, facts, quantizer);

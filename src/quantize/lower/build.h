@@ -18,12 +18,12 @@ struct Observed {
 /// One step of a built network, by numbers that hold for every copy of the float network.
 struct BuiltStep {
   const Conversion* how = nullptr;
-  std::string scope;             ///< module path of the operator
-  int input = -1;                ///< number of the first input
-  int output = -1;               ///< number of the output
-  const Node* node = nullptr;    ///< in the float network
-  Value* int8_input = nullptr;   ///< the first input in the int8 network; nullptr where that is no tensor
-  std::optional<Clamp> clamp{};  ///< that it ends with; its node is gone
+  std::string scope;                    ///< module path of the operator
+  int input = -1;                       ///< number of the first input
+  int output = -1;                      ///< number of the output
+  Node* node = nullptr;                 ///< in the float network
+  Value* int8_input = nullptr;          ///< the first input in the int8 network; nullptr where that is no tensor
+  std::optional<ir::Interval> clamp{};  ///< that it ends with; its node is gone
 };
 
 struct Built {
@@ -36,7 +36,7 @@ struct Built {
 
 /// The int8 network in which everything is int8 that can be and that `keep_float` (asked with nodes of the float
 /// network) lets be.
-Built build(const Observed& observed, const std::function<WhyNot(const Node*)>& keep_float,
+Built build(const Observed& observed, const std::function<Reason(const Node*)>& keep_float,
             const WeightQuantizer& quantizer);
 
 }  // namespace fusekit::quantize

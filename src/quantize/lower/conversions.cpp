@@ -8,7 +8,7 @@ const std::vector<Conversion>& conversions() {
         convolution(), transposed_convolution(), linear(), batch_norm(), addition(), multiplication(), concatenation(),
     };
     for (const Conversion& activation : activations()) list.push_back(activation);
-    for (const Conversion& mover : same_scale()) list.push_back(mover);
+    for (const Conversion& operation : same_scale()) list.push_back(operation);
     return list;
   }();
   return all;

@@ -6,7 +6,8 @@
 
 #include "fusekit/error.h"
 #include "ir/cleanup.h"
-#include "quantize/lower/settings.h"
+#include "ir/marks.h"
+#include "quantize/lower/clamps.h"
 
 namespace fusekit::quantize {
 namespace {
@@ -32,7 +33,7 @@ std::string packed_path(const ir::Program& program, const Value* weight, const N
 
 /// Mostly the levels end where the activation does, because calibration saw only what it let through. Not so with a
 /// reduced range, where there are levels above those that calibration uses, and with a scale that a cat dictates.
-bool levels_reach_past(const Clamp& clamp, QParams qparams, const Node* node) {
+bool levels_reach_past(const ir::Interval& clamp, QParams qparams, const Node* node) {
   const double low = qparams.scale * static_cast<double>(kUnsigned8.low - qparams.zero_point);
   const double high = qparams.scale * static_cast<double>(kUnsigned8.high - qparams.zero_point);
   const bool is_relu = std::string_view(node->kind().toUnqualString()).ends_with("_relu");
@@ -68,7 +69,7 @@ void Emitter::emit(const Step& step) {
   int8_[step.output] = result;
 }
 
-Value* Emitter::ending_with(const Clamp& clamp, const Step& step, Value* value) {
+Value* Emitter::ending_with(const ir::Interval& clamp, const Step& step, Value* value) {
   const QParams qparams = output_qparams(step);
   const double low = qparams.scale * static_cast<double>(kUnsigned8.low - qparams.zero_point);
   const double high = qparams.scale * static_cast<double>(kUnsigned8.high - qparams.zero_point);
@@ -97,6 +98,7 @@ Value* Emitter::insert(const Step& step, const char* name, const std::vector<tor
   const torch::jit::WithInsertPoint guard(step.front());
   Value* result = graph_.insert(c10::Symbol::fromQualString(name), arguments);
   result->node()->copyMetadata(step.front());
+  ir::copy_group(step.front(), result->node());
   return result;
 }
 
@@ -106,6 +108,7 @@ Node* Emitter::clone(const Step& step, Node* node) {
     Value* known = int8_of(input);
     return known != nullptr ? known : input;
   });
+  ir::forget_in_place(copy);  // an int8 output has another scale than the input
   return graph_.insertNode(copy);
 }
 
@@ -143,7 +146,7 @@ void Emitter::give_floats_back(const Step& step) {
   for (Node* node : step.nodes)
     for (Value* output : node->outputs())
       for (const torch::jit::Use& use : std::vector<torch::jit::Use>(output->uses()))
-        if (reads_only_the_shape(use.user)) use.user->replaceInput(use.offset, int8);
+        if (ir::reads_only_shape(use.user)) use.user->replaceInput(use.offset, int8);
   if (!step.output->hasUses() || step.output->type()->kind() == c10::TypeKind::ListType) return;
   const torch::jit::WithInsertPoint guard(int8->node()->next());
   Value* floats = graph_.insert(c10::Symbol::fromQualString("aten::dequantize"), {int8});

@@ -53,7 +53,7 @@ class Emitter {
   /// An int8 value, of the step's output scale, with nothing outside of the clamp: once over to levels that end where the
   /// clamp does, and back. (aten::clamp and hardtanh mix up channels_last data under the engine qnnpack. They are faster,
   /// so behind an operator of reduced levels, which are not for qnnpack, they are used all the same.)
-  Value* ending_with(const Clamp& clamp, const Step& step, Value* value);
+  Value* ending_with(const ir::Interval& clamp, const Step& step, Value* value);
   /// The same node with int8 inputs in place of the step's float ones.
   Node* clone(const Step& step, Node* node);
   /// The scale and zero point of the step's output.

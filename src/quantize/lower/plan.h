@@ -13,8 +13,8 @@ namespace fusekit::quantize {
 /// An operator that stays float although there is a conversion of its family, and why.
 struct Declined {
   Node* node = nullptr;
-  std::string name;  ///< the conversion's
-  std::string reason;
+  const Conversion* how = nullptr;
+  Reason reason;
 };
 
 /// What becomes int8, in the graph's order.
@@ -28,8 +28,8 @@ struct PlanOptions {
   /// What calibration saw; nullptr before it: then everything that may become int8 is in the plan.
   const Facts* facts = nullptr;
   const Numbering* numbers = nullptr;
-  /// Why the user wants this operator to stay float.
-  std::function<WhyNot(const Node* node)> keep_float;
+  /// Why the user wants this operator to stay float, or no reason. Empty: no operator is to.
+  std::function<Reason(const Node* node)> keep_float;
   /// May this operator take in the activation behind it? Empty: each may.
   std::function<bool(const Node* node, const Node* activation)> may_absorb;
 };

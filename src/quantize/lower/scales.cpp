@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "quantize/lower/settings.h"
+#include "quantize/lower/clamps.h"
 
 namespace fusekit::quantize {
 namespace {
@@ -22,7 +22,7 @@ class Sharing {
   Sharing(Facts facts, const Plan& plan, const Numbering& numbers) : facts_(std::move(facts)), numbers_(numbers) {
     for (const Step& step : plan.steps) {
       makers_.emplace(step.output, &step);
-      if (step.how->name != "cat") continue;
+      if (step.how->role != Role::concat) continue;
       cats_.push_back(&step);
       cat_at_.emplace(step.front(), &step);
     }
@@ -54,7 +54,7 @@ class Sharing {
     };
     return std::all_of(value->uses().begin(), value->uses().end(), [&](const torch::jit::Use& use) {
       const auto& lists = use.user->outputs();
-      return reads_only_the_shape(use.user) ||
+      return ir::reads_only_shape(use.user) ||
              (use.user->kind() == c10::prim::ListConstruct &&
               std::all_of(lists[0]->uses().begin(), lists[0]->uses().end(), is_such_cat));
     });
@@ -70,7 +70,7 @@ class Sharing {
     const Step& step = *maker->second;
     if (step.how->scale == OutputScale::observed) qparams(value) = scale;
     if (step.how->scale != OutputScale::of_input || step.inputs.empty()) return;
-    if (only_reader(step.inputs.front()) == step.front()) dictate(step.inputs.front(), scale);
+    if (ir::only_reader(step.inputs.front()) == step.front()) dictate(step.inputs.front(), scale);
   }
 
   Facts facts_;

@@ -2,8 +2,8 @@
 
 namespace fusekit::quantize {
 
-Numbering::Numbering(const Graph& graph) {
-  for (const Value* input : graph.inputs()) add(const_cast<Value*>(input));
+Numbering::Numbering(Graph& graph) {
+  for (Value* input : graph.inputs()) add(input);
   for (Node* node : ir::all_nodes(graph)) {
     for (Value* output : node->outputs()) add(output);
     for (torch::jit::Block* block : node->blocks())

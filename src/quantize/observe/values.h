@@ -16,7 +16,7 @@ using torch::jit::Value;
 /// Numbers for the values of a graph that are the same in each copy of it.
 class Numbering {
  public:
-  explicit Numbering(const Graph& graph);
+  explicit Numbering(Graph& graph);
   [[nodiscard]] int of(const Value* value) const { return numbers_.at(value); }
   [[nodiscard]] Value* value(int number) const { return values_.at(static_cast<std::size_t>(number)); }
 

@@ -5,19 +5,19 @@ namespace {
 
 constexpr int kSteps = 5;
 
-at::Tensor clamped(const at::Tensor& x, const std::optional<Clamp>& clamp) {
+at::Tensor clamped(const at::Tensor& x, const std::optional<ir::Interval>& clamp) {
   return clamp ? x.clamp(clamp->low, clamp->high) : x;
 }
 
 /// 1 where a shift of x is seen behind the clamp.
-at::Tensor seen(const at::Tensor& x, const std::optional<Clamp>& clamp) {
+at::Tensor seen(const at::Tensor& x, const std::optional<ir::Interval>& clamp) {
   return clamp ? x.gt(clamp->low).logical_and(x.lt(clamp->high)).to(at::kFloat) : at::ones_like(x);
 }
 
 }  // namespace
 
 at::Tensor fitted_bias(const at::Tensor& bias, const at::Tensor& wanted, const at::Tensor& got,
-                       const std::optional<Clamp>& clamp) {
+                       const std::optional<ir::Interval>& clamp) {
   const std::int64_t groups = got.size(0);
   const std::int64_t each = got.size(2);
   const at::Tensor old =

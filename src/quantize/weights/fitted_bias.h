@@ -14,6 +14,6 @@ namespace fusekit::quantize {
 /// `wanted`, `got`: rows of outputs without a bias, float32 [groups, rows, out / groups]. `bias` [out] may be undefined
 /// (zeros). Result: [out], float32.
 at::Tensor fitted_bias(const at::Tensor& bias, const at::Tensor& wanted, const at::Tensor& got,
-                       const std::optional<Clamp>& clamp);
+                       const std::optional<ir::Interval>& clamp);
 
 }  // namespace fusekit::quantize

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <map>
 
-#include "quantize/lower/settings.h"
+#include "ir/operators.h"
+#include "quantize/lower/clamps.h"
 #include "quantize/weights/fitted_bias.h"
 #include "quantize/weights/input_rows.h"
 #include "quantize/weights/layer_weights.h"
 #include "quantize/weights/lockstep.h"
 #include "quantize/weights/moments.h"
 #include "quantize/weights/rounding.h"
-#include "rewrite/operators.h"
 
 namespace fusekit::quantize {
 namespace {
@@ -38,7 +38,7 @@ struct Layer {
   at::Tensor weight;
   at::Tensor bias;  ///< may be undefined
   Window window;
-  std::optional<Clamp> clamp;  ///< that it ends with
+  std::optional<ir::Interval> clamp;  ///< that it ends with
 
   [[nodiscard]] at::Tensor matrix() const { return weight_matrix(weight.to(at::kFloat), window.groups); }
   [[nodiscard]] std::int64_t in() const { return weight.numel() / weight.size(0); }
@@ -57,26 +57,19 @@ at::Tensor tensor_or_none(const ir::Program& program, const Value* value) {
 
 std::optional<Layer> as_layer(const BuiltStep& step, const Observed& observed) {
   const ir::Program& program = *observed.program;
-  Node* node = const_cast<Node*>(step.node);
+  const auto view = ir::as_layer(step.node);
+  if (!view || view->transposed) return std::nullopt;
   Layer layer;
-  const Value* input = nullptr;
-  std::string why;
-  if (const auto convolution = convolution_settings(node, program, why)) {
-    if (convolution->transposed) return std::nullopt;
-    input = convolution->input;
-    layer.weight = *ir::constant_tensor(program, convolution->weight);
-    layer.bias = tensor_or_none(program, convolution->bias);
-    layer.window = {layer.weight.sizes().slice(2).vec(), convolution->stride, convolution->padding,
-                    convolution->dilation, convolution->groups};
-  } else if (const auto linear = rewrite::as_linear(node)) {
-    input = linear->input;
-    layer.weight = *ir::constant_tensor(program, linear->weight);
-    layer.bias = tensor_or_none(program, linear->bias);
-  } else {
-    return std::nullopt;
+  layer.weight = *ir::constant_tensor(program, view->weight);
+  layer.bias = tensor_or_none(program, view->bias);
+  if (!view->is_linear) {
+    const auto geometry = ir::geometry_of(*ir::as_convolution(step.node), layer.weight);
+    if (!geometry) return std::nullopt;
+    layer.window = {layer.weight.sizes().slice(2).vec(), geometry->stride, geometry->padding, geometry->dilation,
+                    view->groups};
   }
-  layer.number = observed.numbers->of(node->output());
-  layer.input = observed.numbers->of(input);
+  layer.number = observed.numbers->of(step.node->output());
+  layer.input = observed.numbers->of(view->input);
   layer.clamp = step.clamp;
   return layer;
 }

@@ -10,10 +10,10 @@
 namespace fusekit::quantize {
 
 Lockstep::Lockstep(const ir::Program& program, const std::vector<Sample>& samples) : program_(program) {
-  const Graph& graph = *program.methods.front().graph;
-  for (const Node* node : graph.nodes()) {
+  Graph& graph = *program.methods.front().graph;
+  for (Node* node : graph.nodes()) {
     places_.emplace(node, nodes_.size());
-    nodes_.push_back(const_cast<Node*>(node));
+    nodes_.push_back(node);
   }
   for (const Node* node : ir::all_nodes(graph)) {
     const std::size_t place = places_.at(ir::top_level(node));

@@ -1,5 +1,5 @@
 #include "rewrite/fold.h"
-#include "rewrite/match.h"
+#include "rewrite/rules.h"
 
 // y = conv_transpose(x, W, b)
 // z = batch_norm(y, gamma, beta, mean, var, training=False)
@@ -7,20 +7,13 @@
 // z = conv_transpose(x, W', b')
 
 namespace fusekit::rewrite {
-namespace {
 
-void rewrite_conv_transpose_bn(const Site& site, Context& context) { fold_batch_norm(site, context); }
-
-}  // namespace
-
-template <>
-Rule rule<"conv_transpose+bn">() {
-  return {"conv_transpose+bn",
-          "ConvTranspose{1,2,3}d + BatchNorm: folded as conv+bn, also with groups",
-          {transposed_convolution, batch_norm},
-          convolution_cannot_take_batch_norm,
-          rewrite_conv_transpose_bn,
-          1e-5};
+Rule conv_transpose_bn() {
+  return {.name = "conv_transpose+bn",
+          .summary = "ConvTranspose{1,2,3}d + BatchNorm: folded as conv+bn, also with groups",
+          .pattern = {transposed_convolution(), batch_norm()},
+          .decide = fold_batch_norm,
+          .tolerance = 1e-5};
 }
 
 }  // namespace fusekit::rewrite

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "quantize/lower/clamps.h"
 #include "quantize/lower/emitter.h"
-#include "quantize/lower/settings.h"
 
 namespace fusekit::quantize {
 
@@ -25,7 +25,7 @@ inline std::vector<torch::jit::NamedValue> with_qparams(std::vector<torch::jit::
 }
 
 // What several of them share.
-inline WhyNot nothing_against(Node*, const ir::Program&) { return std::nullopt; }
+inline Reason nothing_against(Node*, const ir::Program&) { return {}; }
 inline std::vector<Value*> first_input(Node* node) { return {node->input(0)}; }
 inline std::vector<std::int64_t> any_batched_rank(Node*, const ir::Program&) { return {2, 3, 4, 5}; }
 inline bool ends_in_relu(const Step& step) { return step.clamp && step.clamp->low == 0; }

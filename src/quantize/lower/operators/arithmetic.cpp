@@ -4,23 +4,22 @@
 namespace fusekit::quantize {
 namespace {
 
-bool takes_two_tensors(const Node* node) {
-  return node->input(0)->type()->isSubtypeOf(*c10::TensorType::get()) &&
-         node->input(1)->type()->isSubtypeOf(*c10::TensorType::get());
+bool is_functional(Node* node, ir::Arithmetic::Kind kind) {
+  const auto arithmetic = ir::as_arithmetic(node);
+  return arithmetic && arithmetic->kind == kind && arithmetic->of_tensors() && !ir::writes_in_place(node);
 }
 
-bool is_addition(const Node* node) { return is_operator(node, {"aten::add"}) && takes_two_tensors(node); }
-bool is_multiplication(const Node* node) { return is_operator(node, {"aten::mul"}) && takes_two_tensors(node); }
+bool is_addition(Node* node) { return is_functional(node, ir::Arithmetic::Kind::add); }
+bool is_multiplication(Node* node) { return is_functional(node, ir::Arithmetic::Kind::multiply); }
 
-WhyNot operand_is_constant(Node* node, const ir::Program& program) {
+Reason operand_is_constant(Node* node, const ir::Program& program) {
   for (const Value* input : {node->input(0), node->input(1)})
-    if (ir::constant_tensor(program, input)) return "one side is a constant";
-  return std::nullopt;
+    if (ir::constant_tensor(program, input)) return ReasonCode::operand_constant;
+  return {};
 }
 
-WhyNot why_not_add(Node* node, const ir::Program& program) {
-  if (constant_number(node->namedInput("alpha")) != 1.0) return "its alpha is not 1";
-  return operand_is_constant(node, program);
+Reason why_not_add(Node* node, const ir::Program& program) {
+  return ir::is_plain_sum(node) ? operand_is_constant(node, program) : Reason(ReasonCode::alpha_not_one);
 }
 
 std::vector<Value*> both_operands(Node* node) { return {node->input(0), node->input(1)}; }
@@ -44,7 +43,7 @@ Conversion addition() {
           .why_not = why_not_add,
           .inputs = both_operands,
           .emit = emit_arithmetic<true>,
-          .appetite = Appetite::any_input,
+          .precondition = Precondition::any_input,
           .absorbs_clamp = true};
 }
 
@@ -55,7 +54,7 @@ Conversion multiplication() {
           .why_not = operand_is_constant,
           .inputs = both_operands,
           .emit = emit_arithmetic<false>,
-          .appetite = Appetite::any_input,
+          .precondition = Precondition::any_input,
           .absorbs_clamp = true};
 }
 

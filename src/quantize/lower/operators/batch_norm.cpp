@@ -1,33 +1,35 @@
 // batch_norm (+ ReLU) that no convolution could take -> quantized::batch_norm[_relu], its scale a number: the recipe's
 // bn+relu, which torch.ao scripts with a tensor of shape [1] that throws at the first run.
+#include "ir/operators.h"
 #include "quantize/lower/operators/all.h"
-#include "rewrite/operators.h"
 
 namespace fusekit::quantize {
 namespace {
 
-bool is_batch_norm(const Node* node) { return rewrite::is_batch_norm(const_cast<Node*>(node)); }
+bool is_batch_norm(Node* node) { return ir::as_batch_norm(node).has_value(); }
 
-WhyNot why_not_batch_norm(Node* node, const ir::Program& program) {
-  const auto norm = *rewrite::as_batch_norm(node);
-  if (!norm.training || *norm.training) return "it uses the statistics of the batch";
-  if (!norm.eps) return "its eps is computed at run time";
-  for (const Value* value : {norm.mean, norm.var}) {
-    const auto tensor = ir::constant_tensor(program, value);
-    if (!tensor || tensor->scalar_type() != at::kFloat) return "its statistics are not constant float32 tensors";
-  }
-  for (const Value* value : {norm.gamma, norm.beta}) {
-    // The int8 kernels read both without asking whether they are there.
-    const auto tensor = ir::constant_tensor(program, value);
-    if (!tensor || tensor->scalar_type() != at::kFloat) return "its weight and bias are not constant float32 tensors";
-  }
-  return std::nullopt;
+bool is_float_constant(const Value* value, const ir::Program& program) {
+  const auto tensor = ir::constant_tensor(program, value);
+  return tensor && tensor->scalar_type() == at::kFloat;
 }
 
-std::vector<Value*> batch_norm_inputs(Node* node) { return {rewrite::as_batch_norm(node)->input}; }
+Reason why_not_batch_norm(Node* node, const ir::Program& program) {
+  const auto norm = *ir::as_batch_norm(node);
+  if (!norm.training) return ReasonCode::training_unknown;
+  if (*norm.training) return ReasonCode::batch_statistics;
+  if (!norm.eps) return ReasonCode::eps_computed;
+  if (!is_float_constant(norm.mean, program) || !is_float_constant(norm.var, program))
+    return ReasonCode::statistics_not_constant;
+  // The int8 kernels read both without asking whether they are there.
+  if (!is_float_constant(norm.gamma, program) || !is_float_constant(norm.beta, program))
+    return ReasonCode::affine_not_constant;
+  return {};
+}
+
+std::vector<Value*> batch_norm_inputs(Node* node) { return {ir::as_batch_norm(node)->input}; }
 
 Value* emit_batch_norm(const Step& step, Emitter& emitter) {
-  const auto norm = *rewrite::as_batch_norm(step.front());
+  const auto norm = *ir::as_batch_norm(step.front());
   const bool relu = ends_in_relu(step);
   return emitter.insert(
       step, relu ? "quantized::batch_norm_relu" : "quantized::batch_norm",
@@ -44,7 +46,7 @@ Conversion batch_norm() {
           .why_not = why_not_batch_norm,
           .inputs = batch_norm_inputs,
           .emit = emit_batch_norm,
-          .appetite = Appetite::any_input,
+          .precondition = Precondition::any_input,
           .absorbs_clamp = true,
           .ranks = any_batched_rank};
 }

@@ -2,28 +2,24 @@
 // levels are then copied as they are.
 #include <algorithm>
 
-#include "quantize/lower/functional.h"
 #include "quantize/lower/operators/all.h"
 
 namespace fusekit::quantize {
 namespace {
 
-bool is_cat(const Node* node) { return is_operator(node, {"aten::cat"}); }
+bool is_cat(Node* node) { return ir::is_operator(node, {"aten::cat"}); }
 
-WhyNot why_not_concatenation(Node* node, const ir::Program&) {
-  const Node* list = node->input(0)->node();
-  if (list->kind() != c10::prim::ListConstruct) return "its list is made at run time";
-  if (list->inputs().empty()) return "its list is empty";
-  const auto& uses = list->output()->uses();
-  if (!std::all_of(uses.begin(), uses.end(), [](const torch::jit::Use& use) { return only_reads_list(use.user); }))
-    return "its list is written to, or kept by something that may write to it";
-  return constant_int(node->namedInput("dim")) ? std::nullopt : WhyNot("its dim is computed at run time");
+Reason why_not_concatenation(Node* node, const ir::Program&) {
+  const auto concat = ir::as_concat(node);
+  if (!concat) return ReasonCode::list_made_at_run_time;
+  if (concat->parts().empty()) return ReasonCode::list_empty;
+  const auto& uses = concat->list->output()->uses();
+  if (!std::all_of(uses.begin(), uses.end(), [](const torch::jit::Use& use) { return ir::only_reads_list(use.user); }))
+    return ReasonCode::list_kept;
+  return concat->dim ? Reason() : Reason(ReasonCode::dim_computed);
 }
 
-std::vector<Value*> concatenation_inputs(Node* node) {
-  const auto list = node->input(0)->node()->inputs();
-  return {list.begin(), list.end()};
-}
+std::vector<Value*> concatenation_inputs(Node* node) { return ir::as_concat(node)->parts(); }
 
 Value* emit_concatenation(const Step& step, Emitter& emitter) {
   std::vector<Value*> parts;
@@ -34,7 +30,7 @@ Value* emit_concatenation(const Step& step, Emitter& emitter) {
   Value* list = graph->insertNode(graph->createList(c10::TensorType::get(), parts))->output();
   const bool relu = ends_in_relu(step);
   return emitter.insert(step, relu ? "quantized::cat_relu" : "quantized::cat",
-                        with_qparams({list, node->namedInput("dim")}, emitter.output_qparams(step)));
+                        with_qparams({list, ir::argument(node, "dim")}, emitter.output_qparams(step)));
 }
 
 }  // namespace
@@ -46,7 +42,8 @@ Conversion concatenation() {
           .why_not = why_not_concatenation,
           .inputs = concatenation_inputs,
           .emit = emit_concatenation,
-          .appetite = Appetite::any_input,
+          .role = Role::concat,
+          .precondition = Precondition::any_input,
           .absorbs_clamp = true};
 }
 

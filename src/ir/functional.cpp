@@ -1,16 +1,15 @@
-#include "quantize/lower/functional.h"
+#include "ir/functional.h"
 
 #include <algorithm>
 
+#include "ir/marks.h"
+#include "ir/operators.h"
 #include "ir/program.h"
 
-namespace fusekit::quantize {
+namespace fusekit::ir {
 namespace {
 
-using torch::jit::Graph;
-using torch::jit::Node;
 using torch::jit::Use;
-using torch::jit::Value;
 
 /// "aten::relu" for "aten::relu_"; empty for what is no in-place operator.
 std::string out_of_place_name(const Node* node) {
@@ -23,59 +22,59 @@ std::string out_of_place_name(const Node* node) {
   return writes_first ? name.substr(0, name.size() - 1) : "";
 }
 
-/// Is this value memory of its own, as far as the operator's schema says?
-bool is_fresh(const Value* value) {
-  const Node* node = value->node();
-  const auto* schema = node->maybeSchema();
-  if (schema == nullptr || node->outputs().size() != 1 || schema->returns().size() != 1) return false;
-  // Dropout that is off returns its input, which its schema does not say.
-  const bool is_dropout = std::string_view(node->kind().toUnqualString()).find("dropout") != std::string_view::npos;
-  return !is_dropout && schema->returns()[0].alias_info() == nullptr;
-}
-
-/// Might this use keep the memory in a value of another name?
-bool makes_alias(const Use& use) {
-  const auto* schema = use.user->maybeSchema();
-  if (schema == nullptr || use.offset >= schema->arguments().size()) return true;
-  return schema->arguments()[use.offset].alias_info() != nullptr;
-}
-
+/// Is what `writer` writes seen by itself and later nodes alone, under the name `written`?
 bool is_private(const Value* written, const Node* writer) {
-  if (!is_fresh(written) || written->node()->owningBlock() != writer->owningBlock()) return false;
+  if (!has_own_memory(written) || written->node()->owningBlock() != writer->owningBlock()) return false;
   const auto& uses = written->uses();
   return std::all_of(uses.begin(), uses.end(), [&](const Use& use) {
     return use.user == writer || writer->isBefore(use.user) || !makes_alias(use);
   });
 }
 
-void replace(Node* node, const std::string& name) {
+/// Does nothing need what `reader` reads from there on?
+bool is_last_reader(const Value* value, const Node* reader) {
+  const auto& uses = value->uses();
+  return std::all_of(uses.begin(), uses.end(), [&](const Use& use) {
+    return use.user == reader || reads_only_metadata(use.user) || (use.user->isBefore(reader) && !makes_alias(use));
+  });
+}
+
+/// The node with another operator of the same arguments in its place; nullptr where there is no such operator.
+Node* replaced(Node* node, const std::string& name) {
   Graph* graph = node->owningGraph();
   const torch::jit::WithInsertPoint guard(node);
-  Node* pure = graph->create(c10::Symbol::fromQualString(name), node->inputs());
-  pure->copyMetadata(node);
-  if (pure->maybeSchema() == nullptr) {
-    pure->destroy();
-    return;
+  Node* other = graph->create(c10::Symbol::fromQualString(name), node->inputs());
+  other->copyMetadata(node);
+  copy_group(node, other);
+  if (other->maybeSchema() == nullptr) {
+    other->destroy();
+    return nullptr;
   }
-  graph->insertNode(pure);
+  graph->insertNode(other);
+  other->output()->setType(node->output()->type());
+  return other;
+}
+
+void make_functional(Node* node, const std::string& name) {
   Value* written = node->input(0);
+  Node* pure = replaced(node, name);
+  if (pure == nullptr) return;
+  set_was_in_place(pure);
   node->output()->replaceAllUsesWith(pure->output());
   written->replaceAllUsesAfterNodeWith(node, pure->output());
   node->destroy();
 }
 
-}  // namespace
-
-bool only_reads_list(const Node* node) {
-  return node->kind() == c10::aten::cat || node->kind() == c10::aten::stack || node->kind() == c10::aten::len ||
-         node->kind() == c10::aten::__getitem__ || node->kind() == c10::prim::ListUnpack;
+/// Does the node end a group with an activation that may change its input's values where they stand?
+bool ends_a_group(Node* node) {
+  const auto activation = as_activation(node);
+  return group_of(node) && activation && activation->kind->keeps_dtype;
 }
 
-void make_functional(Graph& graph) {
-  for (Node* node : ir::all_nodes(graph)) {
-    const std::string name = out_of_place_name(node);
-    if (!name.empty() && is_private(node->input(0), node)) replace(node, name);
-  }
+bool may_work_in_place(Node* node) {
+  if (!(was_in_place(node) || ends_a_group(node)) || node->inputs().empty()) return false;
+  const Value* input = node->input(0);
+  return has_own_memory(input) && input->node()->owningBlock() == node->owningBlock() && is_last_reader(input, node);
 }
 
 bool is_only_read_or_appended_to(const Value* list) {
@@ -86,8 +85,28 @@ bool is_only_read_or_appended_to(const Value* list) {
   });
 }
 
+}  // namespace
+
+void make_functional(Graph& graph) {
+  for (Node* node : all_nodes(graph)) {
+    const std::string name = out_of_place_name(node);
+    if (!name.empty() && is_private(node->input(0), node)) make_functional(node, name);
+  }
+}
+
+void make_in_place(Graph& graph) {
+  std::vector<Node*> nodes = all_nodes(graph);
+  std::erase_if(nodes, [](Node* node) { return !may_work_in_place(node); });  // while all of them still are functional
+  for (Node* node : nodes) {
+    Node* in_place = replaced(node, node->kind().toQualString() + std::string("_"));
+    if (in_place == nullptr) continue;
+    node->output()->replaceAllUsesWith(in_place->output());
+    node->destroy();
+  }
+}
+
 void unroll_appends(Graph& graph) {
-  for (Node* append : ir::all_nodes(graph)) {
+  for (Node* append : all_nodes(graph)) {
     if (append->kind() != c10::aten::append) continue;
     Value* before = append->input(0);
     if (before->node()->kind() != c10::prim::ListConstruct || !is_only_read_or_appended_to(before)) continue;
@@ -103,7 +122,7 @@ void unroll_appends(Graph& graph) {
 }
 
 void pick_list_elements(Graph& graph) {
-  for (Node* node : ir::all_nodes(graph)) {
+  for (Node* node : all_nodes(graph)) {
     if (node->kind() != c10::prim::ListUnpack || node->outputs().empty()) continue;
     if (node->input()->type()->kind() != c10::TypeKind::ListType) continue;
     const torch::jit::WithInsertPoint guard(node);
@@ -116,4 +135,4 @@ void pick_list_elements(Graph& graph) {
   }
 }
 
-}  // namespace fusekit::quantize
+}  // namespace fusekit::ir

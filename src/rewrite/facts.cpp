@@ -1,13 +1,13 @@
-#include "rewrite/rule.h"
+#include "rewrite/facts.h"
 
 namespace fusekit::rewrite {
 
-std::optional<std::int64_t> Context::rank(const Value* value, const Node* at) {
+std::optional<std::int64_t> Facts::rank(const Value* value, const Node* at) {
   if (!proven_) proven_.emplace(graph);
   return proven_->rank(value, at);
 }
 
-std::optional<std::int64_t> Context::promised_rank(const Value* value, const Node* at) {
+std::optional<std::int64_t> Facts::promised_rank(const Value* value, const Node* at) {
   if (!promised_) {
     promised_.emplace(graph);
     for (std::size_t i = 0; i < promised_inputs_.size() && i < graph.inputs().size(); ++i)
@@ -16,10 +16,15 @@ std::optional<std::int64_t> Context::promised_rank(const Value* value, const Nod
   return promised_->rank(value, at);
 }
 
-void Context::learn_rank(const Value* value, std::int64_t rank, const Node* since) {
+void Facts::learn_rank(const Value* value, std::int64_t rank, const Node* since) {
   this->rank(value, since);
   proven_->learn(value, rank, since);
   if (promised_) promised_->learn(value, rank, since);
+}
+
+bool Facts::is_written(const Value* value) {
+  if (!aliases_) aliases_ = ir::analyze_aliases(graph);
+  return aliases_->hasWriters(value);
 }
 
 }  // namespace fusekit::rewrite

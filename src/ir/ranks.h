@@ -7,13 +7,13 @@
 #include <unordered_map>
 #include <vector>
 
-namespace fusekit::rewrite {
+namespace fusekit::ir {
 
 /// What is certain of the numbers of dimensions in one graph. Values whose ranks must be equal (a convolution's input
 /// and output, ...) share a class; a class's rank is known everywhere, or from a check on that raises otherwise.
 class RankFacts {
  public:
-  explicit RankFacts(const torch::jit::Graph& graph);
+  explicit RankFacts(torch::jit::Graph& graph);
 
   /// The rank that `value` certainly has when `at` runs.
   [[nodiscard]] std::optional<std::int64_t> rank(const torch::jit::Value* value, const torch::jit::Node* at) const;
@@ -30,11 +30,11 @@ class RankFacts {
   int class_of(const torch::jit::Value* value);
   int find(int index) const;
   void join(const torch::jit::Value* a, const torch::jit::Value* b);
-  void visit(const torch::jit::Node* node);
+  void visit(torch::jit::Node* node);
   void visit_branches(const torch::jit::Node* node);
   void visit_shape_changes(const torch::jit::Node* node);
-  void visit_strict_convolution(const torch::jit::Node* node);
-  void visit_addition(const torch::jit::Node* node);
+  void visit_strict_convolution(torch::jit::Node* node);
+  void visit_arithmetic(torch::jit::Node* node);
 
   std::unordered_map<const torch::jit::Value*, int> classes_;
   mutable std::vector<int> parent_;
@@ -44,4 +44,4 @@ class RankFacts {
 /// The value whose rank this node computes: aten::dim(v) or aten::len(aten::size(v)); nullptr for others.
 const torch::jit::Value* rank_source(const torch::jit::Node* node);
 
-}  // namespace fusekit::rewrite
+}  // namespace fusekit::ir

@@ -1,28 +1,28 @@
+#include "fusekit/fuse.h"
+
 #include <fmt/ranges.h>
 
 #include <chrono>
 #include <set>
 
 #include "fusekit/error.h"
-#include "fusekit/fuse.h"
 #include "inputs/inputs.h"
 #include "ir/cleanup.h"
+#include "ir/marks.h"
 #include "rewrite/match.h"
 #include "rewrite/module_lists.h"
 #include "rewrite/normalize.h"
-#include "rewrite/pipelines.h"
+#include "rewrite/rules.h"
 
 namespace fusekit {
 namespace rewrite {
 namespace {
 
-using Ranks = std::vector<std::optional<std::int64_t>>;
-
 void check_names(const std::vector<std::string>& names, const std::vector<Rule>& rules, const char* flag) {
   for (const std::string& name : names) {
     if (std::any_of(rules.begin(), rules.end(), [&](const Rule& rule) { return rule.name == name; })) continue;
     std::vector<std::string_view> known;
-    for (const Rule& rule : rules) known.push_back(rule.name);
+    for (const Rule& rule : rules) known.emplace_back(rule.name);
     throw Error(ErrorKind::usage, fmt::format("{} {}: there is no such rule", flag, name),
                 fmt::format("the rules are {}", fmt::join(known, ", ")));
   }
@@ -36,6 +36,12 @@ Ranks promised_ranks(const InputOptions& inputs) {
     for (const c10::IValue& value : inputs::draw_sample(inputs, 0))
       ranks.push_back(value.isTensor() ? std::optional(value.toTensor().dim()) : std::nullopt);
   return ranks;
+}
+
+std::string text_of(const ir::Method& method) {
+  const auto plain = method.graph->copy();
+  ir::remove_operator_marks(*plain);
+  return plain->toString(/*print_source_locations=*/false);
 }
 
 /// The module path of each node, or, for a function call inside a module's own code, path and operator.
@@ -56,14 +62,14 @@ std::vector<std::string> names_of(const Site& site) {
 class Runner {
  public:
   Runner(ir::Program& program, const FuseOptions& options)
-      : program_(program), options_(options), rules_(pipeline()), lists_(options.modules) {
+      : program_(program), options_(options), rules_(all_rules()), lists_(options.modules) {
     check_names(options.disabled, rules_, "--disable");
     check_names(options.print_after, rules_, "--print-after");
     std::erase_if(rules_, [&](const Rule& rule) {
       return std::find(options.disabled.begin(), options.disabled.end(), rule.name) != options.disabled.end();
     });
     promised_ = promised_ranks(options.inputs);
-    for (const Rule& rule : rules_) fusion_.times.push_back({std::string(rule.name), 0});
+    for (const Rule& rule : rules_) fusion_.times.push_back({rule.name, 0});
   }
 
   FusionReport run() {
@@ -105,38 +111,45 @@ class Runner {
   bool apply(const Rule& rule, ir::Method& method) {
     static const Ranks nothing;
     bool fired = false;
-    Context context(program_, *method.graph, method.name == "forward" ? promised_ : nothing);
+    Facts facts(program_, *method.graph, method.name == "forward" ? promised_ : nothing);
     // A rewrite removes only nodes of its site, which the loop has passed, and adds none that could match here.
     for (Node* node : ir::all_nodes(*method.graph)) {
       const auto site = match(rule.pattern, node);
-      if (!site || is_grouped(*site) || !lists_.wants(*site)) continue;
-      FusionSite entry{std::string(rule.name), method.name, names_of(*site), true, false, ""};
-      if (const WhyNot reason = rule.why_not(*site, context)) {
+      if (!site || ends_in_a_group(*site) || !lists_.wants(*site)) continue;
+      FusionSite entry{rule.name, method.name, names_of(*site), true, false, {}};
+      const Decision decision = rule.decide(*site, facts);
+      if (const auto* reason = std::get_if<Reason>(&decision)) {
         decline(std::move(entry), *reason);
         continue;
       }
-      context.note.clear();
-      context.as_found = false;
-      rule.rewrite(*site, context);
-      entry.reason = context.note;
-      entry.as_found = context.as_found;
+      const auto& rewrite = std::get<Rewrite>(decision);
+      group(rewrite.apply(facts), rule, method);
+      facts.forget_aliases();
+      entry.reason = rewrite.note;
+      entry.as_found = rewrite.as_found;
       fusion_.entries.push_back(std::move(entry));
       fired = true;
-      if (!program_.groups.empty()) grouped_.insert(program_.groups.back().nodes.back());
     }
     return fired;
   }
 
-  /// A ReLU that is in a group stays there.
-  [[nodiscard]] bool is_grouped(const Site& site) const { return grouped_.count(site.back()) > 0; }
+  /// An activation that is in a group stays there.
+  static bool ends_in_a_group(const Site& site) { return ir::as_activation(site.back()) && ir::group_of(site.back()); }
 
-  /// A part of a longer site that was declined for the same reason is not told twice.
-  void decline(FusionSite entry, const std::string& reason) {
+  void group(const std::vector<Node*>& nodes, const Rule& rule, const ir::Method& method) {
+    if (nodes.empty()) return;
+    const std::int64_t number = program_.groups.empty() ? 0 : program_.groups.rbegin()->first + 1;
+    program_.groups[number] = {rule.name, method.name};
+    for (Node* node : nodes) ir::set_group(node, number);
+  }
+
+  /// A part of a longer site that was declined for the same reason is not reported twice.
+  void decline(FusionSite entry, const Reason& reason) {
     entry.fused = false;
     entry.reason = reason;
-    for (const FusionSite& told : declined_)
-      if (told.method == entry.method && told.reason == reason && told.modules.size() > entry.modules.size() &&
-          std::equal(entry.modules.begin(), entry.modules.end(), told.modules.begin()))
+    for (const FusionSite& known : declined_)
+      if (known.method == entry.method && known.reason == reason && known.modules.size() > entry.modules.size() &&
+          std::equal(entry.modules.begin(), entry.modules.end(), known.modules.begin()))
         return;
     declined_.push_back(std::move(entry));
   }
@@ -145,13 +158,12 @@ class Runner {
     const auto& wanted = options_.print_after;
     if (std::find(wanted.begin(), wanted.end(), rule.name) == wanted.end()) return;
     std::string text;
-    for (const ir::Method& method : program_.methods)
-      text += fmt::format("{}:\n{}", method.name, method.graph->toString(/*print_source_locations=*/false));
+    for (const ir::Method& method : program_.methods) text += fmt::format("{}:\n{}", method.name, text_of(method));
     fusion_.prints.emplace_back(rule.name, std::move(text));
   }
 
   void complain() {
-    for (std::string& complaint : lists_.complaints(fusion_, program_, pipeline())) {
+    for (std::string& complaint : lists_.complaints(fusion_, program_, all_rules())) {
       if (options_.strict)
         throw Error(ErrorKind::usage, complaint, "leave this list out, or leave --strict out to go on without it");
       fusion_.warnings.push_back(std::move(complaint));
@@ -165,7 +177,6 @@ class Runner {
   Ranks promised_;
   FusionReport fusion_;
   std::vector<FusionSite> declined_;
-  std::set<const Node*> grouped_;
   bool fired_ = false;
 };
 
@@ -174,7 +185,7 @@ class Runner {
 
 std::vector<RuleInfo> rules() {
   std::vector<RuleInfo> infos;
-  for (const rewrite::Rule& rule : rewrite::pipeline()) infos.push_back({rule.name, rule.summary});
+  for (const rewrite::Rule& rule : rewrite::all_rules()) infos.push_back({rule.name, rule.summary});
   return infos;
 }
 

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <torch/csrc/jit/ir/ir.h>
+
+namespace fusekit::ir {
+
+using torch::jit::Node;
+using torch::jit::Value;
+
+// Who reads a value, and how.
+
+/// Does this operator read no more of a tensor than its shape? An int8 tensor answers it as well as a float one.
+bool reads_only_shape(const Node* node);
+
+/// Does it read no more than shape, dtype, device and layout: what a rewrite of float operators leaves as it was?
+bool reads_only_metadata(const Node* node);
+
+/// The one node that reads more of `value` than its shape; nullptr where there are none or several.
+Node* only_reader(const Value* value);
+
+/// Does this operator write into one of its inputs?
+bool writes_in_place(const Node* node);
+
+/// Does this operator no more with a list that it is given than look at it?
+bool only_reads_list(const Node* node);
+
+/// Is this value memory of its own, not a view of another tensor, as far as the operator's schema says?
+bool has_own_memory(const Value* value);
+
+/// Might this use keep the memory of the value under another name?
+bool makes_alias(const torch::jit::Use& use);
+
+}  // namespace fusekit::ir
