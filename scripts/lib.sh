@@ -96,7 +96,8 @@ jobs_of() {
 find_pip() {
   local python
   for python in python3 /usr/bin/python3; do
-    if "$python" -c 'import pip' 2>/dev/null; then
+    # its own path: the name may be that of a wrapper, and a signal would end the wrapper alone
+    if python=$("$python" -c 'import pip, sys; print(sys.executable)' 2>/dev/null); then
       pip=("$python" -m pip)
       return
     fi

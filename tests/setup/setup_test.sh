@@ -27,7 +27,7 @@ stand_in() {
   { echo '#!/usr/bin/env bash' && cat; } >"stand-ins/$1"
   chmod +x "stand-ins/$1"
 }
-stand_in python3 <<<"exec '$python' \"\$@\""
+stand_in python3 <<<"'$python' \"\$@\"; exit" # it does not pass on signals, as pyenv's does not
 stand_in uname <<<"if [ \"\$*\" = -m ]; then echo \"\$MACHINE\"; else exec '$(command -v uname)' \"\$@\"; fi"
 stand_in sudo <<<'[ "$1" != -n ] || shift; exec "$@"'
 stand_in cmake <<<'echo "cmake $*" >>"$CASE/calls"'
@@ -160,6 +160,7 @@ begin "a large CUDA build, and FUSEKIT_TORCH_INDEX forbids another index"
 run PIP_INDEX_URL="$url/large" FUSEKIT_TORCH_INDEX= scripts/test.sh
 expect_exit 0
 expect_says "that is the size of a CUDA build: not downloading it"
+expect "stops pip at once" [ "$(sed -n '/not downloading it/ { n; s/ .*//p }' said)" = "==" ] # no more lines of pip's
 expect_says "there is no CPU wheel of torch $version for x86_64 in pip's index"
 expect_says "using libtorch-dev of Debian or Ubuntu, with the preset debian"
 expect_called "apt-get install -y -qq --no-install-recommends libtorch-dev"
