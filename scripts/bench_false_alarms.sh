@@ -7,8 +7,8 @@
 here=$PWD
 source "$(dirname "$0")/lib.sh"
 find_python_with_torch
-program=${FUSEKIT_PROGRAM:-$PWD/build/release/fusekit}
-[ -x "$program" ] || stop "'$program' is not there" "scripts/build.sh release"
+program=${FUSEKIT_PROGRAM:-$PWD/build/$(default_preset)/fusekit}
+[ -x "$program" ] || stop "'$program' is not there" "scripts/build.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for share in 0 1 2 5; do

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Sets up, configures and builds: scripts/build.sh [preset] [target...], default release. The presets are release, dev,
-# asan and debian (CMakePresets.json). The program is build/<preset>/fusekit.
+# Sets up, configures and builds: scripts/build.sh [preset] [target...]. The presets are release, dev, asan and debian
+# (CMakePresets.json); without one, or with "", it is release, or debian where set-up had to take the distribution's
+# LibTorch. The program is build/<preset>/fusekit.
 source "$(dirname "$0")/lib.sh"
-preset=${1:-release}
-scripts/setup.sh "$preset"
+scripts/setup.sh "${1:-}"
+preset=${1:-$(default_preset)}
 build=build/$preset
 if [ ! -f "$build/build.ninja" ] || [ CMakePresets.json -nt "$build/build.ninja" ]; then
   say "configuring $build"

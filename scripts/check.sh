@@ -14,7 +14,7 @@ for argument in "$@"; do
   esac
 done
 need_packages clang-format clang-tidy
-scripts/setup.sh release
+scripts/setup.sh
 
 files=()
 while read -r file; do

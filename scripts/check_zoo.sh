@@ -2,7 +2,7 @@
 # Fuses every file of the zoo and has plain Python judge the result (tests/python/check_fused.py).
 #   scripts/check_zoo.sh [-o DIR] [NAME...], default everything in .zoo/, which scripts/make_zoo.sh makes.
 #   FUSEKIT_PYTHON is the Python that judges (default Debian's, with torch 1.13); FUSEKIT is the program
-#   (default: build/release/fusekit, which is built first).
+#   (default: what scripts/build.sh leaves, which is called first).
 # Prints a line for each file; exit 1 where one fails.
 source "$(dirname "$0")/lib.sh"
 zoo=.zoo
@@ -19,8 +19,8 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -n "${FUSEKIT:-}" ] || scripts/build.sh release fusekit >&2
-fusekit=${FUSEKIT:-build/release/fusekit}
+[ -n "${FUSEKIT:-}" ] || scripts/build.sh "" fusekit >&2
+fusekit=${FUSEKIT:-build/$(default_preset)/fusekit}
 scripts/make_zoo.sh "${arguments[@]}" >&2
 find_python_with_torch
 

@@ -6,8 +6,8 @@
 here=$PWD
 source "$(dirname "$0")/lib.sh"
 [ $# -ge 2 ] || stop "two files are needed" "scripts/compare.sh OLD.pt NEW.pt --input_dims \"1,3,224,224\""
-[ -x build/release/fusekit ] || scripts/build.sh release >&2
-fusekit=$PWD/build/release/fusekit
+[ -x "build/$(default_preset)/fusekit" ] || scripts/build.sh >&2
+fusekit=$PWD/build/$(default_preset)/fusekit
 old=$1 new=$2
 shift 2
 cd "$here"

@@ -2,12 +2,11 @@
 # The main job, on a fresh machine: sets up, builds, makes the recipe's example (its quantized files too, and compares
 # them), ResNet-18 and MobileNetV2, fuses and quantizes them, verifies the written files, and times each against its
 # original, interleaved. Their weights are random, and so is what int8 is calibrated on; real networks want --calibrate.
-#   scripts/demo.sh [preset] [seconds a comparison], default release and 20. The files stay in build/demo/.
+#   scripts/demo.sh [preset] [seconds a comparison], default as scripts/build.sh and 20. The files stay in build/demo/.
 source "$(dirname "$0")/lib.sh"
-preset=${1:-release}
 seconds=${2:-20}
-scripts/build.sh "$preset" fusekit >&2
-fusekit=build/$preset/fusekit
+scripts/build.sh "${1:-}" fusekit >&2
+fusekit=build/${1:-$(default_preset)}/fusekit
 folder=build/demo
 mkdir -p "$folder"
 

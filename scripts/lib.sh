@@ -4,6 +4,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 libtorch_version=2.13.0
 libtorch_folder=.deps/libtorch-$libtorch_version
+# Asked where pip's own index has no CPU wheel of torch: the index that PyTorch's installation page names for these.
+torch_index=${FUSEKIT_TORCH_INDEX-https://download.pytorch.org/whl/cpu}
+debian_mark=.deps/use-debian # is there where set-up could not get the wheel and took the distribution's LibTorch
+
+# default_preset: the preset where a script is given none. Before set-up has run, this is release.
+default_preset() { if [ -e "$debian_mark" ]; then echo debian; else echo release; fi; }
 
 say() { printf '%s\n' "== $*" >&2; }
 
@@ -30,11 +36,17 @@ as_root() {
 
 # need_packages NAME...: installs what is missing of Debian's or Ubuntu's packages. Takes no time when all are there.
 need_packages() {
+  try_packages "$@" || stop "apt-get could not install ${missing[*]}" "see apt-get's message above"
+}
+
+# try_packages NAME...: the same, but false where apt-get can't install them; `missing` are those that were missing.
+try_packages() {
   if ! command -v dpkg-query >/dev/null; then
     say "this is no Debian or Ubuntu: taking it that these packages' contents are installed: $*"
     return
   fi
-  local package installed missing=()
+  local package installed
+  missing=()
   installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null) || true
   for package in "$@"; do
     [[ $'\n'$installed$'\n' == *$'\n'"$package installed"$'\n'* ]] || missing+=("$package")
@@ -42,8 +54,7 @@ need_packages() {
   [ ${#missing[@]} -gt 0 ] || return 0
   say "installing ${missing[*]}"
   as_root apt-get update -qq || say "apt-get update failed; trying with the package lists that are here"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
-    stop "apt-get could not install ${missing[*]}" "see apt-get's message above"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
 # The memory that is free for programs in KiB; less where the container that this runs in has a limit.
@@ -85,7 +96,8 @@ jobs_of() {
 find_pip() {
   local python
   for python in python3 /usr/bin/python3; do
-    if "$python" -m pip --version >/dev/null 2>&1; then
+    # its own path: the name may be that of a wrapper, and a signal would end the wrapper alone
+    if python=$("$python" -c 'import pip, sys; print(sys.executable)' 2>/dev/null); then
       pip=("$python" -m pip)
       return
     fi

@@ -3,7 +3,7 @@
 # data, one table (quantize_photos.py says what is in the work folder).
 #   scripts/quantize_photos.sh [-o DIR] [--fusekit NAME:FLAGS]..., work folder .quantize by default
 #   --fusekit "best:--qconfig auto --min-sqnr 20" adds a row of FuseKit's with these flags; without any, its qconfigs' rows.
-#   FUSEKIT names another program than build/release/fusekit; FUSEKIT= leaves its rows out.
+#   FUSEKIT names another program than what scripts/build.sh leaves; FUSEKIT= leaves its rows out.
 #   FUSEKIT_PEERS_PYTHON names a Python that has the other tools; otherwise a virtual environment is made.
 # The other tools' results are kept, so that a second run only takes FuseKit's time.
 source "$(dirname "$0")/lib.sh"

@@ -3,7 +3,7 @@
 # fuse and write, without verification) and one file with 1 GB of weights (peak memory, verified). About two minutes.
 #   scripts/scaling.sh [preset]        needs a Python with torch: Debian's, or FUSEKIT_PYTHON
 source "$(dirname "$0")/lib.sh"
-preset=${1:-release}
+preset=${1:-$(default_preset)}
 find_python_with_torch
 need_packages time
 work=$(mktemp -d)

@@ -17,9 +17,11 @@ find_python_with_peers() {
   need_packages python3-venv
   say "making $venv"
   python3 -m venv --clear "$venv"
-  "$python" -m pip install --quiet "torch==$libtorch_version+cpu" >&2 ||
-    stop "pip's package index has no CPU build of torch $libtorch_version" \
-      "set PIP_EXTRA_INDEX_URL to the address of PyTorch's index of CPU wheels and run this again," \
+  local torch="torch==$libtorch_version+cpu"
+  "$python" -m pip install --quiet "$torch" >&2 ||
+    { [ -n "$torch_index" ] && "$python" -m pip install --quiet --extra-index-url "$torch_index" "$torch" >&2; } ||
+    stop "no CPU wheel of torch $libtorch_version in pip's index${torch_index:+ or $torch_index}" \
+      "set FUSEKIT_TORCH_INDEX to the address of an index that has it and run this again," \
       "or name a Python that has $modules: FUSEKIT_PEERS_PYTHON=/path/to/python $0"
   # torchvision comes without what it asks for: that would be another build of torch
   "$python" -m pip install --quiet --no-deps "${versions[0]}" >&2 &&
@@ -33,11 +35,11 @@ import importlib.util as u, sys
 sys.exit(not all(u.find_spec(m) for m in "torch torchvision onnx onnxruntime nncf sklearn skimage".split()))' 2>/dev/null
 }
 
-# find_program: sets `program` to the fusekit whose rows go into the table: FUSEKIT, or build/release/fusekit, which is
-# built first; to nothing where FUSEKIT is empty, or where the program can't quantize.
+# find_program: sets `program` to the fusekit whose rows go into the table: FUSEKIT, or what scripts/build.sh leaves,
+# which is called first; to nothing where FUSEKIT is empty, or where the program can't quantize.
 find_program() {
-  program=${FUSEKIT-build/release/fusekit}
-  [ -n "${FUSEKIT+set}" ] || scripts/build.sh release fusekit >&2
+  [ -n "${FUSEKIT+set}" ] || scripts/build.sh "" fusekit >&2
+  program=${FUSEKIT-build/$(default_preset)/fusekit}
   if [ -n "$program" ] && ! "$program" quantize --help >/dev/null 2>&1; then
     say "$program has no command quantize: the table is that of the other tools"
     program=
