@@ -42,14 +42,14 @@ class QuantizeCli : public testing::Test {
     for (const char* name : {"a.npy", "b.npy", "c.npy"}) write_npy(folder_ / "data" / name, at::randn({1, 3, 8, 8}));
   }
 
-  /// conv c1 + ReLU, SiLU, conv c2.
+  /// conv c1 + ReLU, Mish, conv c2.
   void save(const std::string& name, const at::Tensor& first) {
     test::save_module(
         test::make_module(
             "Net", {{"c1.weight", first}, {"c1.bias", at::ones({4}) / 2}, {"c2.weight", at::randn({5, 4, 1, 1})}},
             "def forward(self, x):\n"
             "    x = torch.relu(torch.conv2d(x, self.c1.weight, self.c1.bias))\n"
-            "    return torch.conv2d(torch.silu(x), self.c2.weight)\n"),
+            "    return torch.conv2d(torch.mish(x), self.c2.weight)\n"),
         folder_ / name);
   }
 
