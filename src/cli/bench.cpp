@@ -29,7 +29,7 @@ class BenchCommand : public Command {
            "  fusekit bench model.pt model_fused.pt\n"
            "  fusekit bench new.pt --baseline-model old.pt --max-regression 3%";
   }
-  bool times() const override { return true; }
+  bool times_networks() const override { return true; }
   void add_options(CLI::App& app) override { flags_.add_to(app); }
 
   int run(Console& console) override {

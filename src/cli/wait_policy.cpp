@@ -1,4 +1,4 @@
-#include "cli/patience.h"
+#include "cli/wait_policy.h"
 
 #include <unistd.h>
 
@@ -7,16 +7,16 @@
 
 namespace fusekit::cli {
 
-bool should_wait_patiently() {
-  for (const char* said : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "FUSEKIT_NO_SUPERVISOR"})
-    if (std::getenv(said) != nullptr) return false;
+bool should_use_passive_wait() {
+  for (const char* variable : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "FUSEKIT_NO_SUPERVISOR"})
+    if (std::getenv(variable) != nullptr) return false;
   const char* threads = std::getenv("OMP_NUM_THREADS");
   if (threads != nullptr && std::string_view(threads) == "1") return false;
   double load = 0;
   return getloadavg(&load, 1) == 1 && load >= 1;
 }
 
-void start_anew_with_patient_threads(char** arguments) {
+void restart_with_passive_wait(char** arguments) {
   setenv("OMP_WAIT_POLICY", "passive", 0);
   setenv("FUSEKIT_NO_SUPERVISOR", "1", 1);
   execv("/proc/self/exe", arguments);
