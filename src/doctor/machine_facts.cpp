@@ -17,10 +17,9 @@
 namespace fusekit {
 namespace {
 
-constexpr std::int64_t kSide =
-    384;  // of the matrices: about a millisecond a product, and 3 of them fit a level-2 cache
+constexpr std::int64_t kSide = 384;  // of the matrices: a product takes about 1 ms, and 3 of them fit a level-2 cache
 
-/// One thread while it lives.
+/// LibTorch uses one thread during its lifetime.
 class OneThread {
  public:
   OneThread() { at::set_num_threads(1); }
@@ -32,7 +31,7 @@ class OneThread {
   int threads_ = at::get_num_threads();
 };
 
-/// "MKL-DNN" is oneDNN's old name; LibTorch words it "Intel(R) MKL-DNN v3.12 (Git Hash ...)".
+/// "MKL-DNN" is oneDNN's old name; LibTorch reports it "Intel(R) MKL-DNN v3.12 (Git Hash ...)".
 std::string short_version(const std::string& text) {
   const auto v = text.find(" v");
   return v == std::string::npos ? text : text.substr(v + 2, text.find(' ', v + 1) - v - 2);
@@ -59,7 +58,7 @@ LibTorchFacts libtorch_facts() {
   return facts;
 }
 
-NoiseFacts measure(double seconds) {
+NoiseFacts measure_noise(double seconds) {
   using Clock = std::chrono::steady_clock;
   const OneThread one_thread;
   const at::NoGradGuard no_grad;
@@ -83,9 +82,9 @@ NoiseFacts measure(double seconds) {
 }  // namespace
 
 MachineFacts gather_facts(double seconds) {
-  // The matrix product comes first: a BLAS that is loaded lazily shows in the memory map only after it.
+  // The matrix product is first: a BLAS that is loaded lazily appears in the memory map only after it.
   MachineFacts facts;
-  facts.noise = measure(seconds);
+  facts.noise = measure_noise(seconds);
   facts.libtorch = libtorch_facts();
   facts.cpu = doctor::read_cpu("/");
   return facts;

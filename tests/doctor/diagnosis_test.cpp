@@ -33,14 +33,14 @@ MachineFacts healthy() {
 }
 
 Finding finding(const MachineFacts& facts, const std::string& subject) {
-  for (const Finding& finding : judge(facts))
+  for (const Finding& finding : diagnose(facts))
     if (finding.subject == subject) return finding;
   ADD_FAILURE() << "nothing about " << subject;
   return {};
 }
 
 TEST(Doctor, FindsNothingWrongWithAHealthyMachine) {
-  for (const Finding& finding : judge(healthy())) EXPECT_EQ(finding.verdict, Verdict::ok) << finding.subject;
+  for (const Finding& finding : diagnose(healthy())) EXPECT_EQ(finding.severity, Severity::ok) << finding.subject;
 }
 
 TEST(Doctor, FindsReferenceBlasByItsPath) {
@@ -49,8 +49,8 @@ TEST(Doctor, FindsReferenceBlasByItsPath) {
   facts.libtorch.blas_libraries = {"/usr/lib/x86_64-linux-gnu/blas/libblas.so.3.11.0"};
   facts.noise.gigaflops = 2;
   const Finding blas = finding(facts, "BLAS");
-  EXPECT_EQ(blas.verdict, Verdict::bad);
-  EXPECT_EQ(blas.value, "reference BLAS, 2 GFLOP/s in one thread where 48 is about the least of a good one");
+  EXPECT_EQ(blas.severity, Severity::bad);
+  EXPECT_EQ(blas.value, "reference BLAS, 2 GFLOP/s in one thread; a good one reaches at least about 48");
   EXPECT_NE(blas.advice.find("libopenblas0-pthread"), std::string::npos);
 }
 
@@ -59,17 +59,17 @@ TEST(Doctor, FindsABlasThatIsSlowWhateverItsName) {
   facts.libtorch.has_mkl = false;
   facts.libtorch.blas_libraries = {"/opt/openblas/libopenblas.so.0"};
   facts.noise.gigaflops = 3;
-  EXPECT_EQ(finding(facts, "BLAS").verdict, Verdict::bad);
+  EXPECT_EQ(finding(facts, "BLAS").severity, Severity::bad);
   facts.noise.gigaflops = 50;
-  EXPECT_EQ(finding(facts, "BLAS").verdict, Verdict::ok);
+  EXPECT_EQ(finding(facts, "BLAS").severity, Severity::ok);
   EXPECT_EQ(finding(facts, "BLAS").value, "OpenBLAS, 50 GFLOP/s in one thread");
 }
 
-TEST(Doctor, KnowsNoPeakWhereTheClockIsNotTold) {
+TEST(Doctor, KnowsNoPeakWithoutTheClockRate) {
   MachineFacts facts = healthy();
   facts.cpu.megahertz = 0;
   facts.noise.gigaflops = 3;
-  EXPECT_EQ(finding(facts, "BLAS").verdict, Verdict::ok);
+  EXPECT_EQ(finding(facts, "BLAS").severity, Severity::ok);
   EXPECT_EQ(finding(facts, "BLAS").value, "MKL, 3 GFLOP/s in one thread");
 }
 
@@ -78,35 +78,35 @@ TEST(Doctor, FindsMissingLibraries) {
   facts.libtorch.has_onednn = false;
   facts.libtorch.quantized_engines = {"qnnpack"};
   facts.libtorch.version = "1.12.1";
-  EXPECT_EQ(finding(facts, "oneDNN").verdict, Verdict::bad);
-  EXPECT_EQ(finding(facts, "Quantized engines").verdict, Verdict::warn);
-  EXPECT_EQ(finding(facts, "LibTorch").verdict, Verdict::warn);
+  EXPECT_EQ(finding(facts, "oneDNN").severity, Severity::bad);
+  EXPECT_EQ(finding(facts, "Quantized engines").severity, Severity::warn);
+  EXPECT_EQ(finding(facts, "LibTorch").severity, Severity::warn);
   facts.libtorch.quantized_engines = {};
-  EXPECT_EQ(finding(facts, "Quantized engines").verdict, Verdict::bad);
+  EXPECT_EQ(finding(facts, "Quantized engines").severity, Severity::bad);
 }
 
-TEST(Doctor, FindsTheThreadPoolTrap) {
+TEST(Doctor, FindsConflictingThreadPools) {
   MachineFacts facts = healthy();
   facts.libtorch.has_xnnpack = true;
-  EXPECT_EQ(finding(facts, "Thread pools").verdict, Verdict::warn);
+  EXPECT_EQ(finding(facts, "Thread pools").severity, Severity::warn);
   facts.libtorch.default_engine = "qnnpack";
-  EXPECT_EQ(finding(facts, "Thread pools").verdict, Verdict::bad);
+  EXPECT_EQ(finding(facts, "Thread pools").severity, Severity::bad);
   facts.libtorch.threads = 1;
-  EXPECT_EQ(finding(facts, "Thread pools").verdict, Verdict::ok);
+  EXPECT_EQ(finding(facts, "Thread pools").severity, Severity::ok);
 }
 
 TEST(Doctor, FindsMoreThreadsThanGranted) {
   MachineFacts facts = healthy();
   facts.cpu.quota = 1.5;
-  EXPECT_EQ(finding(facts, "Threads").verdict, Verdict::bad);
+  EXPECT_EQ(finding(facts, "Threads").severity, Severity::bad);
   EXPECT_EQ(finding(facts, "Threads").value, "4 by default, 8 CPUs on 4 cores, quota 1.5");
   EXPECT_NE(finding(facts, "Threads").advice.find("--threads 1 "), std::string::npos);
   facts.cpu.quota.reset();
   facts.cpu.allowed = 2;
-  EXPECT_EQ(finding(facts, "Threads").verdict, Verdict::bad);
+  EXPECT_EQ(finding(facts, "Threads").severity, Severity::bad);
   facts.cpu.allowed = 8;
   facts.libtorch.threads = 8;
-  EXPECT_EQ(finding(facts, "Threads").verdict, Verdict::warn);
+  EXPECT_EQ(finding(facts, "Threads").severity, Severity::warn);
 }
 
 TEST(Doctor, SaysWhatTheProcessorLacks) {
@@ -114,36 +114,36 @@ TEST(Doctor, SaysWhatTheProcessorLacks) {
   facts.cpu.features = {"avx", "avx2", "vnni"};
   EXPECT_EQ(finding(facts, "Processor").advice, "no bfloat16 arithmetic: bf16 will not be faster than float");
   facts.cpu.features = {"avx", "avx2"};
-  EXPECT_EQ(finding(facts, "Processor").verdict, Verdict::ok);
+  EXPECT_EQ(finding(facts, "Processor").severity, Severity::ok);
   EXPECT_EQ(finding(facts, "Processor").advice, "no VNNI: int8 gains less than the usual factor of 2 to 4");
   facts.cpu.features = {"avx"};
-  EXPECT_EQ(finding(facts, "Processor").verdict, Verdict::warn);
+  EXPECT_EQ(finding(facts, "Processor").severity, Severity::warn);
 }
 
-TEST(Doctor, FindsAClockThatFollowsTheLoad) {
+TEST(Doctor, FindsAClockRateThatChangesWithTheLoad) {
   MachineFacts facts = healthy();
   facts.cpu.governor = "powersave";
-  EXPECT_EQ(finding(facts, "Clock").verdict, Verdict::warn);
+  EXPECT_EQ(finding(facts, "Clock").severity, Severity::warn);
   facts.cpu.governor = "";
-  EXPECT_EQ(finding(facts, "Clock").verdict, Verdict::ok);
+  EXPECT_EQ(finding(facts, "Clock").severity, Severity::ok);
   EXPECT_NE(finding(facts, "Clock").value.find("not visible"), std::string::npos);
 }
 
 TEST(Doctor, FindsABusyMachine) {
   MachineFacts facts = healthy();
   facts.cpu.load = 5;
-  EXPECT_EQ(finding(facts, "Load").verdict, Verdict::warn);
+  EXPECT_EQ(finding(facts, "Load").severity, Severity::warn);
 }
 
-TEST(Doctor, JudgesNoiseByTheMiddleOfTheSamples) {
+TEST(Doctor, MeasuresNoiseByTheMiddleOfTheSamples) {
   MachineFacts facts = healthy();
-  facts.noise.microseconds[0] = 1e6;  // one hiccup is no noise
-  EXPECT_EQ(finding(facts, "Noise").verdict, Verdict::ok);
+  facts.noise.microseconds[0] = 1e6;  // one outlier is not noise
+  EXPECT_EQ(finding(facts, "Noise").severity, Severity::ok);
   for (std::size_t i = 0; i < 20; ++i) facts.noise.microseconds[i] = 1080;
-  EXPECT_EQ(finding(facts, "Noise").verdict, Verdict::warn);
+  EXPECT_EQ(finding(facts, "Noise").severity, Severity::warn);
   EXPECT_EQ(finding(facts, "Noise").value, "the middle 80 % of 100 equal runs spread over 8.0 %");
   for (std::size_t i = 0; i < 20; ++i) facts.noise.microseconds[i] = 1300;
-  EXPECT_EQ(finding(facts, "Noise").verdict, Verdict::bad);
+  EXPECT_EQ(finding(facts, "Noise").severity, Severity::bad);
 }
 
 TEST(Doctor, SpreadsFromTheTenthToTheNinetiethPercentile) {
