@@ -1,5 +1,4 @@
-// The shape of a sample, for a terminal.
-#include "bench/distribution.h"
+#include "bench/sparkline.h"
 
 #include <algorithm>
 #include <array>
@@ -17,11 +16,11 @@ std::vector<std::size_t> log_histogram(std::span<const double> values, double lo
   return counts;
 }
 
-std::string bars(std::span<const std::size_t> counts) {
+std::string sparkline(std::span<const std::size_t> counts) {
   constexpr std::array<const char*, 9> eighths = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   const std::size_t most = counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
   std::string text;
-  // Rounded up, so that a single value can be seen.
+  // Rounded up, so that a count of one is visible.
   for (std::size_t count : counts) text += eighths[most == 0 ? 0 : (8 * count + most - 1) / most];
   return text;
 }

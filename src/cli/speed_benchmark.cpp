@@ -1,11 +1,11 @@
-#include "cli/bench_once.h"
+#include "cli/speed_benchmark.h"
 
 #include <fmt/format.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "cli/bench_report.h"
+#include "cli/bench_output.h"
 #include "cli/interrupt.h"
 #include "fusekit/error.h"
 
@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-/// Ends between two runs when the user interrupts.
+/// A runner that throws between two runs when the user has interrupted.
 class InterruptibleRunner : public bench::Runner {
  public:
   explicit InterruptibleRunner(std::unique_ptr<bench::Runner> inner) : inner_(std::move(inner)) {}
@@ -28,7 +28,7 @@ class InterruptibleRunner : public bench::Runner {
   std::unique_ptr<bench::Runner> inner_;
 };
 
-constexpr double kBusyLoad = 1;  // programs that want to run, over the last minute
+constexpr double kBusyLoad = 1;  // load average of the last minute
 
 struct Result {
   bench::OnceOptions options;
@@ -77,7 +77,7 @@ void print_json(const bench::Variant& variant, const std::string& inputs, const 
   console.print(document.dump(2, ' ', false, json::error_handler_t::replace));
 }
 
-/// What starting costs, whether the runs were steady, the clock.
+/// Load, first run and memory; whether the runs were steady; the clock.
 void note_figures(const Result& result, int threads, bool ran_before, const Console& console) {
   const bench::OnceReport& report = result.report;
   console.note(fmt::format("load {:.4g} ms, first run {:.4g} ms{}, peak memory {:.1f} MiB", 1e-3 * result.load_us,
@@ -106,8 +106,8 @@ void note_figures(const Result& result, int threads, bool ran_before, const Cons
 
 }  // namespace
 
-void bench_once(const BenchFlags& flags, const bench::Variant& variant, const std::string& inputs,
-                const Console& console) {
+void run_speed_benchmark(const BenchFlags& flags, const bench::Variant& variant, const std::string& inputs,
+                         const Console& console) {
   Result result;
   result.options = {flags.warmup.value_or(0), flags.iterations.value_or(10)};
   InterruptibleRunner runner(bench::load_runner(variant, bench::real_clock(), result.load_us));

@@ -1,13 +1,15 @@
+#include "bench/module_runner.h"
+
 #include <sstream>
 
-#include "bench/module_runner.h"
+#include "bench/resident_memory.h"
 #include "file/load.h"
 #include "fusekit/error.h"
 
 namespace fusekit::bench {
 namespace {
 
-/// The first line of what LibTorch says, without its stack traces.
+/// The reason in LibTorch's message, without its stack traces.
 std::string reason_of(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   std::string text = torch_error ? torch_error->what_without_backtrace() : error.what();
@@ -40,7 +42,7 @@ inputs::Sample arguments_of(torch::jit::Module& module, const Variant& variant) 
   return sample;
 }
 
-/// Error{usage} where LibTorch has no such floating type or FuseKit no name for it.
+/// Error{usage}: an unknown name.
 at::ScalarType float_type(const std::string& name) {
   if (name == "float") return at::kFloat;
   if (name == "double") return at::kDouble;
@@ -49,7 +51,7 @@ at::ScalarType float_type(const std::string& name) {
   throw Error(ErrorKind::usage, fmt::format("--dtype {} is not known", name), "float, double, half or bfloat16");
 }
 
-/// Floating tensors of an argument in another type; everything else as it is.
+/// Converts floating-point tensors to `type`; other values are returned as they are.
 c10::IValue converted(const c10::IValue& value, at::ScalarType type) {
   if (value.isTensor() && value.toTensor().is_floating_point()) return value.toTensor().to(type);
   if (!value.isTensorList()) return value;
@@ -90,5 +92,13 @@ c10::IValue ModuleRunner::forward() {
 }
 
 std::unique_ptr<Runner> load_runner(const Variant& variant) { return std::make_unique<ModuleRunner>(variant); }
+
+std::unique_ptr<Runner> load_runner(const Variant& variant, Clock& clock, double& load_us) {
+  reset_peak_resident();
+  const std::int64_t begin = clock.now();
+  std::unique_ptr<Runner> runner = load_runner(variant);
+  load_us = 1e-3 * static_cast<double>(clock.now() - begin);
+  return runner;
+}
 
 }  // namespace fusekit::bench

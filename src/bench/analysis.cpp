@@ -1,19 +1,19 @@
-// From raw traces to figures and verdicts. Pure: the same traces give the same report.
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "bench/rank_intervals.h"
 #include "bench/statistics.h"
 #include "bench/traces.h"
-#include "fusekit/bench.h"
+#include "fusekit/bench_analysis.h"
 
 namespace fusekit::bench {
 namespace {
 
-constexpr std::size_t kLeastBlocks = 5;      // with fewer in the only process, nothing does
+constexpr std::size_t kMinBlocks = 5;        // for an interval from one process alone
 constexpr std::uint64_t kBootstrapSeed = 1;  // fixed: a report is a function of its traces
 
-/// What a variant's samples cost in a process: with several streams by the wall clock. One figure a slot.
+/// The logarithm of the time per sample, one value per slot; with several streams by the wall clock.
 std::vector<double> log_costs(const ProcessTrace& trace, const std::vector<Variant>& variants, std::size_t index) {
   const Variant& variant = variants[index];
   std::vector<double> costs = log_costs(trace, index, /*by_wall=*/variant.streams > 1);
@@ -21,29 +21,29 @@ std::vector<double> log_costs(const ProcessTrace& trace, const std::vector<Varia
   return costs;
 }
 
-/// How a process judges the two: log(cost of the one it is compared with / cost of `variant`), and the same of each of
-/// its blocks, for where there is only one process.
+/// log(time of the reference / time of the variant) in one process, and the same for each of its blocks, which is needed
+/// where there is only one process.
 struct ProcessRatio {
   double log_ratio = 0;
   std::vector<double> of_blocks;
 };
 
-/// The median over all pairs of runs in common blocks: Hodges and Lehmann's estimate of a shift, within strata. Beside a
-/// busy neighbour the units lie a fifth as far apart as medians of the blocks' ratios do.
+/// The median over all pairs of runs in the same block: the Hodges-Lehmann estimate of a shift, stratified by block. On a
+/// busy machine its spread from process to process is a fifth of the spread of the median of the blocks' ratios.
 ProcessRatio process_ratio(const ProcessTrace& trace, const std::vector<Variant>& variants, std::size_t index) {
   const Variant& variant = variants[index];
   const Variant& against = variants[variant.against];
-  if (!variant.command.empty() || !against.command.empty())  // another program's runs lie in no common block
+  if (!variant.command.empty() || !against.command.empty())  // an external program's runs are in blocks of their own
     return {median(log_costs(trace, variants, variant.against)) - median(log_costs(trace, variants, index)), {}};
-  const double of_samples =
+  const double log_samples =
       std::log(static_cast<double>(variant.samples)) - std::log(static_cast<double>(against.samples));
   ProcessRatio ratio;
   std::vector<double> pooled;
   for (const auto& pairs : pair_log_ratios(trace, {variant.against, index, against.streams > 1, variant.streams > 1})) {
     pooled.insert(pooled.end(), pairs.begin(), pairs.end());
-    ratio.of_blocks.push_back(median(pairs) + of_samples);
+    ratio.of_blocks.push_back(median(pairs) + log_samples);
   }
-  ratio.log_ratio = median(std::move(pooled)) + of_samples;
+  ratio.log_ratio = median(std::move(pooled)) + log_samples;
   return ratio;
 }
 
@@ -53,7 +53,7 @@ Outcome outcome_of(const std::vector<Variant>& variants, std::size_t index, cons
                    double confidence) {
   const Variant& variant = variants[index];
   Outcome outcome;
-  describe(variant, outcome);
+  copy_settings(variant, outcome);
   std::vector<double> logs, costs, loads, firsts, memory, peaks, warmups;
   for (const ProcessTrace& trace : traces) {
     outcome.process_median_us.push_back(median(runs_of(trace, index)));
@@ -95,9 +95,9 @@ Ratio ratio_of(const std::vector<Variant>& variants, std::size_t variant, const 
     if (ratio.process_log_ratios.size() == 1) of_blocks = std::move(one.of_blocks);
   }
   Estimate estimate;
-  if (traces.size() >= kLeastProcesses) {
+  if (traces.size() >= kMinProcesses) {
     estimate = centre_estimate(ratio.process_log_ratios, confidence);
-  } else if (of_blocks.size() >= kLeastBlocks) {
+  } else if (of_blocks.size() >= kMinBlocks) {
     estimate = bootstrap_median(of_blocks, confidence, kBootstrapSeed);
   } else {
     constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -111,15 +111,15 @@ Ratio ratio_of(const std::vector<Variant>& variants, std::size_t variant, const 
   return ratio;
 }
 
-/// Drift and left-over warm-up that the interleaving took out of the ratios, but not out of the plain figures.
-void add_warnings(Report& report) {
+/// Outliers and drift. The interleaving removes a drift from the ratios, but not from the absolute times.
+void add_stability_warnings(Report& report) {
   for (std::size_t index = 0; index < report.outcomes.size(); ++index) {
     Outcome& outcome = report.outcomes[index];
     const double share = static_cast<double>(outcome.far_out) / static_cast<double>(outcome.runs);
     if (share > 0.02)
       report.warnings.push_back(
-          fmt::format("{}: {} of {} runs ({:.1f} %) lie far above the others; they are counted, and "
-                      "the median does not mind them",
+          fmt::format("{}: {} of {} runs ({:.1f} %) are far above the others; they are counted, but hardly affect the "
+                      "median",
                       outcome.label, outcome.far_out, outcome.runs, 100 * share));
     std::size_t drifting = 0;
     for (const ProcessTrace& trace : report.traces) {
@@ -131,21 +131,20 @@ void add_warnings(Report& report) {
       if (change.p < 0.01 && std::abs(step) > 0.02) ++drifting;
     }
     if (2 * drifting > report.traces.size())
-      report.warnings.push_back(
-          fmt::format("{}: the times shifted by over 2 % while they were measured, in {} of {} "
-                      "processes; ratios are not affected, the plain figures are",
-                      outcome.label, drifting, report.traces.size()));
+      report.warnings.push_back(fmt::format(
+          "{}: the times shifted by over 2 % during the measurement, in {} of {} processes; this affects the "
+          "absolute times, but not the ratios",
+          outcome.label, drifting, report.traces.size()));
   }
-  if (report.traces.size() < kLeastProcesses)
+  if (report.traces.size() < kMinProcesses)
     report.warnings.emplace_back(
-        "one process only: two copies of one file differ by 0.1 to 0.7 % for as long as their process lives, which "
-        "this "
-        "interval can't see; without --quick (or with --processes 6) it would");
+        "one process only: two copies of one file differ by 0.1 to 0.7 % within a process, and this interval does not "
+        "include that; leave out --quick, or give --processes 6");
 }
 
 }  // namespace
 
-void describe(const Variant& variant, Outcome& outcome) {
+void copy_settings(const Variant& variant, Outcome& outcome) {
   outcome.label = variant.label;
   outcome.model = variant.command.empty() ? variant.model.string() : variant.command;
   outcome.threads = variant.runtime.threads;
@@ -156,7 +155,7 @@ void describe(const Variant& variant, Outcome& outcome) {
   outcome.samples = variant.samples;
 }
 
-Report judge(const std::vector<Variant>& variants, std::vector<ProcessTrace> traces, double confidence) {
+Report analyze(const std::vector<Variant>& variants, std::vector<ProcessTrace> traces, double confidence) {
   Report report;
   report.confidence = confidence;
   for (std::size_t i = 0; i < variants.size(); ++i)
@@ -164,14 +163,14 @@ Report judge(const std::vector<Variant>& variants, std::vector<ProcessTrace> tra
   for (std::size_t i = 0; i < variants.size(); ++i)
     if (variants[i].against != i) report.ratios.push_back(ratio_of(variants, i, traces, confidence));
   report.traces = std::move(traces);
-  add_warnings(report);
+  add_stability_warnings(report);
   return report;
 }
 
 std::string verdict_text(const Report& report, const Ratio& ratio) {
   const std::string& label = report.outcomes.at(ratio.variant).label;
   const std::string& other = report.outcomes.at(ratio.against).label;
-  // As many digits as the interval's width supports, at least two.
+  // Three digits where the interval is narrow enough for them.
   const double width = std::abs(ratio.interval.high - ratio.interval.low);
   const int digits = width > 0 && width < 0.02 ? 3 : 2;
   switch (ratio.verdict) {
@@ -186,7 +185,7 @@ std::string verdict_text(const Report& report, const Ratio& ratio) {
   }
   const double seen = 100 * ratio.detectable;
   if (!std::isfinite(seen))
-    return fmt::format("no telling {} and {} apart: too few runs; give --max-time more or leave out --quick", other,
+    return fmt::format("too few runs to compare {} and {}; give a longer --max-time or leave out --quick", other,
                        label);
   return fmt::format("no measurable difference between {} and {} (could have seen {} %)", other, label,
                      seen < 99.5 ? fmt::format("{:.2g}", seen) : fmt::format("{:.0f}", seen));

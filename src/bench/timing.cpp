@@ -1,13 +1,45 @@
-// Several inferences side by side, as a server has them.
+#include "bench/timing.h"
+
 #include <ATen/Parallel.h>
 
 #include <barrier>
+#include <chrono>
 #include <exception>
 #include <thread>
 
-#include "bench/timing.h"
-
 namespace fusekit::bench {
+namespace {
+
+class SteadyClock : public Clock {
+ public:
+  std::int64_t now() override {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  }
+};
+
+}  // namespace
+
+Clock& real_clock() {
+  static SteadyClock clock;
+  return clock;
+}
+
+Times time_runs(Runner& runner, Clock& clock, int lead_in, int runs) {
+  for (int i = 0; i < lead_in; ++i) runner.run();
+  Times times;
+  times.run_us.resize(static_cast<std::size_t>(runs));
+  const std::int64_t first = clock.now();
+  std::int64_t last = first;
+  for (double& time : times.run_us) {
+    const std::int64_t begin = clock.now();
+    runner.run();
+    last = clock.now();
+    time = 1e-3 * static_cast<double>(last - begin);
+  }
+  times.wall_us = 1e-3 * static_cast<double>(last - first);
+  return times;
+}
 
 Times time_streams(Streams& streams, Clock& clock, int lead_in, int runs) {
   std::vector<Times> parts(streams.size());
@@ -16,7 +48,7 @@ Times time_streams(Streams& streams, Clock& clock, int lead_in, int runs) {
   std::barrier start(static_cast<std::ptrdiff_t>(streams.size()), [&]() noexcept { begin = clock.now(); });
   const auto serve = [&](std::size_t index) {
     try {
-      at::init_num_threads();  // --threads holds in each thread, which OpenMP would not see to by itself
+      at::init_num_threads();  // applies --threads to this thread, which OpenMP does not do by itself
       time_runs(*streams[index], clock, lead_in, 0);
     } catch (...) {
       failures[index] = std::current_exception();

@@ -1,77 +1,78 @@
-// Is it slower than before, beyond doubt?
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
+#include "bench/rank_intervals.h"
 #include "bench/statistics.h"
-#include "fusekit/bench.h"
+#include "fusekit/bench_regression.h"
 #include "fusekit/error.h"
 
 namespace fusekit::bench {
 namespace {
 
-/// Something that may have become slower.
-struct Suspect {
-  std::string label, before;
-  std::function<Estimate(double)> log_slowdown;  ///< at a confidence
+/// A file and what its time is compared with.
+struct Comparison {
+  std::string label, reference;
+  std::function<Estimate(double)> log_slowdown;  ///< at the given confidence
 };
 
-Gate gate_from(const Suspect& suspect, double confidence, bool one_of_several, double allowed) {
-  const Estimate log_slowdown = suspect.log_slowdown(confidence);
-  Gate gate;
-  gate.confidence = confidence;
-  gate.slowdown = std::exp(log_slowdown.centre) - 1;
-  gate.interval = {std::exp(log_slowdown.interval.low) - 1, std::exp(log_slowdown.interval.high) - 1};
-  gate.detectable = std::exp(log_slowdown.detectable) - 1;
-  gate.regressed = gate.interval.low > allowed;
-  const std::string range = fmt::format("({:+.2f} to {:+.2f} %{})", 100 * gate.interval.low, 100 * gate.interval.high,
+RegressionCheck check_one(const Comparison& comparison, double confidence, bool one_of_several, double allowed) {
+  const Estimate log_slowdown = comparison.log_slowdown(confidence);
+  RegressionCheck check;
+  check.confidence = confidence;
+  check.slowdown = std::exp(log_slowdown.centre) - 1;
+  check.interval = {std::exp(log_slowdown.interval.low) - 1, std::exp(log_slowdown.interval.high) - 1};
+  check.detectable = std::exp(log_slowdown.detectable) - 1;
+  check.regressed = check.interval.low > allowed;
+  const std::string range = fmt::format("({:+.2f} to {:+.2f} %{})", 100 * check.interval.low, 100 * check.interval.high,
                                         one_of_several ? fmt::format(" at {:.4g} % confidence", 100 * confidence) : "");
-  if (gate.regressed) {
-    gate.text = fmt::format("{} is {:.2f} % slower than {} {}, allowed are {:.3g} %", suspect.label,
-                            100 * gate.slowdown, suspect.before, range, 100 * allowed);
+  if (check.regressed) {
+    check.text = fmt::format("{} is {:.2f} % slower than {} {}, allowed are {:.3g} %", comparison.label,
+                             100 * check.slowdown, comparison.reference, range, 100 * allowed);
   } else {
-    gate.text = fmt::format("{} against {}: time {:+.2f} % {}, no regression of over {:.3g} % beyond doubt",
-                            suspect.label, suspect.before, 100 * gate.slowdown, range, 100 * allowed);
+    check.text = fmt::format("{} against {}: time {:+.2f} % {}, no regression of over {:.3g} % beyond doubt",
+                             comparison.label, comparison.reference, 100 * check.slowdown, range, 100 * allowed);
   }
-  if (!gate.regressed && gate.interval.high > allowed)
-    gate.text += fmt::format("; it could have been sure of {:.2g} %", 100 * (allowed + gate.detectable));
-  return gate;
+  if (!check.regressed && check.interval.high > allowed)
+    check.text += fmt::format("; it could have detected {:.2g} %", 100 * (allowed + check.detectable));
+  return check;
 }
 
-/// Holm's step-down procedure: `rate` is divided among those that have not been found regressed yet, until no more are.
-std::vector<Gate> judge_all(const std::vector<Suspect>& suspects, double rate, double allowed) {
-  std::vector<Gate> gates(suspects.size());
-  std::size_t left = suspects.size();
+/// Holm's step-down procedure: `rate` is divided by the number of comparisons that have no regression so far, until no
+/// further regression is found.
+std::vector<RegressionCheck> check_all(const std::vector<Comparison>& comparisons, double rate, double allowed) {
+  std::vector<RegressionCheck> checks(comparisons.size());
+  std::size_t left = comparisons.size();
   for (bool found = true; found;) {
     found = false;
     const double confidence = 1 - rate / static_cast<double>(std::max<std::size_t>(1, left));
-    for (std::size_t i = 0; i < suspects.size(); ++i) {
-      if (gates[i].regressed) continue;
-      gates[i] = gate_from(suspects[i], confidence, suspects.size() > 1, allowed);
-      if (!gates[i].regressed) continue;
+    for (std::size_t i = 0; i < comparisons.size(); ++i) {
+      if (checks[i].regressed) continue;
+      checks[i] = check_one(comparisons[i], confidence, comparisons.size() > 1, allowed);
+      if (!checks[i].regressed) continue;
       found = true;
       --left;
     }
   }
-  return gates;
+  return checks;
 }
 
-/// The ratio's logarithm at another confidence than the report's.
+/// The logarithm of the ratio, with an interval of the given confidence.
 Estimate log_ratio_at(const Report& report, const Ratio& ratio, double confidence) {
   const Estimate known{std::log(ratio.ratio),
                        {std::log(ratio.interval.low), std::log(ratio.interval.high)},
                        std::log1p(ratio.detectable)};
   if (confidence == report.confidence) return known;
-  if (ratio.process_log_ratios.size() >= kLeastProcesses) return centre_estimate(ratio.process_log_ratios, confidence);
-  // Of one process only its interval is known: it widens as Student's would with few degrees of freedom.
+  if (ratio.process_log_ratios.size() >= kMinProcesses) return centre_estimate(ratio.process_log_ratios, confidence);
+  // A report of one process has only its interval: scale it as a Student's interval with few degrees of freedom.
   constexpr double degrees = 5;
-  const double wider = t_quantile(0.5 + confidence / 2, degrees) / t_quantile(0.5 + report.confidence / 2, degrees);
+  const double scale = t_quantile(0.5 + confidence / 2, degrees) / t_quantile(0.5 + report.confidence / 2, degrees);
   return {known.centre,
-          {known.centre + wider * (known.interval.low - known.centre),
-           known.centre + wider * (known.interval.high - known.centre)},
-          wider * known.detectable};
+          {known.centre + scale * (known.interval.low - known.centre),
+           known.centre + scale * (known.interval.high - known.centre)},
+          scale * known.detectable};
 }
 
 std::string mismatch_of(const Report& now, const Report& baseline) {
@@ -123,30 +124,32 @@ void check_baseline(const Report& now, const Report& baseline, bool allow_mismat
                 "measure it again here, compare with --baseline-model OLD.pt, or give --ignore-mismatch");
 }
 
-std::vector<Gate> compare_with_baseline(const Report& now, const Report& baseline, double max_regression,
-                                        bool allow_mismatch) {
+std::vector<RegressionCheck> compare_with_baseline(const Report& now, const Report& baseline, double max_regression,
+                                                   bool allow_mismatch) {
   check_baseline(now, baseline, allow_mismatch);
-  std::vector<Suspect> suspects;
+  std::vector<Comparison> comparisons;
   for (std::size_t i = 0; i < now.outcomes.size(); ++i) {
     const std::vector<double> before = logs_of(baseline.outcomes[i]);
     const std::vector<double> after = logs_of(now.outcomes[i]);
     if (after.size() < 2)
       throw Error(ErrorKind::usage, "a comparison with a baseline needs at least two processes", "leave out --quick");
-    suspects.push_back({now.outcomes[i].label, "the baseline",
-                        [=](double confidence) { return shift_estimate(before, after, confidence); }});
+    comparisons.push_back({now.outcomes[i].label, "the baseline",
+                           [=](double confidence) { return shift_estimate(before, after, confidence); }});
   }
-  return judge_all(suspects, 1 - now.confidence, max_regression);
+  return check_all(comparisons, 1 - now.confidence, max_regression);
 }
 
-std::vector<Gate> gates_of(const Report& report, const std::vector<Ratio>& ratios, double max_regression) {
-  std::vector<Suspect> suspects;
+std::vector<RegressionCheck> check_for_regressions(const Report& report, const std::vector<Ratio>& ratios,
+                                                   double max_regression) {
+  std::vector<Comparison> comparisons;
   for (const Ratio& ratio : ratios)
-    suspects.push_back({report.outcomes.at(ratio.variant).label, report.outcomes.at(ratio.against).label,
-                        [&report, &ratio](double confidence) {  // a ratio is a speed; a slowdown is its inverse
-                          const Estimate speed = log_ratio_at(report, ratio, confidence);
-                          return Estimate{-speed.centre, {-speed.interval.high, -speed.interval.low}, speed.detectable};
-                        }});
-  return judge_all(suspects, 1 - report.confidence, max_regression);
+    comparisons.push_back(
+        {report.outcomes.at(ratio.variant).label, report.outcomes.at(ratio.against).label,
+         [&report, &ratio](double confidence) {  // a ratio is a speed-up; the slowdown is its inverse
+           const Estimate speed = log_ratio_at(report, ratio, confidence);
+           return Estimate{-speed.centre, {-speed.interval.high, -speed.interval.low}, speed.detectable};
+         }});
+  return check_all(comparisons, 1 - report.confidence, max_regression);
 }
 
 }  // namespace fusekit::bench

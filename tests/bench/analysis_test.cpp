@@ -1,4 +1,3 @@
-// From traces to figures and sentences.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -6,11 +5,12 @@
 
 #include "bench/fake.h"
 #include "bench/traces.h"
+#include "fusekit/bench_analysis.h"
 
 namespace fusekit::bench {
 namespace {
 
-TEST(BenchJudge, StreamsCountByTheWallClock) {
+TEST(BenchAnalysis, StreamsCountByTheWallClock) {
   auto variants = test::variants(2);
   variants[1].streams = 2;
   ProcessTrace trace;
@@ -18,7 +18,7 @@ TEST(BenchJudge, StreamsCountByTheWallClock) {
   // Two streams of 10 runs that take 150 us each, side by side: 75 us an inference, against 100.
   Block block{{{0, 0, 10}, {1, 0, 10}}, {{std::vector<double>(10, 100), 1000}, {std::vector<double>(20, 150), 1500}}};
   trace.blocks.assign(3, block);
-  const Report report = judge(variants, {trace, trace, trace}, 0.95);
+  const Report report = analyze(variants, {trace, trace, trace}, 0.95);
   EXPECT_NEAR(report.ratios.at(0).ratio, 100.0 / 75, 1e-9);
   EXPECT_NEAR(report.outcomes[1].median_us, 150, 1e-9);
   EXPECT_NEAR(report.outcomes[1].sample_us, 75, 1e-9);
@@ -40,8 +40,8 @@ ProcessTrace trace_of(const std::vector<std::vector<std::vector<double>>>& block
   return trace;
 }
 
-TEST(BenchJudge, RunsAreComparedWithThoseOfTheSameBlock) {
-  // The machine is three times as slow in the second block: no run of it says anything of one of the first.
+TEST(BenchAnalysis, ComparesRunsOfTheSameBlock) {
+  // The machine is three times as slow in the second block: runs of different blocks must not be compared.
   const ProcessTrace trace = trace_of({{{100, 100}, {50, 50}, {50, 50}, {100, 100}}, {{300}, {150}, {150}, {300}}});
   const auto pairs = pair_log_ratios(trace, {0, 1, false, false});
   ASSERT_EQ(pairs.size(), 2U);
@@ -50,14 +50,14 @@ TEST(BenchJudge, RunsAreComparedWithThoseOfTheSameBlock) {
     for (const double ratio : block) EXPECT_NEAR(ratio, std::log(2.0), 1e-12);
 }
 
-TEST(BenchJudge, OneDisturbedSlotOfFourChangesNothing) {
-  const std::vector<std::vector<double>> quiet = {{100, 101}, {100, 101}, {100, 101}, {100, 101}};
-  const ProcessTrace trace = trace_of({quiet, {{100, 101}, {100, 101}, {900, 800}, {100, 101}}});
-  const Report report = judge(test::variants(2), {trace, trace, trace}, 0.95);
+TEST(BenchAnalysis, OneDisturbedSlotOfFourChangesNothing) {
+  const std::vector<std::vector<double>> undisturbed = {{100, 101}, {100, 101}, {100, 101}, {100, 101}};
+  const ProcessTrace trace = trace_of({undisturbed, {{100, 101}, {100, 101}, {900, 800}, {100, 101}}});
+  const Report report = analyze(test::variants(2), {trace, trace, trace}, 0.95);
   EXPECT_NEAR(report.ratios.at(0).ratio, 1, 0.011);
 }
 
-TEST(BenchJudge, QuantilesStandForMoreThanSixteenRuns) {
+TEST(BenchAnalysis, UsesQuantilesForMoreThanSixteenRuns) {
   std::vector<double> many;
   for (int i = 1; i <= 320; ++i) many.push_back(320 - i + 0.5);
   const auto pairs = pair_log_ratios(trace_of({{many, {1}, {1}, many}}), {0, 1, false, false});
@@ -66,17 +66,17 @@ TEST(BenchJudge, QuantilesStandForMoreThanSixteenRuns) {
   EXPECT_NEAR(std::exp(*std::max_element(pairs[0].begin(), pairs[0].end())), 310.5, 1e-9);
 }
 
-TEST(BenchJudge, TooFewBlocksInOneProcessShowNothing) {
+TEST(BenchAnalysis, TooFewBlocksInOneProcessGiveNoVerdict) {
   const std::vector<std::vector<double>> block = {{100}, {50}, {50}, {100}};
-  const Report one = judge(test::variants(2), {trace_of({block})}, 0.95);
+  const Report one = analyze(test::variants(2), {trace_of({block})}, 0.95);
   EXPECT_EQ(one.ratios.at(0).verdict, Verdict::no_difference);
   EXPECT_EQ(verdict_text(one, one.ratios[0]),
-            "no telling a.pt and b.pt apart: too few runs; give --max-time more or leave out --quick");
+            "too few runs to compare a.pt and b.pt; give a longer --max-time or leave out --quick");
   EXPECT_TRUE(std::isinf(from_json(to_json(one), "x").ratios.at(0).detectable));
-  EXPECT_EQ(judge(test::variants(2), {trace_of({5, block})}, 0.95).ratios.at(0).verdict, Verdict::faster);
+  EXPECT_EQ(analyze(test::variants(2), {trace_of({5, block})}, 0.95).ratios.at(0).verdict, Verdict::faster);
 }
 
-TEST(BenchJudge, VerdictsReadAsSentences) {
+TEST(BenchAnalysis, VerdictsReadAsSentences) {
   Report report;
   report.outcomes.resize(2);
   report.outcomes[0].label = "a.pt";

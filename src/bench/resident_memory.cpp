@@ -1,4 +1,4 @@
-#include "bench/memory.h"
+#include "bench/resident_memory.h"
 
 #include <unistd.h>
 
@@ -23,6 +23,6 @@ std::int64_t peak_resident_kib() {
   return kib;
 }
 
-void forget_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
+void reset_peak_resident() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 }  // namespace fusekit::bench

@@ -1,4 +1,4 @@
-#include "bench/child.h"
+#include "bench/subprocess.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -24,22 +24,22 @@ namespace {
 
 }  // namespace
 
-void Descriptor::close() {
+void FileDescriptor::close() {
   if (number_ >= 0) ::close(std::exchange(number_, -1));
 }
 
-std::pair<Descriptor, Descriptor> make_pipe() {
+std::pair<FileDescriptor, FileDescriptor> make_pipe() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) fail("pipe", errno);
-  return {Descriptor(ends[0]), Descriptor(ends[1])};
+  return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }
 
-Descriptor make_words() { return Descriptor(memfd_create("fusekit-worker", MFD_CLOEXEC)); }
+FileDescriptor make_stderr_file() { return FileDescriptor(memfd_create("fusekit-worker", MFD_CLOEXEC)); }
 
-std::string last_words(const Descriptor& words) {
-  const off_t size = words.get() < 0 ? 0 : lseek(words.get(), 0, SEEK_END);
+std::string last_line_of(const FileDescriptor& file) {
+  const off_t size = file.get() < 0 ? 0 : lseek(file.get(), 0, SEEK_END);
   std::string text(static_cast<std::size_t>(std::clamp<off_t>(size, 0, 4096)), '\0');
-  if (text.empty() || pread(words.get(), text.data(), text.size(), size - static_cast<off_t>(text.size())) < 0)
+  if (text.empty() || pread(file.get(), text.data(), text.size(), size - static_cast<off_t>(text.size())) < 0)
     return {};
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
   return text.substr(text.rfind('\n') + 1);
@@ -47,7 +47,8 @@ std::string last_words(const Descriptor& words) {
 
 namespace {
 
-/// Pointers into this process's environment and `more`, which wins; nullptr at the end.
+/// Pointers into this process's environment and `more`, ended by nullptr. Entries of `more` replace those of the same
+/// name.
 std::vector<char*> environment_with(const std::vector<std::string>& more) {
   std::vector<char*> all;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -66,9 +67,9 @@ std::vector<char*> environment_with(const std::vector<std::string>& more) {
 
 pid_t spawn(const std::vector<std::string>& command, int in, int out, int err, bool own_group,
             const std::vector<std::string>& more_environment) {
-  std::vector<char*> words;
-  for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
-  words.push_back(nullptr);
+  std::vector<char*> arguments;
+  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
   std::vector<char*> environment = environment_with(more_environment);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -80,7 +81,7 @@ pid_t spawn(const std::vector<std::string>& command, int in, int out, int err, b
   posix_spawnattr_init(&attributes);
   if (own_group) posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   pid_t pid = -1;
-  const int code = posix_spawn(&pid, words.front(), &actions, &attributes, words.data(), environment.data());
+  const int code = posix_spawn(&pid, arguments.front(), &actions, &attributes, arguments.data(), environment.data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (code != 0) fail(command.front(), code);
@@ -93,7 +94,7 @@ int wait_for(pid_t pid) {
   return status;
 }
 
-std::string end_in_words(int status) {
+std::string exit_text(int status) {
   return WIFSIGNALED(status) ? fmt::format("was ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)))
                              : fmt::format("ended with exit code {}", WEXITSTATUS(status));
 }

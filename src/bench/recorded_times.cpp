@@ -1,16 +1,17 @@
-// Times that were measured elsewhere.
+// Times that another tool measured.
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 
+#include "bench/rank_intervals.h"
 #include "bench/statistics.h"
-#include "fusekit/bench.h"
+#include "fusekit/bench_analysis.h"
 #include "fusekit/error.h"
 
 namespace fusekit::bench {
 namespace {
 
-constexpr std::size_t kLeastTimes = 8;
+constexpr std::size_t kMinTimes = 8;
 constexpr std::uint64_t kBootstrapSeed = 1;
 
 std::vector<double> flatten(const std::vector<std::vector<double>>& groups) {
@@ -38,7 +39,7 @@ Outcome outcome_of(const std::vector<std::vector<double>>& groups, const std::st
   return outcome;
 }
 
-/// log(a's time / b's time) from two independent bootstraps; their spreads add in squares.
+/// log(a's time / b's time) from two independent bootstraps: the squares of their widths are added.
 Estimate bootstrap_difference(const std::vector<double>& a, const std::vector<double>& b, double confidence) {
   const Estimate of_a = bootstrap_median(logs(a), confidence, kBootstrapSeed);
   const Estimate of_b = bootstrap_median(logs(b), confidence, kBootstrapSeed + 1);
@@ -50,7 +51,7 @@ Estimate bootstrap_difference(const std::vector<double>& a, const std::vector<do
 
 }  // namespace
 
-std::vector<std::vector<double>> read_samples(const std::filesystem::path& path) {
+std::vector<std::vector<double>> read_recorded_times(const std::filesystem::path& path) {
   std::ifstream file(path);
   if (!file || std::filesystem::is_directory(path))
     throw Error(ErrorKind::file, fmt::format("can't read '{}'", path.string()), "give a text file with a time a line");
@@ -75,26 +76,26 @@ std::vector<std::vector<double>> read_samples(const std::filesystem::path& path)
   return groups;
 }
 
-Report judge_samples(const std::vector<std::vector<double>>& a, const std::string& label_a,
-                     const std::vector<std::vector<double>>& b, const std::string& label_b, double confidence) {
+Report compare_recorded_times(const std::vector<std::vector<double>>& a, const std::string& label_a,
+                              const std::vector<std::vector<double>>& b, const std::string& label_b,
+                              double confidence) {
   Report report;
   report.confidence = confidence;
   report.outcomes = {outcome_of(a, label_a), outcome_of(b, label_b)};
   Estimate estimate;
-  if (std::min(a.size(), b.size()) >= kLeastProcesses) {
+  if (std::min(a.size(), b.size()) >= kMinProcesses) {
     estimate = shift_estimate(logs(report.outcomes[1].process_median_us), logs(report.outcomes[0].process_median_us),
                               confidence);
   } else {
-    if (std::min(report.outcomes[0].runs, report.outcomes[1].runs) < kLeastTimes)
+    if (std::min(report.outcomes[0].runs, report.outcomes[1].runs) < kMinTimes)
       throw Error(
           ErrorKind::input,
-          fmt::format("{} times against {} are too few to judge", report.outcomes[0].runs, report.outcomes[1].runs),
-          fmt::format("give at least {} of each", kLeastTimes));
+          fmt::format("{} times against {} are too few to compare", report.outcomes[0].runs, report.outcomes[1].runs),
+          fmt::format("give at least {} of each", kMinTimes));
     estimate = bootstrap_difference(flatten(a), flatten(b), confidence);
     report.warnings.emplace_back(
-        "these times come from fewer than three processes each: what differs from process to process (often 0.1 to 3 "
-        "%) "
-        "is not in the interval; separate the processes by blank lines");
+        "these times come from fewer than three processes each: the interval does not include differences between "
+        "processes (often 0.1 to 3 %); separate the processes by blank lines");
   }
   Ratio ratio;
   ratio.variant = 1;

@@ -1,5 +1,4 @@
-// Another program that times itself.
-#include "bench/command.h"
+#include "bench/external_program.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -12,24 +11,24 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "bench/child.h"
+#include "bench/subprocess.h"
 #include "fusekit/error.h"
 
 namespace fusekit::bench {
 namespace {
 
-/// The command while it runs; at the end nothing of it is left.
+/// A command that is running. The destructor kills it, with all processes that it started.
 class RunningCommand {
  public:
-  explicit RunningCommand(const std::string& command) : command_(command), words_(make_words()) {
+  explicit RunningCommand(const std::string& command) : command_(command), stderr_(make_stderr_file()) {
     auto [read_end, write_end] = make_pipe();
-    pid_ = spawn({"/bin/sh", "-c", command}, -1, write_end.get(), words_.get(), /*own_group=*/true);
+    pid_ = spawn({"/bin/sh", "-c", command}, -1, write_end.get(), stderr_.get(), /*own_group=*/true);
     output_ = std::move(read_end);
   }
   RunningCommand(const RunningCommand&) = delete;
   RunningCommand& operator=(const RunningCommand&) = delete;
   ~RunningCommand() {
-    kill(-pid_, SIGKILL);  // also what it left running in the background
+    kill(-pid_, SIGKILL);  // also its background processes
     if (!ended_) wait_for(pid_);
   }
 
@@ -41,7 +40,7 @@ class RunningCommand {
       if (interrupted && interrupted()) throw Error(ErrorKind::usage, "interrupted", "nothing was saved or reported");
       if (Seconds(std::chrono::steady_clock::now() - begin).count() > max_seconds)
         throw Error(ErrorKind::input, fmt::format("'{}' was not done after {:.3g} s", command_, max_seconds),
-                    "give --max-time more, or let it run fewer iterations");
+                    "give a longer --max-time, or let it run fewer iterations");
       pollfd waiting{output_.get(), POLLIN, 0};
       if (poll(&waiting, 1, 50) <= 0) continue;  // ms
       char chunk[65536];
@@ -53,9 +52,9 @@ class RunningCommand {
     const int status = wait_for(pid_);
     ended_ = true;
     if (status != 0) {
-      const std::string words = last_words(words_);
+      const std::string reason = last_line_of(stderr_);
       throw Error(ErrorKind::input,
-                  fmt::format("'{}' {}{}", command_, end_in_words(status), words.empty() ? "" : ": " + words),
+                  fmt::format("'{}' {}{}", command_, exit_text(status), reason.empty() ? "" : ": " + reason),
                   "try it by itself in a shell");
     }
     return text;
@@ -63,16 +62,16 @@ class RunningCommand {
 
  private:
   const std::string& command_;
-  Descriptor words_;
-  Descriptor output_;
+  FileDescriptor stderr_;
+  FileDescriptor output_;
   pid_t pid_ = -1;
   bool ended_ = false;
 };
 
 }  // namespace
 
-std::vector<double> times_printed_by(const std::string& command, double max_seconds,
-                                     const std::function<bool()>& interrupted) {
+std::vector<double> run_external_program(const std::string& command, double max_seconds,
+                                         const std::function<bool()>& interrupted) {
   std::istringstream lines(RunningCommand(command).output(max_seconds, interrupted));
   std::vector<double> times;
   for (std::string line; std::getline(lines, line);) {

@@ -1,5 +1,4 @@
-// Other programs beside the models: what they print, what they do wrong, and when they are run.
-#include "bench/command.h"
+#include "bench/external_program.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -12,7 +11,7 @@
 namespace fusekit::bench {
 namespace {
 
-std::string complaint_of(const std::function<void()>& action) {
+std::string message_of_error(const std::function<void()>& action) {
   try {
     action();
   } catch (const Error& error) {
@@ -22,15 +21,15 @@ std::string complaint_of(const std::function<void()>& action) {
 }
 
 std::string failure_of(const std::string& command, double seconds = 10) {
-  return complaint_of([&] { times_printed_by(command, seconds, {}); });
+  return message_of_error([&] { run_external_program(command, seconds, {}); });
 }
 
-TEST(OtherProgram, ItsLinesAreTimesAndWordsArePassedOver) {
-  EXPECT_EQ(times_printed_by("echo loading 3 models; printf '1.5\\n 2e3 \\r\\n7'", 10, {}),
+TEST(ExternalProgram, ItsNumbersAreTimesAndOtherLinesAreIgnored) {
+  EXPECT_EQ(run_external_program("echo loading 3 models; printf '1.5\\n 2e3 \\r\\n7'", 10, {}),
             (std::vector<double>{1.5, 2000, 7}));
 }
 
-TEST(OtherProgram, WhatItDoesWrongIsNamed) {
+TEST(ExternalProgram, ItsErrorsAreNamed) {
   EXPECT_EQ(failure_of("echo 5; echo no such model >&2; exit 3"),
             "'echo 5; echo no such model >&2; exit 3' ended with exit code 3: no such model");
   EXPECT_EQ(failure_of("kill -9 $$"), "'kill -9 $$' was ended by signal 9 (Killed)");
@@ -41,11 +40,11 @@ TEST(OtherProgram, WhatItDoesWrongIsNamed) {
   EXPECT_EQ(errno, ECHILD);
 }
 
-TEST(OtherProgram, OneThatHangsIsEndedWithAllThatItStarted) {
+TEST(ExternalProgram, OneThatHangsIsKilledWithItsChildren) {
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(failure_of("echo 5; sleep 100 & sleep 100", 0.3),
             "'echo 5; sleep 100 & sleep 100' was not done after 0.3 s");
-  EXPECT_EQ(complaint_of([&] { times_printed_by("sleep 100", 100, [] { return true; }); }), "interrupted");
+  EXPECT_EQ(message_of_error([&] { run_external_program("sleep 100", 100, [] { return true; }); }), "interrupted");
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(50));
   EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1);
 }
@@ -56,7 +55,7 @@ std::vector<Variant> model_and_program(const std::string& command) {
   return variants;
 }
 
-TEST(OtherProgram, GoesFirstInEverySecondRoundAndItsWarmUpIsLeftOut) {
+TEST(ExternalProgram, IsFirstInEverySecondRoundAndItsWarmUpIsLeftOut) {
   test::FakeClock clock;
   test::FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
   const Report report = measure(model_and_program("peer"), {.processes = 6}, launcher, clock);
@@ -68,18 +67,19 @@ TEST(OtherProgram, GoesFirstInEverySecondRoundAndItsWarmUpIsLeftOut) {
   EXPECT_EQ(report.ratios[0].process_log_ratios.size(), 6U);
   EXPECT_EQ(report.outcomes.at(1).runs, 6U * 38);
   EXPECT_LT(report.outcomes[1].percentiles.max, 15000);
-  EXPECT_LE(clock.seconds(), 22);  // the models' processes leave it its time
+  EXPECT_LE(clock.seconds(), 22);  // the models' processes leave enough time for it
 }
 
-TEST(OtherProgram, NeedsThreeProcessesAndAModel) {
+TEST(ExternalProgram, NeedsThreeProcessesAndAModel) {
   test::FakeClock clock;
   test::FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
-  EXPECT_NE(complaint_of([&] { measure(model_and_program("peer"), {.processes = 2}, launcher, clock); }).find("three"),
-            std::string::npos);
+  EXPECT_NE(
+      message_of_error([&] { measure(model_and_program("peer"), {.processes = 2}, launcher, clock); }).find("three"),
+      std::string::npos);
   auto variants = model_and_program("peer");
   std::swap(variants[0], variants[1]);
   EXPECT_THROW(measure(variants, {}, launcher, clock), Error);
-  EXPECT_EQ(complaint_of([&] { measure(model_and_program("hangs"), {}, launcher, clock); }),
+  EXPECT_EQ(message_of_error([&] { measure(model_and_program("hangs"), {}, launcher, clock); }),
             "'hangs' was not done after 20 s");
   EXPECT_EQ(launcher.alive, 0U);
 }
