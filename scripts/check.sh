@@ -25,7 +25,7 @@ $fix && clang-format -i "${files[@]}"
 clang-format --dry-run --Werror "${files[@]}" || stop "not formatted as .clang-format says" "scripts/check.sh --fix"
 
 say "rooms"
-scripts/check_rooms.sh || stop "a room uses what it may not use" "see the table in scripts/check_rooms.sh"
+scripts/check_rooms.sh || stop "the rules of the rooms are broken" "see the beginning of scripts/check_rooms.sh"
 
 # Clang can't read GCC's precompiled headers, so clang-tidy gets a build folder of its own that has none and is never
 # built; the headers that the build precompiles are then included as text. It reads many files at a time, as the build

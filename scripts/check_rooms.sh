@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Holds the rooms' rule: a file of a room includes only its own room's headers and those of the rooms it may use.
-# Prints each offending line; exit 1 where there is one. Another tree: scripts/check_rooms.sh [folder with src/].
+# Checks the rooms (the folders of src):
+# - a file includes only headers of its own room and of the rooms that its room may use;
+# - a file name belongs to one room: no two rooms have a .cpp or .h file with the same base name.
+# Prints each violation; exit 1 where there is one. Another tree: scripts/check_rooms.sh [folder with src/].
 source "$(dirname "$0")/lib.sh"
 [ $# -eq 0 ] || cd "$1"
 
@@ -50,4 +52,18 @@ while IFS=: read -r file line include; do
       complain "$file:$line" "$room may not know $header"
   done
 done < <(grep -rnE '^ *# *include *["<]' src --include='*.cpp' --include='*.h' | grep -v '^src/torch_pch.h:')
+
+# src/cli/NAME.cpp without a header of its own is the command NAME and may be called like what it runs.
+declare -A room_of first_file
+while read -r file; do
+  room=${file#src/}
+  [[ $room == */* ]] || continue
+  room=${room%%/*}
+  name=${file##*/}
+  name=${name%.*}
+  [[ $file != src/cli/*.cpp || -f ${file%.cpp}.h ]] || continue
+  known=${room_of[$name]:-$room}
+  [[ $known == "$room" ]] || complain "$file" "the file name $name belongs to ${first_file[$name]}"
+  [[ -n ${room_of[$name]:-} ]] || { room_of[$name]=$room && first_file[$name]=$file; }
+done < <(find src -name '*.cpp' -o -name '*.h' | sort)
 exit $status

@@ -6,37 +6,38 @@
 #include <string>
 #include <vector>
 
-/// What a measurement gives: raw traces, figures, ratios, the machine.
+/// The result of a measurement: raw traces, figures, ratios, the machine.
 namespace fusekit::bench {
 
-/// Consecutive runs of one variant: `lead_in` that are not timed (its data come back into the caches), then `runs`.
+/// Consecutive runs of one variant: first `lead_in` untimed runs, which fill the caches, then `runs` timed ones.
 struct Slot {
   std::size_t variant = 0;
   int lead_in = 0;
   int runs = 1;
 };
 
-/// What one variant's start in a process cost.
+/// The start of one variant in a process.
 struct LoadFigures {
-  double load_us = 0;        ///< FuseKit's checked load of the file
+  double load_us = 0;        ///< FuseKit's load, which also checks the file
   double first_us = 0;       ///< the first inference
   std::int64_t rss_kib = 0;  ///< growth of the process's resident memory over load and first inference
 };
 
 /// The timed runs of a slot.
 struct Times {
-  std::vector<double> run_us;  ///< each run's time; with several streams those of all, one stream after the other
-  double wall_us = 0;          ///< from the begin of the first to the end of the last
+  std::vector<double>
+      run_us;          ///< of each run; with several streams all runs of the first stream, then of the second, ...
+  double wall_us = 0;  ///< from the begin of the first run to the end of the last
 };
 
-/// What the kernel counted in a process since its start, or between two moments.
+/// The kernel's counters of a process, since its start or between two readings.
 struct Usage {
   std::int64_t peak_rss_kib = 0;  ///< VmHWM
   std::int64_t major_faults = 0;
   std::int64_t involuntary_switches = 0;
   double cpu_seconds = 0;
 
-  /// Between `earlier` and this; the peak stays.
+  /// The difference to an earlier reading; the peak stays as it is.
   [[nodiscard]] Usage operator-(const Usage& earlier) const {
     return {peak_rss_kib, major_faults - earlier.major_faults, involuntary_switches - earlier.involuntary_switches,
             cpu_seconds - earlier.cpu_seconds};
@@ -50,19 +51,20 @@ struct Usage {
   }
 };
 
-/// What was asked of the processes and what they answered: the raw data of a report.
+/// The slots of a block and their times: the raw data of a report.
 struct Block {
   std::vector<Slot> slots;
-  std::vector<Times> times;  ///< one a slot
+  std::vector<Times> times;  ///< one per slot
 };
 
+/// All that was measured in one round: in one process, or in several side by side (one for each setting).
 struct ProcessTrace {
   std::vector<std::size_t> load_order;
-  std::vector<LoadFigures> loads;              ///< one a variant
-  std::vector<std::vector<double>> warmup_us;  ///< one list a variant
-  std::vector<std::int64_t> peak_alone_kib;    ///< one a variant: Usage::peak_rss_kib before others were loaded; else 0
+  std::vector<LoadFigures> loads;              ///< one per variant
+  std::vector<std::vector<double>> warmup_us;  ///< one list per variant
+  std::vector<std::int64_t> peak_alone_kib;  ///< one per variant: Usage::peak_rss_kib before another was loaded; else 0
   std::vector<Block> blocks;
-  Usage usage;     ///< from start to end, summed over the processes that ran side by side
+  Usage usage;     ///< from start to end, summed over the processes of the round
   Usage measured;  ///< the part of it during the blocks
 };
 
@@ -71,37 +73,38 @@ struct Interval {
   double high = 0;
 };
 
-/// Of all runs. One that the sample is too small for is left out: below 29, 299 and 2995 runs for the last three, as the
-/// largest of n values lies above the p-quantile with 95 % confidence from p^n <= 0.05 on (Conover 1999, section 3.2).
+/// Of all runs. A percentile is left out where there are too few runs for it: p90 below 29 runs, p99 below 299, p99.9
+/// below 2995. From that number on, p^n <= 0.05: the largest of n values lies above the p-quantile with 95 % confidence
+/// (Conover 1999, section 3.2).
 struct Percentiles {
   double min = 0, p50 = 0;
   std::optional<double> p90 = {}, p99 = {}, p999 = {};
   double max = 0;
 };
 
-/// One variant's figures, microseconds a run.
+/// One variant's figures, in microseconds per run.
 struct Outcome {
   std::string label;
   std::string model;
   std::string inputs;
-  int threads = 0;  ///< as asked for; 0: LibTorch's default
+  int threads = 0;  ///< as requested; 0: LibTorch's default
   std::string engine;
   std::vector<std::string> environment;  ///< Variant::environment
-  std::string dtype;                     ///< "": the file's own
+  std::string dtype;                     ///< "": not converted
   int streams = 1;
   std::int64_t samples = 1;          ///< Variant::samples
-  double sample_us = 0;              ///< median_us / samples; with several streams the time a sample by the wall clock
+  double sample_us = 0;              ///< time per sample: median_us / samples; with several streams by the wall clock
   double median_us = 0;              ///< the median of the processes' medians
-  std::optional<Interval> interval;  ///< of the processes' typical median; from two processes on
+  std::optional<Interval> interval;  ///< of the median of a typical process; needs two processes
   Percentiles percentiles;           ///< of all timed runs
   double mean_us = 0;
   std::size_t runs = 0;
-  std::size_t far_out = 0;  ///< runs beyond the third quartile + 3 interquartile ranges (Tukey); they are not dropped
+  std::size_t far_out = 0;  ///< runs above the third quartile + 3 interquartile ranges (Tukey); they are not removed
   double load_us = 0, first_us = 0;  ///< medians over the processes
-  std::size_t warmup_runs =
-      0;  ///< runs before the timed ones, the first inference included; the median over the processes
+  /// Runs before the timed ones, including the first inference; the median over the processes.
+  std::size_t warmup_runs = 0;
   std::int64_t rss_kib = 0;       ///< LoadFigures::rss_kib, the median over the processes
-  std::int64_t peak_rss_kib = 0;  ///< most resident memory of a process that ran only this variant yet; 0: unknown
+  std::int64_t peak_rss_kib = 0;  ///< peak of a process that had run only this variant; 0: unknown
   std::vector<double> process_median_us;
 };
 
@@ -113,64 +116,65 @@ struct Ratio {
   std::size_t against = 0;
   double ratio = 1;       ///< time of `against` / time of `variant`: above 1 where `variant` is faster
   Interval interval;      ///< of `ratio`
-  double detectable = 0;  ///< relative difference that such a run finds in 9 of 10 cases
+  double detectable = 0;  ///< minimum detectable difference (relative), found with a power of 90 %
   Verdict verdict = Verdict::no_difference;
-  std::vector<double> process_log_ratios;  ///< the units: each process's median log-ratio
+  std::vector<double> process_log_ratios;  ///< each process's median log-ratio: the sample behind `interval`
 };
 
 /// The machine and its state.
 struct Environment {
   std::string cpu;
-  int cpus = 0;  ///< that this process may run on
+  int cpus = 0;  ///< number of CPUs that this process may use
   std::string kernel;
   std::string libtorch;
   std::string fusekit;
-  std::string governor;  ///< of CPU 0's frequency; empty where the kernel does not say
+  std::string governor;  ///< frequency governor of CPU 0; empty where the kernel does not show it
   double load_average = 0;
   double cpu_quota = 0;  ///< cgroup limit in CPUs; 0: none
   double timer_resolution_ns = 0;
   double timer_overhead_ns = 0;
 };
 
-/// What else went on while it was measured.
+/// Disturbances during the measurement.
 struct Noise {
-  double other_cpus = 0;                  ///< CPUs that other programs kept busy, on average
-  double steal = 0;                       ///< share of time that the hypervisor took
-  std::int64_t major_faults = 0;          ///< of the workers, during the blocks: loading a file reads pages, too
-  std::int64_t involuntary_switches = 0;  ///< the same
-  double throttled_seconds = 0;           ///< by the cgroup's quota
-  double clock_change = 0;                ///< of the CPUs' clock rate from begin to end: 0.1 is 10 % faster
-  double cpu_seconds = 0;                 ///< that the workers used from their start to their end
-  double measured_cpu_seconds = 0;        ///< the part of it during the blocks
+  double other_cpus = 0;                  ///< average number of CPUs that other programs used
+  double steal = 0;                       ///< share of the time that the hypervisor took
+  std::int64_t major_faults = 0;          ///< of the workers, during the blocks only (loading a file also reads pages)
+  std::int64_t involuntary_switches = 0;  ///< of the workers, during the blocks only
+  double throttled_seconds = 0;           ///< time for which the cgroup's CPU quota stopped the process
+  double clock_change = 0;          ///< relative change of the CPUs' clock rate from begin to end: 0.1 is 10 % faster
+  double cpu_seconds = 0;           ///< of the workers, from start to end
+  double measured_cpu_seconds = 0;  ///< the part of it during the blocks
 };
 
-/// One operator at one place.
+/// The time of one operator in one module.
 struct LayerTime {
-  std::string scope;  ///< path of the module whose weights it reads, "layer1.0.conv1"; "" before the first of these; an
-                      ///< operator without weights counts to the one before it
-  std::string op;     ///< "aten::conv2d"
-  double us = 0;      ///< a forward, inclusive of what it calls
-  double calls = 0;   ///< a forward
+  /// Path of the module whose weights the operator reads, "layer1.0.conv1". An operator without weights counts to the
+  /// module of the operator before it; "" before the first operator with weights.
+  std::string scope;
+  std::string op;    ///< "aten::conv2d"
+  double us = 0;     ///< per forward, including the operators that it calls
+  double calls = 0;  ///< per forward
 };
 
-/// Where a variant's time goes.
+/// A variant's time by layer.
 struct Profile {
   std::string label;
-  double forward_us = 0;          ///< a forward while it is observed, which takes longer than it does otherwise
-  std::vector<LayerTime> layers;  ///< in the order of execution; what is missing to forward_us is the interpreter's
+  double forward_us = 0;          ///< time of an observed forward, which is slower than an unobserved one
+  std::vector<LayerTime> layers;  ///< in the order of execution; forward_us minus their sum is the interpreter's time
 };
 
 struct Report {
   std::vector<Outcome> outcomes;
-  std::vector<Ratio> ratios;  ///< each variant after the first against the first
+  std::vector<Ratio> ratios;  ///< each variant against its Variant::against
   std::vector<ProcessTrace> traces;
   std::vector<Profile> profiles;
   double confidence = 0.95;
-  double seconds = 0;  ///< that the measurement took
+  double seconds = 0;  ///< duration of the measurement
   bool reached_ci = false;
   Environment environment;
   Noise noise;
-  std::vector<std::string> warnings;  ///< what may be wrong with the figures, and what to do
+  std::vector<std::string> warnings;  ///< possible problems with the figures, and what to do about them
 };
 
 }  // namespace fusekit::bench

@@ -1,4 +1,4 @@
-// What the machine is; read from the kernel, so that a baseline knows where it comes from.
+// Describes this machine, so that a baseline from another machine is recognized.
 #include <sched.h>
 #include <sys/utsname.h>
 #include <torch/version.h>
@@ -47,7 +47,7 @@ double cpu_quota() {
   return std::strtod(quota.c_str(), nullptr) / period;
 }
 
-void time_the_clock(Clock& clock, Environment& environment) {
+void measure_clock(Clock& clock, Environment& environment) {
   constexpr int readings = 1000;
   std::vector<double> steps;
   double smallest = std::numeric_limits<double>::infinity();
@@ -76,7 +76,7 @@ Environment this_environment(Clock& clock) {
   environment.governor = first_word_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
   environment.load_average = std::strtod(first_word_of("/proc/loadavg").c_str(), nullptr);
   environment.cpu_quota = cpu_quota();
-  time_the_clock(clock, environment);
+  measure_clock(clock, environment);
   return environment;
 }
 

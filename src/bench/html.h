@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-/// The files of src/bench/html, put into the program by cmake/Embed.cmake.
+/// The files of src/bench/html, embedded by cmake/Embed.cmake.
 namespace fusekit::bench::html {
 
 extern const std::string_view page;

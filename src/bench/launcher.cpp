@@ -1,4 +1,3 @@
-// Fresh processes: start, talk, and make sure that none is left.
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -6,9 +5,10 @@
 
 #include <cerrno>
 
-#include "bench/child.h"
-#include "bench/command.h"
+#include "bench/external_program.h"
 #include "bench/protocol.h"
+#include "bench/subprocess.h"
+#include "fusekit/bench_launcher.h"
 
 namespace fusekit::bench {
 namespace {
@@ -19,12 +19,12 @@ class WorkerProcess : public Process {
  public:
   WorkerProcess(const std::vector<std::string>& command, const RuntimeOptions& runtime,
                 const std::vector<std::string>& environment, const std::function<bool()>& interrupted)
-      : interrupted_(interrupted), words_(make_words()) {
+      : interrupted_(interrupted), stderr_(make_stderr_file()) {
     auto [request_read, request_write] = make_pipe();
     auto [answer_read, answer_write] = make_pipe();
-    pid_ = spawn(command, request_read.get(), answer_write.get(), words_.get(), /*own_group=*/false, environment);
+    pid_ = spawn(command, request_read.get(), answer_write.get(), stderr_.get(), /*own_group=*/false, environment);
     request_read.close();
-    answer_write.close();  // only the worker holds it now, so that its death ends our reading
+    answer_write.close();  // only the worker has it open now, so that we see its end when the worker dies
     requests_ = std::move(request_write);
     answers_ = std::move(answer_read);
     try {
@@ -56,21 +56,21 @@ class WorkerProcess : public Process {
 
   Usage usage() override { return usage_of(ask({{"op", "usage"}})); }
 
-  void rest() override {
+  void suspend() override {
     signal(SIGSTOP);
-    rests_ = true;
+    suspended_ = true;
   }
 
  private:
-  /// Nothing where it has ended: to kill(), -1 stands for every process there is.
+  /// Does nothing where the worker has ended: kill(-1) would go to every process.
   void signal(int number) const {
     if (pid_ >= 0) kill(pid_, number);
   }
 
   json ask(const json& request) {
-    if (std::exchange(rests_, false)) signal(SIGCONT);
+    if (std::exchange(suspended_, false)) signal(SIGCONT);
     const std::string line = request.dump() + "\n";
-    // A worker that died is met with EPIPE, not with a signal that ends us.
+    // With SIGPIPE ignored, a worker that died shows as EPIPE and does not kill this process.
     struct sigaction ignore {
     }, before{};
     ignore.sa_handler = SIG_IGN;
@@ -89,7 +89,7 @@ class WorkerProcess : public Process {
     while ((end = buffer_.find('\n')) == std::string::npos) {
       if (interrupted_ && interrupted_()) throw Error(ErrorKind::usage, "interrupted", "nothing was saved or reported");
       pollfd waiting{answers_.get(), POLLIN, 0};
-      const int ready = poll(&waiting, 1, 200);  // ms: how late an interrupt may be seen
+      const int ready = poll(&waiting, 1, 200);  // ms, the longest delay until an interrupt is seen
       if (ready <= 0) continue;
       char chunk[65536];
       const ssize_t count = ::read(answers_.get(), chunk, sizeof chunk);
@@ -103,12 +103,12 @@ class WorkerProcess : public Process {
   }
 
   [[noreturn]] void died() {
-    requests_.close();  // what has closed its answers without ending will end now
+    requests_.close();  // a worker that closed only its output ends now, too
     const int status = wait_for(std::exchange(pid_, -1));
-    const std::string words = last_words(words_);
+    const std::string reason = last_line_of(stderr_);
     const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     throw Error(ErrorKind::model,
-                fmt::format("a worker process {}{}", end_in_words(status), words.empty() ? "" : ": " + words),
+                fmt::format("a worker process {}{}", exit_text(status), reason.empty() ? "" : ": " + reason),
                 killed ? "the kernel does this when memory runs out: look at `dmesg`" : "");
   }
 
@@ -116,17 +116,17 @@ class WorkerProcess : public Process {
     requests_.close();
     answers_.close();
     if (pid_ < 0) return;
-    // Nothing it could still do matters, and tearing down LibTorch takes longer than this.
+    // It has no results left to write, and an orderly shutdown of LibTorch takes longer.
     signal(SIGKILL);
     wait_for(std::exchange(pid_, -1));
   }
 
   const std::function<bool()>& interrupted_;
-  Descriptor words_;  ///< the worker's stderr, in memory
-  Descriptor requests_;
-  Descriptor answers_;
+  FileDescriptor stderr_;  ///< the worker's, in memory
+  FileDescriptor requests_;
+  FileDescriptor answers_;
   pid_t pid_ = -1;
-  bool rests_ = false;
+  bool suspended_ = false;
   std::string buffer_;
 };
 
@@ -140,7 +140,7 @@ class ProcessLauncher : public Launcher {
   }
 
   std::vector<double> times_of(const std::string& command, double max_seconds) override {
-    return times_printed_by(command, max_seconds, interrupted_);
+    return run_external_program(command, max_seconds, interrupted_);
   }
 
  private:

@@ -1,11 +1,11 @@
-// The measurement as the parent sees it: fresh processes, warm-up, blocks, and when to stop. It knows neither LibTorch
-// nor the kernel: processes and time come through interfaces.
+// The parent's part of a measurement: it starts the processes of each round and decides when to stop. It uses processes
+// and time only through their interfaces, neither LibTorch nor the kernel.
 #include <algorithm>
 #include <cmath>
 
 #include "bench/noise.h"
-#include "bench/pace.h"
 #include "bench/round.h"
+#include "bench/round_cost.h"
 #include "bench/schedule.h"
 #include "bench/statistics.h"
 #include "fusekit/bench.h"
@@ -14,11 +14,10 @@
 namespace fusekit::bench {
 namespace {
 
-constexpr double kProfileSeconds = 1;  // a model
-constexpr double kUntilSeconds =
-    3.5;  // a process's time with until_ci, at most: more of them are worth more than longer
-constexpr std::size_t kLeastUntil = 8;
-constexpr double kLate = 1.1;  // times max_seconds
+constexpr double kProfileSeconds = 1;    // for each model
+constexpr double kUntilCiSeconds = 3.5;  // most for a process with until_ci; more processes help more than longer ones
+constexpr std::size_t kUntilCiProcesses = 8;  // at least
+constexpr double kOvertime = 1.1;             // warn where it takes longer than this multiple of max_seconds
 
 void check(const std::vector<Variant>& variants, const Options& options) {
   const auto refuse = [](const std::string& what) { throw Error(ErrorKind::usage, what); };
@@ -32,7 +31,7 @@ void check(const std::vector<Variant>& variants, const Options& options) {
     if (variant.samples < 1) refuse(variant.label + ": a run must handle at least one sample");
   }
   if (options.processes && *options.processes < 1) refuse("--processes must be at least 1");
-  if (commands && options.processes.value_or(kLeastPlanned) < 3)
+  if (commands && options.processes.value_or(kMinPlanned) < 3)
     refuse("a program can only be compared over at least three processes");
   if (!(options.max_seconds > 0)) refuse("--max-time must be above 0");
   if (options.iterations && *options.iterations < 1) refuse("--iter must be at least 1");
@@ -41,8 +40,8 @@ void check(const std::vector<Variant>& variants, const Options& options) {
   if (!(options.confidence > 0.5 && options.confidence < 1)) refuse("the confidence must lie between 0.5 and 1");
 }
 
-/// The widest interval, relative to what it encloses.
-double widest(const Report& report) {
+/// The width of the widest interval, relative to its lower end.
+double widest_interval(const Report& report) {
   double width = 0;
   for (const Ratio& ratio : report.ratios) width = std::max(width, ratio.interval.high / ratio.interval.low - 1);
   if (!report.ratios.empty()) return width;
@@ -75,7 +74,7 @@ class Measurement {
   Report run() {
     const bool reached = run_rounds();
     const Noise noise = meter_.read(usage_, measured_);
-    Report report = judge(variants_, std::move(traces_), options_.confidence);
+    Report report = analyze(variants_, std::move(traces_), options_.confidence);
     if (options_.profile)
       for (const Variant& model : models_) report.profiles.push_back(profile_of(model));
     report.reached_ci = reached;
@@ -83,22 +82,25 @@ class Measurement {
     report.environment = this_environment(clock_);
     report.noise = noise;
     add_noise_warnings(report);
-    if (options_.until_ci && !reached)
-      report.warnings.push_back(
-          fmt::format("the interval did not get narrower than {:.3g} % within {:.0f} s; give "
-                      "--max-time more or the machine less to do",
-                      100 * *options_.until_ci, options_.max_seconds));
-    if (report.seconds > kLate * options_.max_seconds && !options_.iterations && !options_.profile)
-      report.warnings.push_back(
-          fmt::format("it took {:.1f} s instead of {:.3g}: {} process{} {:.1f} s to start, load, warm up and run a "
-                      "block of all; give "
-                      "--max-time more, or fewer models and settings",
-                      report.seconds, options_.max_seconds, report.traces.size(),
-                      report.traces.size() == 1 ? " needs" : "es need up to", pace_.start + pace_.block));
+    add_time_warnings(report);
     return report;
   }
 
  private:
+  void add_time_warnings(Report& report) const {
+    if (options_.until_ci && !report.reached_ci)
+      report.warnings.push_back(fmt::format(
+          "the interval did not get narrower than {:.3g} % within {:.0f} s; give a longer --max-time, or end "
+          "other programs",
+          100 * *options_.until_ci, options_.max_seconds));
+    if (report.seconds > kOvertime * options_.max_seconds && !options_.iterations && !options_.profile)
+      report.warnings.push_back(
+          fmt::format("it took {:.1f} s instead of {:.3g}: {} process{} {:.1f} s to start, load, warm up and run one "
+                      "block of all variants; give a longer --max-time, or fewer models and settings",
+                      report.seconds, options_.max_seconds, report.traces.size(),
+                      report.traces.size() == 1 ? " needs" : "es need up to", cost_.startup + cost_.block));
+  }
+
   [[nodiscard]] double seconds() const { return static_cast<double>(clock_.now()) * 1e-9; }
   void tick(const std::string& what) const {
     if (options_.interrupted && options_.interrupted())
@@ -106,11 +108,11 @@ class Measurement {
     if (progress_) progress_(std::min(1.0, (seconds() - begin_) / options_.max_seconds), what);
   }
 
-  /// Whether options.until_ci was reached.
+  /// Runs rounds until the time is over or the interval is narrow; returns whether options.until_ci was reached.
   bool run_rounds() {
     const double end = begin_ + options_.max_seconds;
-    std::size_t planned = static_cast<std::size_t>(options_.processes.value_or(kFirstGuess));
-    if (options_.iterations && !options_.processes) planned = kLeastPlanned;
+    std::size_t planned = static_cast<std::size_t>(options_.processes.value_or(kInitialPlan));
+    if (options_.iterations && !options_.processes) planned = kMinPlanned;
     const Tick in_round = [&] {
       tick(fmt::format("process {} of {}{}", traces_.size() + 1, planned, options_.until_ci ? " or more" : ""));
     };
@@ -119,64 +121,68 @@ class Measurement {
       const auto left = static_cast<double>(planned - std::min(planned, traces_.size()));
       const double now = seconds();
       double deadline = now + (end - now) / std::max(1.0, left);
-      if (options_.until_ci) deadline = now + std::min(options_.max_seconds / kLeastPlanned, until_share());
+      if (options_.until_ci) deadline = now + std::min(options_.max_seconds / kMinPlanned, until_ci_seconds());
       traces_.push_back(round(deadline, in_round));
       usage_ += traces_.back().usage;
       measured_ += traces_.back().measured;
       if (!options_.processes && !options_.iterations) {
-        planned = processes_for(options_.max_seconds, end - seconds(), traces_.size(), pace_);
-        if (options_.until_ci) planned = std::min(planned, kLeastUntil);
+        planned = plan_processes(options_.max_seconds, end - seconds(), traces_.size(), cost_);
+        if (options_.until_ci) planned = std::min(planned, kUntilCiProcesses);
       }
       if (traces_.size() < planned) continue;
       if (!options_.until_ci) return false;
-      const bool narrow =
-          traces_.size() >= 3 && widest(judge(variants_, traces_, options_.confidence)) <= *options_.until_ci;
-      if (narrow || seconds() + until_share() > end) return narrow;
+      const bool narrow = traces_.size() >= 3 &&
+                          widest_interval(analyze(variants_, traces_, options_.confidence)) <= *options_.until_ci;
+      if (narrow || seconds() + until_ci_seconds() > end) return narrow;
     }
   }
 
-  /// A process's seconds with until_ci.
-  [[nodiscard]] double until_share() const {
-    return traces_.empty() ? kUntilSeconds : std::min(kUntilSeconds, worthwhile(pace_));
+  /// The seconds for one process with until_ci.
+  [[nodiscard]] double until_ci_seconds() const {
+    return traces_.empty() ? kUntilCiSeconds : std::min(kUntilCiSeconds, min_useful_seconds(cost_));
   }
 
-  /// The models' processes and the other programs, which go first in every second round, so that a drift hits both alike.
+  /// Runs the models' processes and the external programs. The programs are first in every second round, so that a drift
+  /// affects both equally.
   ProcessTrace round(double deadline, const Tick& tick) {
     const bool programs_first = traces_.size() % 2 == 0;
     const double begin = seconds();
-    std::vector<Program> programs;
+    std::vector<ProgramTimes> programs;
     if (programs_first) programs = run_programs(tick);
-    Team team(models_, launcher_);
+    WorkerPool pool(models_, launcher_);
     const double end = programs_first ? deadline : deadline - program_seconds_;
-    RoundResult result = run_round(models_.size(), options_, clock_, schedule_, team, end, tick);
+    RoundResult result = run_round(models_.size(), options_, clock_, schedule_, pool, end, tick);
     ProcessTrace& trace = result.trace;
     if (!programs_first) programs = run_programs(tick);
-    pace_.start = std::max(pace_.start, result.first_block_at - begin + (programs_first ? 0 : program_seconds_));
-    pace_.block = std::max(pace_.block, result.block_seconds);
-    for (Program& program : programs) {
-      trace.loads.push_back(
-          {0, program.warmup_us.empty() ? program.times.run_us.front() : program.warmup_us.front(), 0});
-      trace.warmup_us.push_back(std::move(program.warmup_us));
-      const Slot slot{trace.warmup_us.size() - 1, 0, static_cast<int>(program.times.run_us.size())};
-      trace.blocks.push_back({{slot}, {std::move(program.times)}});
-    }
+    cost_.startup = std::max(cost_.startup, result.first_block_at - begin + (programs_first ? 0 : program_seconds_));
+    cost_.block = std::max(cost_.block, result.block_seconds);
+    for (ProgramTimes& program : programs) append_program(trace, std::move(program));
     return std::move(result.trace);
   }
 
-  /// What another program printed, the times until it was steady apart.
-  struct Program {
-    std::vector<double> warmup_us;
+  /// The times that an external program printed.
+  struct ProgramTimes {
+    std::vector<double> warmup_us;  ///< before its steady state
     Times times;
   };
 
-  std::vector<Program> run_programs(const Tick& tick) {
+  /// Adds the program as one more variant, with one slot in a block of its own.
+  static void append_program(ProcessTrace& trace, ProgramTimes program) {
+    const double first_us = program.warmup_us.empty() ? program.times.run_us.front() : program.warmup_us.front();
+    trace.loads.push_back({0, first_us, 0});
+    trace.warmup_us.push_back(std::move(program.warmup_us));
+    const Slot slot{trace.warmup_us.size() - 1, 0, static_cast<int>(program.times.run_us.size())};
+    trace.blocks.push_back({{slot}, {std::move(program.times)}});
+  }
+
+  std::vector<ProgramTimes> run_programs(const Tick& tick) {
     const double begin = seconds();
-    std::vector<Program> programs;
+    std::vector<ProgramTimes> programs;
     for (std::size_t i = models_.size(); i < variants_.size(); ++i) {
       tick();
       const std::vector<double> printed = launcher_.times_of(variants_[i].command, options_.max_seconds);
-      const auto steady = printed.begin() + static_cast<std::ptrdiff_t>(steady_from(printed).value_or(0));
-      Program program{{printed.begin(), steady}, {{steady, printed.end()}, 0}};
+      const auto steady = printed.begin() + static_cast<std::ptrdiff_t>(steady_state_start(printed).value_or(0));
+      ProgramTimes program{{printed.begin(), steady}, {{steady, printed.end()}, 0}};
       for (const double us : program.times.run_us) program.times.wall_us += us;
       programs.push_back(std::move(program));
     }
@@ -190,7 +196,7 @@ class Measurement {
   }
 
   const std::vector<Variant>& variants_;
-  std::vector<Variant> models_;  ///< the variants that are no other programs
+  std::vector<Variant> models_;  ///< the variants that are not external programs
   const Options& options_;
   Launcher& launcher_;
   Clock& clock_;
@@ -199,10 +205,10 @@ class Measurement {
   NoiseMeter meter_;
   double begin_;
   std::vector<ProcessTrace> traces_;
-  double program_seconds_ = 0;  ///< that the other programs took in the last round
-  Pace pace_;                   ///< the slowest so far
-  Usage usage_;                 ///< of all processes so far
-  Usage measured_;              ///< the same, during the blocks
+  double program_seconds_ = 0;  ///< duration of the external programs in the last round
+  RoundCost cost_;              ///< the largest values so far
+  Usage usage_;                 ///< sum over all processes so far
+  Usage measured_;              ///< the part of it during the blocks
 };
 
 }  // namespace

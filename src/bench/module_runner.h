@@ -9,7 +9,7 @@
 
 namespace fusekit::bench {
 
-/// A network in this process: load, arguments, run.
+/// A network that is loaded in this process, with its arguments.
 class ModuleRunner : public Runner {
  public:
   explicit ModuleRunner(const Variant& variant);

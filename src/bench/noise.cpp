@@ -13,10 +13,10 @@
 namespace fusekit::bench {
 namespace {
 
-constexpr double kBusy = 0.25;         // CPUs
-constexpr double kClockTicks = 50;     // a run below so many is timed to 2 %
-constexpr double kManySwitches = 100;  // a second of CPU time
-constexpr double kManyFaults = 50;     // a second
+constexpr double kBusyCpus = 0.25;     // used by other programs
+constexpr double kMinClockTicks = 50;  // per run: its error is then at most 2 %
+constexpr double kManySwitches = 100;  // per second of CPU time
+constexpr double kManyFaults = 50;     // per second
 
 double cpu_seconds_of_this_process() {
   rusage usage{};
@@ -27,7 +27,7 @@ double cpu_seconds_of_this_process() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-/// Seconds for which the cgroup's CPU quota stopped us (cgroup v2).
+/// Seconds for which the cgroup's CPU quota stopped this process (cgroup v2).
 double throttled_seconds() {
   std::ifstream file("/sys/fs/cgroup/cpu.stat");
   std::string key;
@@ -37,7 +37,7 @@ double throttled_seconds() {
   return 0;
 }
 
-/// The mean of the clock rates that the kernel shows; 0 where it shows none.
+/// The mean of the CPUs' clock rates; 0 where the kernel does not show them.
 double megahertz() {
   std::ifstream file("/proc/cpuinfo");
   double sum = 0;
@@ -49,6 +49,70 @@ double megahertz() {
     ++count;
   }
   return count == 0 ? 0 : sum / count;
+}
+
+/// What the rest of the system did during the measurement.
+void add_system_warnings(Report& report) {
+  const Noise& noise = report.noise;
+  const auto warn = [&](std::string text) { report.warnings.push_back(std::move(text)); };
+  if (noise.other_cpus > kBusyCpus)
+    warn(fmt::format("other programs kept {:.1f} of {} CPUs busy; end them for narrower intervals", noise.other_cpus,
+                     report.environment.cpus));
+  if (noise.steal > 0.01)
+    warn(fmt::format("the hypervisor took {:.1f} % of the time (steal); a dedicated machine would not",
+                     100 * noise.steal));
+  if (noise.throttled_seconds > 0.01 * report.seconds)
+    warn(fmt::format("the container's CPU quota stopped it for {:.2g} s; raise the limit or use fewer --threads",
+                     noise.throttled_seconds));
+  if (std::abs(noise.clock_change) > 0.05)
+    warn(fmt::format(
+        "the CPUs' clock rate changed by {:+.0f} % during the measurement, and so did the absolute times; it "
+        "stays constant with a fixed rate (`cpupower frequency-set`, no turbo) or on a cooler machine",
+        100 * noise.clock_change));
+  if (static_cast<double>(noise.involuntary_switches) > kManySwitches * noise.measured_cpu_seconds)
+    warn(
+        fmt::format("the kernel took the CPU from it {:.0f} times a second for something else; use fewer --threads, or "
+                    "end other programs",
+                    static_cast<double>(noise.involuntary_switches) / noise.measured_cpu_seconds));
+  if (static_cast<double>(noise.major_faults) > kManyFaults * std::max(1.0, noise.measured_cpu_seconds))
+    warn(fmt::format(
+        "{} pages had to be read from disk during the measurement; run it again, or give the machine more memory",
+        noise.major_faults));
+}
+
+/// More threads than CPUs, or threads that share the CPUs with other programs. Names the first such variant of each.
+void add_thread_warnings(Report& report) {
+  const int cpus = report.environment.cpus;
+  for (const Outcome& outcome : report.outcomes) {
+    if (cpus == 0 || outcome.threads * outcome.streams <= cpus) continue;
+    report.warnings.push_back(fmt::format("{} asks for {} threads where {} CPUs may be used; they wait for each other",
+                                          outcome.label, outcome.threads * outcome.streams, cpus));
+    break;
+  }
+  if (report.noise.other_cpus <= kBusyCpus) return;
+  for (const Outcome& outcome : report.outcomes) {
+    const int threads = outcome.threads == 0 ? cpus : outcome.threads;
+    if (threads < 2 || outcome.engine.empty()) continue;
+    report.warnings.push_back(fmt::format(
+        "{} runs on {} threads beside other programs: LibTorch's threads wait by spinning, so that they can "
+        "be 20 times slower than one; give --threads 1, or try --env OMP_WAIT_POLICY=passive",
+        outcome.label, threads));
+    break;
+  }
+}
+
+/// Runs that are too short for the clock. Names the first such variant.
+void add_clock_resolution_warning(Report& report) {
+  const Environment& machine = report.environment;
+  const double clock_us = 1e-3 * (machine.timer_overhead_ns + machine.timer_resolution_ns);
+  for (const Outcome& outcome : report.outcomes) {
+    if (!(outcome.median_us > 0) || outcome.engine.empty() || outcome.median_us > kMinClockTicks * clock_us) continue;
+    report.warnings.push_back(
+        fmt::format("{}: a run of {:.3g} us is close to the resolution of the clock ({:.0f} ns resolution, {:.0f} ns a "
+                    "reading); give it a larger batch",
+                    outcome.label, outcome.median_us, machine.timer_resolution_ns, machine.timer_overhead_ns));
+    break;
+  }
 }
 
 }  // namespace
@@ -93,65 +157,14 @@ Noise NoiseMeter::read(const Usage& own, const Usage& measured) const {
 }
 
 void add_noise_warnings(Report& report) {
-  const Noise& noise = report.noise;
-  const Environment& machine = report.environment;
-  auto& warnings = report.warnings;
-  if (noise.other_cpus > kBusy)
-    warnings.push_back(fmt::format("other programs kept {:.1f} of {} CPUs busy; end them for narrower intervals",
-                                   noise.other_cpus, machine.cpus));
-  if (noise.steal > 0.01)
-    warnings.push_back(fmt::format("the hypervisor took {:.1f} % of the time (steal); a dedicated machine would not",
-                                   100 * noise.steal));
-  if (noise.throttled_seconds > 0.01 * report.seconds)
-    warnings.push_back(
-        fmt::format("the container's CPU quota stopped it for {:.2g} s; raise the limit or use fewer "
-                    "--threads",
-                    noise.throttled_seconds));
-  if (std::abs(noise.clock_change) > 0.05)
-    warnings.push_back(
-        fmt::format("the CPUs' clock rate changed by {:+.0f} % meanwhile; a fixed one (`cpupower frequency-set`, no "
-                    "turbo) or a cooler machine keeps the plain figures still",
-                    100 * noise.clock_change));
-  if (static_cast<double>(noise.involuntary_switches) > kManySwitches * noise.measured_cpu_seconds)
-    warnings.push_back(
-        fmt::format("the kernel took the CPU from it {:.0f} times a second for something else; use fewer --threads, or "
-                    "end other programs",
-                    static_cast<double>(noise.involuntary_switches) / noise.measured_cpu_seconds));
-  if (static_cast<double>(noise.major_faults) > kManyFaults * std::max(1.0, noise.measured_cpu_seconds))
-    warnings.push_back(
-        fmt::format("{} pages had to be read from disk meanwhile; run it once more, or give the machine more memory",
-                    noise.major_faults));
-  for (const Outcome& outcome : report.outcomes) {
-    if (machine.cpus == 0 || outcome.threads * outcome.streams <= machine.cpus) continue;
-    warnings.push_back(fmt::format("{} asks for {} threads where {} CPUs may be used; they wait for each other",
-                                   outcome.label, outcome.threads * outcome.streams, machine.cpus));
-    break;  // one says it
-  }
-  const bool busy = noise.other_cpus > kBusy;
-  for (const Outcome& outcome : report.outcomes) {
-    const int threads = outcome.threads == 0 ? machine.cpus : outcome.threads;
-    if (!busy || threads < 2 || outcome.engine.empty()) continue;
-    warnings.push_back(
-        fmt::format("{} runs on {} threads beside other programs: LibTorch's threads wait by spinning, so that they "
-                    "can be 20 times "
-                    "slower than one; give --threads 1, or try --env OMP_WAIT_POLICY=passive",
-                    outcome.label, threads));
-    break;  // one says it
-  }
-  for (const Outcome& outcome : report.outcomes) {
-    const double clock_us = 1e-3 * (machine.timer_overhead_ns + machine.timer_resolution_ns);
-    if (!(outcome.median_us > 0) || outcome.engine.empty() || outcome.median_us > kClockTicks * clock_us) continue;
-    warnings.push_back(fmt::format(
-        "{}: a run of {:.3g} us is not far above what the clock can tell ({:.0f} ns resolution, {:.0f} ns a "
-        "reading); give it a larger batch",
-        outcome.label, outcome.median_us, machine.timer_resolution_ns, machine.timer_overhead_ns));
-    break;
-  }
-  if (!machine.governor.empty() && machine.governor != "performance")
-    warnings.push_back(
-        fmt::format("the CPU's frequency governor is '{}'; `cpupower frequency-set -g performance` keeps "
-                    "the frequency still",
-                    machine.governor));
+  add_system_warnings(report);
+  add_thread_warnings(report);
+  add_clock_resolution_warning(report);
+  const std::string& governor = report.environment.governor;
+  if (!governor.empty() && governor != "performance")
+    report.warnings.push_back(fmt::format(
+        "the CPU's frequency governor is '{}'; `cpupower frequency-set -g performance` keeps the frequency constant",
+        governor));
 }
 
 }  // namespace fusekit::bench

@@ -6,11 +6,11 @@
 
 namespace fusekit::bench {
 
-/// The kernel's counters at its construction; `read` gives what happened since. Where /proc is missing: zeros.
+/// Reads the kernel's counters when it is constructed; `read` returns the changes since then. Zeros without /proc.
 class NoiseMeter {
  public:
   NoiseMeter();
-  /// `own`: what the workers used from start to end, which does not count as noise; `measured`: during the blocks.
+  /// `own`: usage of the workers from start to end, which is not noise. `measured`: their usage during the blocks.
   [[nodiscard]] Noise read(const Usage& own, const Usage& measured) const;
 
  private:
@@ -25,7 +25,7 @@ class NoiseMeter {
   Counters begin_;
 };
 
-/// Turns report.noise and report.environment into sentences: what was wrong and what to do.
+/// Adds warnings for report.noise and report.environment: what disturbed the measurement and what to do about it.
 void add_noise_warnings(Report& report);
 
 }  // namespace fusekit::bench

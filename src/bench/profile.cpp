@@ -1,4 +1,3 @@
-// Which operator takes how long, and whose weights it reads.
 #include "bench/profile.h"
 
 #include <ATen/record_function.h>
@@ -9,9 +8,9 @@ namespace fusekit::bench {
 namespace {
 
 constexpr int kWarmup = 4;  // runs
-constexpr int kLeastRuns = 3;
+constexpr int kMinRuns = 3;
 
-/// What an attribute and an operator's argument are told to be the same by.
+/// A key by which an operator's argument is recognized as an attribute of a module: the address of its storage or object.
 const void* identity_of(const c10::IValue& value) {
   if (value.isTensor() && value.toTensor().defined() && value.toTensor().has_storage())
     return value.toTensor().storage().unsafeGetStorageImpl();
@@ -25,7 +24,7 @@ std::string parent_of(const std::string& path) {
   return dot == std::string::npos ? "" : path.substr(0, dot);
 }
 
-/// Weights, packed ones too -> the path of the module that holds them.
+/// Maps each weight (also packed ones) to the path of the module that owns it.
 std::map<const void*, std::string> owners_of(const torch::jit::Module& module) {
   std::map<const void*, std::string> owners;
   for (const auto& attribute : module.named_attributes(/*recurse=*/true)) {
@@ -35,7 +34,7 @@ std::map<const void*, std::string> owners_of(const torch::jit::Module& module) {
   return owners;
 }
 
-/// Adds up what the observer sees in one thread. Operators that operators call count to those.
+/// Sums the times of the operators that run in one thread. Nested operators count to the outermost one.
 class Recorder {
  public:
   Recorder(std::map<const void*, std::string> owners, Clock& clock) : owners_(std::move(owners)), clock_(clock) {}
@@ -63,7 +62,7 @@ class Recorder {
     ++layers_[place->second].calls;
   }
 
-  [[nodiscard]] std::vector<LayerTime> layers_a_run(int runs) const {
+  [[nodiscard]] std::vector<LayerTime> layers_per_run(int runs) const {
     std::vector<LayerTime> layers = layers_;
     for (LayerTime& layer : layers) {
       layer.us /= runs;
@@ -83,7 +82,7 @@ class Recorder {
   std::vector<LayerTime> layers_;
 };
 
-/// The observer's callbacks are plain functions: they find the recorder of their thread here.
+/// The recorder of this thread, for the observer's callbacks, which are plain functions.
 thread_local Recorder* current = nullptr;
 
 std::unique_ptr<at::ObserverContext> at_begin(const at::RecordFunction& function) {
@@ -94,7 +93,7 @@ void at_end(const at::RecordFunction&, at::ObserverContext*) {
   if (current) current->leave();
 }
 
-/// While it lives, operators that this thread calls are recorded.
+/// During its lifetime, the operators that this thread calls are recorded.
 class Observation {
  public:
   explicit Observation(Recorder& recorder)
@@ -122,14 +121,14 @@ Profile profile(const Variant& variant, Clock& clock, double seconds) {
   const Observation observation(recorder);
   int runs = 0;
   std::int64_t spent = 0;
-  while (runs < kLeastRuns || static_cast<double>(spent) < 1e9 * seconds) {
+  while (runs < kMinRuns || static_cast<double>(spent) < 1e9 * seconds) {
     recorder.begin_forward();
     const std::int64_t begin = clock.now();
     runner.run();
     spent += clock.now() - begin;
     ++runs;
   }
-  return {variant.label, 1e-3 * static_cast<double>(spent) / runs, recorder.layers_a_run(runs)};
+  return {variant.label, 1e-3 * static_cast<double>(spent) / runs, recorder.layers_per_run(runs)};
 }
 
 }  // namespace fusekit::bench

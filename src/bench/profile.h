@@ -4,8 +4,8 @@
 
 namespace fusekit::bench {
 
-/// Loads the variant in this process and runs it under LibTorch's observer of operators (RecordFunction): after
-/// its warm-up three runs at least, and more as long as they take less than `seconds` together.
+/// Loads the variant in this process and measures each operator with LibTorch's observer (RecordFunction). After the
+/// warm-up it runs at least three times, and until `seconds` have passed.
 Profile profile(const Variant& variant, Clock& clock, double seconds);
 
 }  // namespace fusekit::bench

@@ -6,13 +6,13 @@
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
 
-/// What a parent and its worker processes say to each other: one JSON object a line, a request and its answer.
+/// The messages between a parent and its worker processes: one JSON object per line, a request and its answer.
 ///   {"op":"start","threads":1,"engine":"auto"}                 -> {}
 ///   {"op":"load","index":0,"padding":4096,"variant":{...}}     -> {"load_us":..,"first_us":..,"rss_kib":..}
 ///   {"op":"run","index":0,"lead_in":1,"runs":3}                -> {"run_us":[..],"wall_us":..}
 ///   {"op":"profile","seconds":1,"variant":{...}}               -> {"forward_us":..,"layers":[..]}
 ///   {"op":"usage"}                                             -> {"peak_rss_kib":..,"major_faults":..,...}
-/// A request that fails is answered with {"error":{"kind":..,"message":..,"hint":..}}.
+/// The answer to a request that fails is {"error":{"kind":..,"message":..,"hint":..}}.
 namespace fusekit::bench {
 
 nlohmann::json to_request(const Variant& variant);
@@ -31,7 +31,7 @@ nlohmann::json to_answer(const Usage& usage);
 Usage usage_of(const nlohmann::json& answer);
 
 nlohmann::json to_answer(const Error& error);
-/// Throws the Error that the answer holds, if it holds one.
+/// Throws the Error that the answer contains, if any.
 void throw_if_error(const nlohmann::json& answer);
 
 }  // namespace fusekit::bench

@@ -1,9 +1,9 @@
-// The report for a spreadsheet: RFC 4180.
+// A report as CSV (RFC 4180), for a spreadsheet.
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
-#include "fusekit/bench.h"
+#include "fusekit/bench_formats.h"
 
 namespace fusekit::bench {
 namespace {

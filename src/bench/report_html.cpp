@@ -1,11 +1,11 @@
-// The report as one page that needs nothing else: the files of src/bench/html with the JSON report in their midst.
+// A report as a self-contained page: the files of src/bench/html and the JSON report.
 #include "bench/html.h"
-#include "fusekit/bench.h"
+#include "fusekit/bench_formats.h"
 
 namespace fusekit::bench {
 namespace {
 
-/// JSON may hold any string; within <script>, "</script" would end it.
+/// Escapes '<': within <script>, the text "</script" in a string would end the script.
 std::string without_markup(const std::string& json) {
   std::string out;
   out.reserve(json.size());

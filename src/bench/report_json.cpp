@@ -1,11 +1,12 @@
-// The report for a program, and back.
+// A report as JSON, and back.
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "bench/protocol.h"
 #include "bench/statistics.h"
-#include "fusekit/bench.h"
+#include "fusekit/bench_analysis.h"
+#include "fusekit/bench_formats.h"
 #include "fusekit/error.h"
 
 namespace fusekit::bench {
@@ -14,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kSchema = "fusekit.bench/2";
-constexpr std::size_t kMostRuns = 20000;
+constexpr std::size_t kMaxRuns = 20000;
 
 json to_json(const std::optional<double>& value) { return value ? json(*value) : json(); }
 std::optional<double> to_optional(const json& value) {
@@ -22,7 +23,7 @@ std::optional<double> to_optional(const json& value) {
 }
 
 json to_array(const Interval& interval) { return {interval.low, interval.high}; }
-/// JSON has no infinity: null stands for it.
+/// JSON has no infinity; null is used instead.
 double to_bound(const json& value) {
   return value.is_null() ? std::numeric_limits<double>::infinity() : value.get<double>();
 }
@@ -217,8 +218,7 @@ std::string to_json(const Report& report, bool traces) {
                    {"warnings", report.warnings}};
   for (const Profile& profile : report.profiles) document["profiles"].push_back(to_answer(profile));
   if (traces)
-    for (const ProcessTrace& trace : report.traces)
-      document["processes"].push_back(to_object(trace, runs <= kMostRuns));
+    for (const ProcessTrace& trace : report.traces) document["processes"].push_back(to_object(trace, runs <= kMaxRuns));
   return document.dump(2, ' ', false, json::error_handler_t::replace);
 }
 

@@ -1,19 +1,20 @@
-// The report for people: terminal and pull request.
+// A report as text for a terminal and for a pull request.
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "bench/distribution.h"
+#include "bench/sparkline.h"
 #include "bench/traces.h"
-#include "fusekit/bench.h"
+#include "fusekit/bench_analysis.h"
+#include "fusekit/bench_formats.h"
 
 namespace fusekit::bench {
 namespace {
 
 using Row = std::vector<std::string>;
 
-/// Four significant digits, never in powers of ten.
+/// Four significant digits, never with an exponent.
 std::string figure(double value) {
   const double magnitude = std::abs(value);
   return fmt::format("{:.{}f}", value, magnitude >= 1000 ? 0 : magnitude >= 100 ? 1 : magnitude >= 10 ? 2 : 3);
@@ -38,7 +39,7 @@ std::string mebibytes(std::int64_t kib) {
 
 std::string milliseconds(double us) { return us > 0 ? figure(1e-3 * us) : "-"; }
 
-/// Where a run is not a sample: a batch, or several streams.
+/// Whether a run can be more or less than one sample: with a batch or with several streams.
 bool has_samples(const Report& report) {
   return std::any_of(report.outcomes.begin(), report.outcomes.end(),
                      [](const Outcome& outcome) { return outcome.samples > 1 || outcome.streams > 1; });
@@ -62,7 +63,7 @@ std::vector<Row> times_of(const Report& report) {
   return rows;
 }
 
-/// What starting costs, and how the times lie: from the fastest run of all to the slowest 99th percentile.
+/// Load, first run and memory, and a histogram of the times, from the fastest run of all to the largest 99th percentile.
 std::vector<Row> starts_of(const Report& report) {
   constexpr std::size_t steps = 24;
   double low = 0, high = 0;
@@ -70,19 +71,19 @@ std::vector<Row> starts_of(const Report& report) {
     low = low == 0 ? o.percentiles.min : std::min(low, o.percentiles.min);
     high = std::max(high, o.percentiles.p99.value_or(o.percentiles.max));
   }
-  const bool drawn = !report.traces.empty() && low > 0 && high > low;
+  const bool has_histogram = !report.traces.empty() && low > 0 && high > low;
   std::vector<Row> rows = {{"model", "load ms", "first run ms", "warm-up runs", "peak MiB"}};
-  if (drawn) rows.front().push_back(fmt::format("runs from {} to {} us", figure(low), figure(high)));
+  if (has_histogram) rows.front().push_back(fmt::format("runs from {} to {} us", figure(low), figure(high)));
   for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
     const Outcome& o = report.outcomes[i];
     rows.push_back({o.label, milliseconds(o.load_us), milliseconds(o.first_us), std::to_string(o.warmup_runs),
                     mebibytes(o.peak_rss_kib)});
-    if (drawn) rows.back().push_back(bars(log_histogram(runs_of(report.traces, i), low, high, steps)));
+    if (has_histogram) rows.back().push_back(sparkline(log_histogram(runs_of(report.traces, i), low, high, steps)));
   }
   return rows;
 }
 
-/// The layers by their time, the longest first, and how many of them were left out.
+/// The `most` slowest layers, the slowest first, and the number of the others.
 std::vector<Row> layers_of(const Profile& profile, std::size_t most) {
   std::vector<LayerTime> layers = profile.layers;
   std::stable_sort(layers.begin(), layers.end(), [](const auto& a, const auto& b) { return a.us > b.us; });
@@ -103,13 +104,13 @@ std::vector<Row> layers_of(const Profile& profile, std::size_t most) {
   return rows;
 }
 
-/// In characters, as fmt pads it.
+/// The number of characters (UTF-8), as fmt counts them for padding.
 std::size_t width_of(const std::string& text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
 }
 
-/// Columns in line: the first and what is drawn to the left, figures to the right.
+/// Rows as aligned columns: the first column to the left, then `figures` columns to the right, then histograms.
 std::string aligned(const std::vector<Row>& rows, std::size_t figures) {
   std::vector<std::size_t> widths(figures + 1);
   for (const Row& row : rows)
@@ -134,7 +135,7 @@ std::string without_pipes(const std::string& text) {
 std::string markdown_table(std::vector<Row> rows, std::size_t figures) {
   std::string text;
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    rows[r].resize(figures + 1);  // without what is drawn
+    rows[r].resize(figures + 1);  // without the histogram
     rows[r][0] = without_pipes(rows[r][0]);
     text += fmt::format("| {} |\n", fmt::join(rows[r], " | "));
     if (r > 0) continue;
@@ -184,7 +185,7 @@ std::vector<std::string> scaling_texts(const Report& report) {
     const auto is_alike = [&](const Outcome& other) { return differ_in_inputs_alone(first, other); };
     const auto begin = report.outcomes.begin();
     const auto self = begin + static_cast<std::ptrdiff_t>(i);
-    if (std::any_of(begin, self, is_alike)) continue;  // said with that one
+    if (std::any_of(begin, self, is_alike)) continue;  // reported with that outcome
     std::vector<std::string> steps;
     for (auto other = self; other != report.outcomes.end(); ++other)
       if (is_alike(*other))

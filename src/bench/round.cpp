@@ -8,19 +8,20 @@
 namespace fusekit::bench {
 namespace {
 
-constexpr double kSlotSeconds = 0.025;    // timed part of a slot, at least
-constexpr double kSlowRun = 0.1;          // above this, a lead-in run costs more than cold caches distort
-constexpr int kLongestSlot = 500;         // runs
-constexpr std::size_t kMostBlocks = 100;  // a process: more only repeats the same placement
-constexpr int kLeastWarmup = 4;           // fewer show no level
-constexpr int kWarmupAlone = 2;       // the profiling executor takes the first inference to look, the next to compile
-constexpr double kWarmupShare = 0.3;  // of a process's time, at most
+constexpr double kSlotSeconds = 0.025;  // minimum for the timed part of a slot
+constexpr double kSlowRun = 0.1;        // s; runs above this need no lead-in run: cold caches matter little
+constexpr int kMaxSlotRuns = 500;
+constexpr std::size_t kMaxBlocks = 100;  // per process; more of them have the same placement in memory
+constexpr int kMinWarmup = 4;            // runs; fewer do not show a steady state
+constexpr int kWarmupAlone = 2;  // runs; the profiling executor records the first inference and compiles in the next
+constexpr double kWarmupShare = 0.3;  // largest part of a process's time
 
-/// One round: what happens between the start and the end of a team.
+/// One round in the processes of a pool.
 class Round {
  public:
-  Round(std::size_t variants, const Options& options, Clock& clock, Schedule& schedule, Team& team, double deadline)
-      : options_(options), clock_(clock), schedule_(schedule), team_(team), deadline_(deadline) {
+  Round(std::size_t variants, const Options& options, Clock& clock, Schedule& schedule, WorkerPool& pool,
+        double deadline)
+      : options_(options), clock_(clock), schedule_(schedule), pool_(pool), deadline_(deadline) {
     trace_.loads.resize(variants);
     trace_.warmup_us.resize(variants);
     trace_.peak_alone_kib.resize(variants);
@@ -29,23 +30,23 @@ class Round {
   RoundResult run(const Tick& tick) {
     trace_.load_order = schedule_.next_load_order();
     for (std::size_t index : trace_.load_order) {
-      trace_.loads[index] = team_.load(index, schedule_.next_padding());
+      trace_.loads[index] = pool_.load(index, schedule_.next_padding());
       tick();
-      if (team_.is_first_in_its_process(index)) {
+      if (pool_.is_first_in_its_process(index)) {
         while (wants_warmup_alone(index)) warm_up(index, tick);
-        trace_.peak_alone_kib[index] = team_.usage_of(index).peak_rss_kib;
+        trace_.peak_alone_kib[index] = pool_.usage_of(index).peak_rss_kib;
       }
     }
     warm_up(tick);
     plan_slots();
-    const Usage before = team_.usage();
+    const Usage before = pool_.usage();
     const double first_block_at = seconds();
     while (wants_more()) {
       const double begin = seconds();
       run_block(tick);
       block_seconds_ = std::max(block_seconds_, seconds() - begin);
     }
-    trace_.usage = team_.usage();
+    trace_.usage = pool_.usage();
     trace_.measured = trace_.usage - before;
     return {std::move(trace_), first_block_at, block_seconds_};
   }
@@ -54,12 +55,12 @@ class Round {
   [[nodiscard]] double seconds() const { return static_cast<double>(clock_.now()) * 1e-9; }
 
   void warm_up(std::size_t index, const Tick& tick) {
-    const Times times = team_.run({index, 0, 1});
+    const Times times = pool_.run({index, 0, 1});
     trace_.warmup_us[index].push_back(times.run_us.size() == 1 ? times.run_us.front() : times.wall_us);
     tick();
   }
 
-  /// Its memory has grown to its peak when the profiling executor has compiled and what it compiled has run.
+  /// The peak memory is reached once the profiling executor has compiled and the compiled code has run.
   [[nodiscard]] bool wants_warmup_alone(std::size_t index) const {
     return static_cast<int>(trace_.warmup_us[index].size()) <
            std::min(kWarmupAlone, options_.warmup.value_or(kWarmupAlone));
@@ -69,7 +70,7 @@ class Round {
     const double latest = seconds() + kWarmupShare * (deadline_ - seconds());
     const int fixed = options_.warmup.value_or(-1);
     for (int round = 0; fixed < 0 || round < fixed; ++round) {
-      if (fixed < 0 && round >= kLeastWarmup && all_steady()) return;
+      if (fixed < 0 && round >= kMinWarmup && all_steady()) return;
       if (fixed < 0 && round >= kWarmupAlone && seconds() > latest) return;
       for (std::size_t index : trace_.load_order)
         if (static_cast<int>(trace_.warmup_us[index].size()) <= round) warm_up(index, tick);
@@ -78,21 +79,21 @@ class Round {
 
   [[nodiscard]] bool all_steady() const {
     return std::all_of(trace_.warmup_us.begin(), trace_.warmup_us.end(),
-                       [](const auto& times) { return steady_from(times).has_value(); });
+                       [](const auto& times) { return steady_state_start(times).has_value(); });
   }
 
-  /// Short runs share a slot, so that each variant finds the caches as it would alone.
+  /// A slot has several short runs, so that each variant finds the caches as if it ran alone.
   void plan_slots() {
     for (std::size_t index = 0; index < trace_.loads.size(); ++index) {
       const auto& times = trace_.warmup_us[index];
-      // Without a warm-up, the first inference is all that is known.
+      // Without a warm-up, only the time of the first inference is known.
       const double run =
           1e-6 * (times.empty() ? trace_.loads[index].first_us : *std::min_element(times.begin(), times.end()));
-      const double runs = run > 0 ? std::ceil(kSlotSeconds / run) : kLongestSlot;
+      const double runs = run > 0 ? std::ceil(kSlotSeconds / run) : kMaxSlotRuns;
       const int lead_in = run > kSlowRun || options_.warmup == 0 ? 0 : 1;
-      slots_.push_back({index, lead_in, static_cast<int>(std::clamp<double>(runs, 1, kLongestSlot))});
+      slots_.push_back({index, lead_in, static_cast<int>(std::clamp<double>(runs, 1, kMaxSlotRuns))});
     }
-    if (options_.iterations) {  // each block has two slots a variant
+    if (options_.iterations) {  // each block has two slots for each variant
       for (Slot& slot : slots_) slot.runs = std::min(slot.runs, std::max(1, (*options_.iterations + 1) / 2));
     }
   }
@@ -106,14 +107,14 @@ class Round {
                          })->runs;
       return static_cast<double>(done) * 2 * fewest < *options_.iterations;
     }
-    return done < kMostBlocks && seconds() + block_seconds_ <= deadline_;
+    return done < kMaxBlocks && seconds() + block_seconds_ <= deadline_;
   }
 
   void run_block(const Tick& tick) {
     Block block;
     for (std::size_t index : schedule_.next_block_order()) {
       block.slots.push_back(slots_[index]);
-      block.times.push_back(team_.run(slots_[index]));
+      block.times.push_back(pool_.run(slots_[index]));
       tick();
     }
     trace_.blocks.push_back(std::move(block));
@@ -122,7 +123,7 @@ class Round {
   const Options& options_;
   Clock& clock_;
   Schedule& schedule_;
-  Team& team_;
+  WorkerPool& pool_;
   double deadline_;
   double block_seconds_ = 0;
   std::vector<Slot> slots_;
@@ -131,9 +132,9 @@ class Round {
 
 }  // namespace
 
-RoundResult run_round(std::size_t variants, const Options& options, Clock& clock, Schedule& schedule, Team& team,
+RoundResult run_round(std::size_t variants, const Options& options, Clock& clock, Schedule& schedule, WorkerPool& pool,
                       double deadline, const Tick& tick) {
-  return Round(variants, options, clock, schedule, team, deadline).run(tick);
+  return Round(variants, options, clock, schedule, pool, deadline).run(tick);
 }
 
 }  // namespace fusekit::bench

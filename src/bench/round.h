@@ -3,24 +3,24 @@
 #include <functional>
 
 #include "bench/schedule.h"
-#include "bench/team.h"
+#include "bench/worker_pool.h"
 #include "fusekit/bench.h"
 
 namespace fusekit::bench {
 
-/// Called between two runs: shows progress, throws where the user wants to stop.
+/// Called between two runs: shows the progress; throws where the user has interrupted.
 using Tick = std::function<void()>;
 
-/// A round, and what it cost in seconds.
+/// The trace of a round and its cost in seconds.
 struct RoundResult {
   ProcessTrace trace;
-  double first_block_at = 0;  ///< on the clock
-  double block_seconds = 0;   ///< the longest
+  double first_block_at = 0;  ///< start of the first block, as `clock` shows it
+  double block_seconds = 0;   ///< of the longest block
 };
 
-/// What happens between the start and the end of a team: load in a random order, warm up until steady, blocks A B B A
-/// until `deadline` (seconds on `clock`), of which there is at least one.
-RoundResult run_round(std::size_t variants, const Options& options, Clock& clock, Schedule& schedule, Team& team,
+/// Runs one round in the processes of `pool`: loads the variants in a random order, warms up until they are steady, then
+/// runs blocks A B B A until `deadline` (seconds on `clock`), but at least one.
+RoundResult run_round(std::size_t variants, const Options& options, Clock& clock, Schedule& schedule, WorkerPool& pool,
                       double deadline, const Tick& tick);
 
 }  // namespace fusekit::bench

@@ -12,17 +12,18 @@ std::vector<std::size_t> Schedule::shuffled() {
   return order;
 }
 
-void Schedule::bring_new(std::vector<std::size_t>::iterator place, std::vector<std::size_t>& order) {
-  const auto found = std::find_if(order.begin(), order.end(), [&](std::size_t variant) { return !has_led_[variant]; });
+void Schedule::put_new_variant_at(std::vector<std::size_t>::iterator place, std::vector<std::size_t>& order) {
+  const auto found =
+      std::find_if(order.begin(), order.end(), [&](std::size_t variant) { return !was_first_[variant]; });
   if (found != order.end()) std::iter_swap(place, found);
-  has_led_[*place] = true;
+  was_first_[*place] = true;
 }
 
 std::vector<std::size_t> Schedule::next_load_order() {
   if (to_reverse_.empty()) {
     to_reverse_ = shuffled();
-    bring_new(to_reverse_.begin(), to_reverse_);
-    bring_new(to_reverse_.end() - 1, to_reverse_);
+    put_new_variant_at(to_reverse_.begin(), to_reverse_);
+    put_new_variant_at(to_reverse_.end() - 1, to_reverse_);
     return to_reverse_;
   }
   std::vector<std::size_t> order(to_reverse_.rbegin(), to_reverse_.rend());

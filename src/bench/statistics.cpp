@@ -34,13 +34,13 @@ double median_absolute_deviation(const std::vector<double>& values) {
   return median(std::move(distances));
 }
 
-/// Whether nothing in these times still falls.
+/// Whether these times have no falling trend; see steady_state_start.
 bool is_steady(std::span<const double> times) {
   const std::size_t third = std::max<std::size_t>(1, times.size() / 3);
   const std::vector<double> all(times.begin(), times.end());
   const std::vector<double> last(times.end() - static_cast<std::ptrdiff_t>(third), times.end());
   const std::vector<double> rest(times.begin() + 1, times.end());
-  // Scatter of the values themselves, as a standard deviation would have it for normal ones.
+  // Scaled so that it estimates the standard deviation of normally distributed values.
   const double scatter = 1.4826 * median_absolute_deviation(rest);
   const double level = median(last);
   const double allowed = std::max(0.02 * level, 3 * scatter);
@@ -48,7 +48,7 @@ bool is_steady(std::span<const double> times) {
   const double start =
       median({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(3, all.size()))});
   if (std::max(begin, start) - level > allowed) return false;
-  if (std::is_sorted(times.rbegin(), times.rend()) && times.front() > 1.02 * times.back()) return false;  // falls on
+  if (std::is_sorted(times.rbegin(), times.rend()) && times.front() > 1.02 * times.back()) return false;  // still falls
   return all.front() - *std::max_element(rest.begin(), rest.end()) <= allowed;
 }
 
@@ -77,12 +77,12 @@ Percentiles percentiles(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const auto at = [&](double p) { return quantile_of_sorted(values, p); };
   const auto supported = [&](double p) {
-    return shows_quantile(values.size(), p) ? std::optional<double>(at(p)) : std::nullopt;
+    return supports_quantile(values.size(), p) ? std::optional<double>(at(p)) : std::nullopt;
   };
   return {at(0), at(0.5), supported(0.9), supported(0.99), supported(0.999), at(1)};
 }
 
-bool shows_quantile(std::size_t count, double p) { return std::pow(p, static_cast<double>(count)) <= 0.05; }
+bool supports_quantile(std::size_t count, double p) { return std::pow(p, static_cast<double>(count)) <= 0.05; }
 
 std::size_t far_out(const std::vector<double>& values) {
   std::vector<double> sorted = values;
@@ -129,12 +129,12 @@ double autocorrelation(std::span<const double> values, std::size_t lag) {
 }
 
 std::size_t block_length(std::span<const double> values) {
-  constexpr std::size_t quiet_lags = 5;
+  constexpr std::size_t small_lags = 5;
   const std::size_t n = values.size();
   if (n < 8) return 1;
   const double band = 2 * std::sqrt(std::log10(static_cast<double>(n)) / static_cast<double>(n));
   std::size_t last = 0;
-  for (std::size_t lag = 1; lag < n / 2 && lag <= last + quiet_lags; ++lag)
+  for (std::size_t lag = 1; lag < n / 2 && lag <= last + small_lags; ++lag)
     if (std::abs(autocorrelation(values, lag)) > band) last = lag;
   return std::clamp<std::size_t>(4 * last, 1, std::max<std::size_t>(1, n / 6));
 }
@@ -176,8 +176,8 @@ ChangePoint change_point(std::span<const double> values) {
   return found;
 }
 
-std::optional<std::size_t> steady_from(std::span<const double> times) {
-  constexpr std::size_t at_least = 3;  // fewer runs show no level
+std::optional<std::size_t> steady_state_start(std::span<const double> times) {
+  constexpr std::size_t at_least = 3;  // fewer runs do not show a steady state
   for (std::size_t from = 0; from + at_least <= times.size(); ++from)
     if (is_steady(times.subspan(from))) return from;
   return std::nullopt;

@@ -6,14 +6,14 @@
 
 namespace fusekit::bench {
 
-/// Runs `lead_in` times, then `runs` times with the clock read before and after each.
+/// Runs `lead_in` times untimed, then `runs` times with a reading of the clock before and after each run.
 Times time_runs(Runner& runner, Clock& clock, int lead_in, int runs);
 
-/// Copies of one variant that share nothing that is written.
+/// Copies of one variant that share no data that a run writes.
 using Streams = std::vector<std::unique_ptr<Runner>>;
 
-/// The same for each of the streams, each in a thread of its own; the timed runs of all begin together. What one throws
-/// is thrown.
+/// The same for all streams in parallel, each in its own thread. The timed runs of all streams begin at the same time. An
+/// exception of a stream is rethrown.
 Times time_streams(Streams& streams, Clock& clock, int lead_in, int runs);
 
 }  // namespace fusekit::bench

@@ -8,9 +8,9 @@
 namespace fusekit::bench {
 namespace {
 
-/// The runs of a variant in a block, as logs.
+/// The logarithms of a variant's runs in a block.
 std::vector<double> log_runs(const Block& block, std::size_t variant, bool by_wall) {
-  constexpr std::size_t most = 16;  // of a slot: they go into pairs, 1024 a block
+  constexpr std::size_t most = 16;  // per slot; a block then has at most 1024 pairs
   std::vector<double> logs;
   for (std::size_t i = 0; i < block.slots.size(); ++i) {
     if (block.slots[i].variant != variant) continue;
@@ -59,7 +59,7 @@ std::vector<double> log_costs(const ProcessTrace& trace, std::size_t variant, bo
   return costs;
 }
 
-std::vector<std::vector<double>> pair_log_ratios(const ProcessTrace& trace, const Pair& pair) {
+std::vector<std::vector<double>> pair_log_ratios(const ProcessTrace& trace, const VariantPair& pair) {
   std::vector<std::vector<double>> blocks;
   for (const Block& block : trace.blocks) {
     const std::vector<double> of_a = log_runs(block, pair.a, pair.a_by_wall);

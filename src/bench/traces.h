@@ -10,22 +10,22 @@ namespace fusekit::bench {
 /// All timed runs of a variant in a process.
 std::vector<double> runs_of(const ProcessTrace& trace, std::size_t variant);
 
-/// The same in all processes.
+/// The same over all processes.
 std::vector<double> runs_of(const std::vector<ProcessTrace>& traces, std::size_t variant);
 
-/// What a run of the variant cost: the log of each slot's median, or with `by_wall` of its wall time over its number of
-/// runs, which is what several streams together achieve.
+/// The logarithm of the time per run, one value per slot: of the slot's median, or with `by_wall` of its wall time divided
+/// by its number of runs (the time per run of several parallel streams together).
 std::vector<double> log_costs(const ProcessTrace& trace, std::size_t variant, bool by_wall);
 
-/// Which of a report's variants are compared, and whether each goes by the wall clock.
-struct Pair {
+/// Two variants to compare, and whether the time of each one is taken from the wall clock.
+struct VariantPair {
   std::size_t a = 0, b = 0;
   bool a_by_wall = false, b_by_wall = false;
 };
 
-/// log(a run of `a` / a run of `b`), one list a block: every pair of runs that the block has of the two. They lie next
-/// to each other in time and, as A B B A has it, as often in one order as in the other, so that a drift cancels; a run
-/// that was disturbed spoils its own pairs only. Of a slot with more than 16 runs as many quantiles stand for it.
-std::vector<std::vector<double>> pair_log_ratios(const ProcessTrace& trace, const Pair& pair);
+/// log(time of a run of `a` / time of a run of `b`) for every pair of runs in a block; one list per block. The runs of a
+/// block are close to each other in time, and in A B B A each order is equally frequent, so that a drift cancels. A
+/// disturbed run affects only its own pairs. Of a slot with more than 16 runs, 16 quantiles are used instead.
+std::vector<std::vector<double>> pair_log_ratios(const ProcessTrace& trace, const VariantPair& pair);
 
 }  // namespace fusekit::bench

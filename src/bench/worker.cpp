@@ -1,4 +1,4 @@
-// A worker process: loads and runs what it is told to, and gives the times.
+// A worker process: executes the requests of protocol.h.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "bench/memory.h"
 #include "bench/profile.h"
 #include "bench/protocol.h"
+#include "bench/resident_memory.h"
 #include "bench/timing.h"
 
 namespace fusekit::bench {
@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-/// Lines from a file descriptor; empty at its end.
+/// Reads lines from a file descriptor; nullopt at its end.
 class LineReader {
  public:
   explicit LineReader(int file) : file_(file) {}
@@ -81,7 +81,7 @@ class Worker {
   }
 
   json load(const json& request) {
-    // The allocator may not reuse it, and nothing of it may be left out: hold it, touch it.
+    // Keep it, so that the allocator does not reuse it, and write to it, so that its pages exist.
     padding_.emplace_back(request.at("padding").get<std::size_t>(), '\1');
     const std::int64_t before = resident_kib();
     const std::int64_t begin = clock_.now();
@@ -112,8 +112,8 @@ class Worker {
 }  // namespace
 
 void serve_worker(int in, int out) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);  // no measurement outlives the program that reads it
-  signal(SIGINT, SIG_IGN);           // Ctrl-C reaches the whole group; the parent decides what becomes of us
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // a worker ends with the program that started it
+  signal(SIGINT, SIG_IGN);           // Ctrl-C reaches the whole process group; the parent ends its workers itself
   LineReader requests(in);
   Worker worker;
   while (const auto line = requests.next()) {

@@ -9,11 +9,11 @@
 #include <map>
 #include <set>
 
-#include "cli/bench_once.h"
 #include "cli/bench_options.h"
-#include "cli/bench_report.h"
+#include "cli/bench_output.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/speed_benchmark.h"
 #include "fusekit/error.h"
 #include "fusekit/text_file.h"
 
@@ -29,7 +29,7 @@ class BenchCommand : public Command {
            "  fusekit bench model.pt model_fused.pt\n"
            "  fusekit bench new.pt --baseline-model old.pt --max-regression 3%";
   }
-  bool times() const override { return true; }
+  bool times_networks() const override { return true; }
   void add_options(CLI::App& app) override { flags_.add_to(app); }
 
   int run(Console& console) override {
@@ -38,20 +38,20 @@ class BenchCommand : public Command {
     if (flags_.use_caching_allocator)
       console.note(
           "note: --use_caching_allocator changes nothing here; only LibTorch's mobile builds have that allocator");
-    if (!flags_.samples.empty()) return judge_files(console);
+    if (!flags_.samples.empty()) return compare_samples(console);
     const InterruptWatch watch;
     load_libraries(flags_.common.runtime.libraries);
     std::vector<bench::Variant> variants = flags_.variants();
-    settle_engines(variants, console);
-    const std::vector<std::string> inputs = make_inputs_explicit(variants, console);
+    choose_engines(variants, console);
+    const std::vector<std::string> inputs = resolve_all_inputs(variants, console);
     if (!flags_.once()) return compare(variants, inputs, console);
-    bench_once(flags_, variants.front(), inputs.front(), console);
+    run_speed_benchmark(flags_, variants.front(), inputs.front(), console);
     return kDone;
   }
 
  private:
   /// Files that are run in one process share an engine.
-  static void settle_engines(std::vector<bench::Variant>& variants, const Console& console) {
+  static void choose_engines(std::vector<bench::Variant>& variants, const Console& console) {
     std::map<std::pair<int, std::string>, std::vector<std::filesystem::path>> processes;
     for (const bench::Variant& variant : variants)
       if (variant.command.empty())
@@ -62,14 +62,14 @@ class BenchCommand : public Command {
         settle_engine(variant.runtime, processes.at({variant.runtime.threads, variant.runtime.engine}), console, &said);
   }
 
-  /// What each variant is run on, in words.
-  static std::vector<std::string> make_inputs_explicit(std::vector<bench::Variant>& variants, Console& console) {
+  /// Resolves the inputs of each variant; returns their descriptions.
+  static std::vector<std::string> resolve_all_inputs(std::vector<bench::Variant>& variants, Console& console) {
     std::vector<std::string> texts;
-    std::map<std::string, InputSummary> known;  // the cells of a matrix share what was worked out for a model
+    std::map<std::string, InputSummary> known;  // variants of one model share its inferred inputs
     for (bench::Variant& variant : variants) {
       bench::Arguments& arguments = variant.arguments;
       if (!variant.command.empty()) {
-        texts.emplace_back();  // its own affair
+        texts.emplace_back();  // a program has its own inputs
         continue;
       }
       if (arguments.none) {
@@ -98,15 +98,14 @@ class BenchCommand : public Command {
 
   int compare(const std::vector<bench::Variant>& variants, const std::vector<std::string>& inputs,
               Console& console) const {
-    // Before the long work, so that a wrong file is not found after it.
+    // Checked before the measurement, so that no time is lost with wrong files.
     std::optional<bench::Report> baseline;
     if (!flags_.baseline.empty()) {
       baseline = bench::from_json(read_text_file(flags_.baseline, "make it with --save"), flags_.baseline);
-      bench::check_baseline(unmeasured(variants, inputs), *baseline, flags_.ignore_mismatch);
+      bench::check_baseline(settings_report(variants, inputs), *baseline, flags_.ignore_mismatch);
     }
     for (const std::string& output : {flags_.save, flags_.html})
       if (!output.empty()) check_text_file(output);
-    const double allowed = flags_.allowed_regression();
     bench::Options options = flags_.options();
     options.interrupted = InterruptWatch::raised;
     const auto launcher = bench::process_launcher({"/proc/self/exe", "bench-worker"}, InterruptWatch::raised);
@@ -117,35 +116,45 @@ class BenchCommand : public Command {
     for (std::size_t i = 0; i < inputs.size(); ++i) report.outcomes[i].inputs = inputs[i];
     if (!flags_.save.empty()) write_text_file(flags_.save, bench::to_json(report, /*traces=*/false) + "\n");
 
-    std::vector<bench::Gate> gates;
-    if (baseline) gates = bench::compare_with_baseline(report, *baseline, allowed, flags_.ignore_mismatch);
-    if (!flags_.baseline_model.empty()) {
-      std::vector<bench::Ratio> of_models;
-      for (const bench::Ratio& ratio : report.ratios)
-        if (variants[ratio.variant].command.empty()) of_models.push_back(ratio);
-      gates = bench::gates_of(report, of_models, allowed);
-    }
-    if (!flags_.html.empty()) write_text_file(flags_.html, bench::html_page(json_with_gates(report, gates)));
-    print_report(report, gates, flags_, console);
-    return std::any_of(gates.begin(), gates.end(), [](const bench::Gate& gate) { return gate.regressed; }) ? kNo
-                                                                                                           : kDone;
+    const std::vector<bench::RegressionCheck> checks = check_regressions(report, variants, baseline);
+    if (!flags_.html.empty()) write_text_file(flags_.html, bench::html_page(json_with_checks(report, checks)));
+    print_report(report, checks, flags_, console);
+    return std::any_of(checks.begin(), checks.end(),
+                       [](const bench::RegressionCheck& check) { return check.regressed; })
+               ? kNo
+               : kDone;
   }
 
-  /// What the report will say of settings and machine.
-  static bench::Report unmeasured(const std::vector<bench::Variant>& variants, const std::vector<std::string>& inputs) {
+  /// Against the baseline or the baseline model; empty where neither is given.
+  std::vector<bench::RegressionCheck> check_regressions(const bench::Report& report,
+                                                        const std::vector<bench::Variant>& variants,
+                                                        const std::optional<bench::Report>& baseline) const {
+    const double allowed = flags_.allowed_regression();
+    if (baseline) return bench::compare_with_baseline(report, *baseline, allowed, flags_.ignore_mismatch);
+    if (flags_.baseline_model.empty()) return {};
+    std::vector<bench::Ratio> ratios;  // without the external programs
+    for (const bench::Ratio& ratio : report.ratios)
+      if (variants[ratio.variant].command.empty()) ratios.push_back(ratio);
+    return bench::check_for_regressions(report, ratios, allowed);
+  }
+
+  /// A report with the settings and the machine, but no figures.
+  static bench::Report settings_report(const std::vector<bench::Variant>& variants,
+                                       const std::vector<std::string>& inputs) {
     bench::Report report;
     report.environment = bench::this_environment(bench::real_clock());
     for (std::size_t i = 0; i < variants.size(); ++i) {
       bench::Outcome& outcome = report.outcomes.emplace_back();
-      bench::describe(variants[i], outcome);
+      bench::copy_settings(variants[i], outcome);
       outcome.inputs = inputs[i];
     }
     return report;
   }
 
-  int judge_files(Console& console) const {
-    const bench::Report report = bench::judge_samples(bench::read_samples(flags_.samples[0]), flags_.samples[0],
-                                                      bench::read_samples(flags_.samples[1]), flags_.samples[1]);
+  int compare_samples(Console& console) const {
+    const bench::Report report =
+        bench::compare_recorded_times(bench::read_recorded_times(flags_.samples[0]), flags_.samples[0],
+                                      bench::read_recorded_times(flags_.samples[1]), flags_.samples[1]);
     print_report(report, {}, flags_, console);
     return kDone;
   }

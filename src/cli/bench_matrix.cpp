@@ -17,7 +17,7 @@ std::size_t times_in(const std::vector<std::string>& names, const std::string& n
   return static_cast<std::size_t>(std::count(names.begin(), names.end(), name));
 }
 
-/// Numbers those that are alike.
+/// Appends a number to equal labels.
 void make_distinct(std::vector<std::string>& labels) {
   const std::vector<std::string> all = labels;
   for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -27,8 +27,8 @@ void make_distinct(std::vector<std::string>& labels) {
   }
 }
 
-/// A command line's beginning on one line.
-std::string beginning_of(const std::string& command) {
+/// The first characters of a command, on one line.
+std::string abbreviated(const std::string& command) {
   constexpr std::size_t longest = 40;
   std::string text;
   for (const char c : command) {
@@ -38,11 +38,11 @@ std::string beginning_of(const std::string& command) {
   }
   if (text.size() <= longest) return text;
   std::size_t end = longest - 3;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not within a character
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not within a UTF-8 character
   return text.substr(0, end) + "...";
 }
 
-/// The files' names; their whole paths where names are alike; a number where even those are.
+/// The files' names; their paths where names are equal; with a number where the paths are equal, too.
 std::vector<std::string> labels_of(const std::vector<std::string>& models) {
   std::vector<std::string> labels;
   for (const std::string& model : models) labels.push_back(std::filesystem::path(model).filename().string());
@@ -53,7 +53,7 @@ std::vector<std::string> labels_of(const std::vector<std::string>& models) {
   return labels;
 }
 
-/// The inputs between the bars.
+/// The inputs that '|' separates.
 std::vector<InputOptions> inputs_of(const InputFlags& flags) {
   const std::vector<std::string> dims = split(flags.dims, '|');
   const std::vector<std::string> types = split(flags.types, '|');
@@ -94,47 +94,56 @@ std::vector<std::string> environment_of(const std::string& text) {
   return entries;
 }
 
-/// A setting: what differs from cell to cell beside the model.
+/// The settings of a variant, without its model.
 struct Setting {
   bench::Variant variant;
-  std::string text;  ///< of what varies; empty where nothing does
+  std::vector<std::string> names;  ///< of those settings that vary
 };
 
-std::vector<Setting> settings_of(const InputFlags& inputs, const bench::Arguments& arguments,
-                                 const MatrixFlags& matrix) {
+using Settings = std::vector<Setting>;
+
+/// Combines every setting with every value: `apply` sets the value and returns its name. The name is used where there are
+/// several values.
+template <typename Values, typename Apply>
+Settings combine(const Settings& settings, const Values& values, const Apply& apply) {
+  Settings combined;
+  for (const Setting& setting : settings)
+    for (const auto& value : values) {
+      Setting one = setting;
+      std::string name = apply(one.variant, value);
+      if (values.size() > 1) one.names.push_back(std::move(name));
+      combined.push_back(std::move(one));
+    }
+  return combined;
+}
+
+Settings settings_of(const InputFlags& inputs, const bench::Arguments& arguments, const MatrixFlags& matrix) {
   const std::vector<InputOptions> all_inputs = inputs_of(inputs);
-  std::vector<Setting> settings;
-  for (const InputOptions& input : all_inputs)
-    for (const std::string& dtype : matrix.dtypes)
-      for (const std::string& engine : matrix.engines)
-        for (const int threads : matrix.threads)
-          for (const int streams : matrix.streams) {
-            Setting setting;
-            bench::Variant& variant = setting.variant;
-            variant.arguments = arguments;
-            variant.arguments.inputs = input;
-            variant.runtime = {threads, engine};
-            variant.dtype = dtype;
-            variant.streams = streams;
-            std::vector<std::string> words;
-            if (all_inputs.size() > 1) {
-              words.push_back(shape_text(input));
-              if (!input.dims.front().empty()) variant.samples = std::max<std::int64_t>(1, input.dims.front().front());
-            }
-            if (matrix.dtypes.size() > 1) words.push_back(dtype);
-            if (matrix.engines.size() > 1) words.push_back(engine);
-            if (matrix.threads.size() > 1) words.push_back(counted(threads, "thread"));
-            if (matrix.streams.size() > 1) words.push_back(counted(streams, "stream"));
-            for (const std::string& environment : matrix.environments) {
-              Setting one = setting;
-              std::vector<std::string> all = words;
-              one.variant.environment = environment_of(environment);
-              if (matrix.environments.size() > 1) all.push_back(environment.empty() ? "as it is" : environment);
-              one.text = fmt::format("{}", fmt::join(all, ", "));
-              settings.push_back(std::move(one));
-            }
-          }
-  return settings;
+  Settings settings(1);
+  settings.front().variant.arguments = arguments;
+  settings = combine(settings, all_inputs, [&](bench::Variant& variant, const InputOptions& input) {
+    variant.arguments.inputs = input;
+    if (all_inputs.size() > 1 && !input.dims.front().empty())
+      variant.samples = std::max<std::int64_t>(1, input.dims.front().front());
+    return shape_text(input);
+  });
+  settings = combine(settings, matrix.dtypes,
+                     [](bench::Variant& variant, const std::string& dtype) { return variant.dtype = dtype; });
+  settings = combine(settings, matrix.engines, [](bench::Variant& variant, const std::string& engine) {
+    return variant.runtime.engine = engine;
+  });
+  settings = combine(settings, matrix.threads, [](bench::Variant& variant, int threads) {
+    variant.runtime.threads = threads;
+    return counted(threads, "thread");
+  });
+  settings = combine(settings, matrix.streams, [](bench::Variant& variant, int streams) {
+    variant.streams = streams;
+    return counted(streams, "stream");
+  });
+  return combine(settings, matrix.environments, [](bench::Variant& variant, const std::string& environment) {
+    variant.environment = environment_of(environment);
+    return environment.empty() ? "as it is" : environment;
+  });
 }
 
 }  // namespace
@@ -164,25 +173,26 @@ bool MatrixFlags::several() const {
   return threads.size() > 1 || engines.size() > 1 || dtypes.size() > 1 || streams.size() > 1 || streams.front() > 1;
 }
 
-std::vector<bench::Variant> cells_of(const std::vector<std::string>& models, const InputFlags& inputs,
-                                     const bench::Arguments& arguments, const MatrixFlags& matrix) {
+std::vector<bench::Variant> matrix_variants(const std::vector<std::string>& models, const InputFlags& inputs,
+                                            const bench::Arguments& arguments, const MatrixFlags& matrix) {
   const std::vector<std::string> labels = labels_of(models);
-  const std::vector<Setting> settings = settings_of(inputs, arguments, matrix);
-  std::vector<bench::Variant> cells;
+  const Settings settings = settings_of(inputs, arguments, matrix);
+  std::vector<bench::Variant> variants;
   for (std::size_t m = 0; m < models.size(); ++m)
     for (std::size_t s = 0; s < settings.size(); ++s) {
-      bench::Variant cell = settings[s].variant;
-      cell.model = models[m];
-      cell.label = settings[s].text.empty() ? labels[m] : fmt::format("{} [{}]", labels[m], settings[s].text);
-      cell.against = models.size() > 1 ? s : 0;
-      cells.push_back(std::move(cell));
+      bench::Variant variant = settings[s].variant;
+      variant.model = models[m];
+      variant.label = labels[m];
+      if (!settings[s].names.empty()) variant.label += fmt::format(" [{}]", fmt::join(settings[s].names, ", "));
+      variant.against = models.size() > 1 ? s : 0;
+      variants.push_back(std::move(variant));
     }
-  return cells;
+  return variants;
 }
 
-std::vector<bench::Variant> programs_of(const std::vector<std::string>& commands) {
+std::vector<bench::Variant> program_variants(const std::vector<std::string>& commands) {
   std::vector<std::string> labels;
-  for (const std::string& command : commands) labels.push_back(beginning_of(command));
+  for (const std::string& command : commands) labels.push_back(abbreviated(command));
   make_distinct(labels);
   std::vector<bench::Variant> programs(commands.size());
   for (std::size_t i = 0; i < commands.size(); ++i) {

@@ -14,9 +14,9 @@ namespace {
 
 constexpr double kDefaultSeconds = 20;
 constexpr double kQuickSeconds = 5;
-constexpr double kUntilSeconds = 180;  // --until-ci may take this long
+constexpr double kUntilSeconds = 180;  // default with --until-ci
 constexpr const char* kDefaultRegression = "3%";
-constexpr int kMostThreads = 4096;
+constexpr int kMaxThreads = 4096;
 
 void add_compatible_flags(CLI::App& app, BenchFlags& flags) {
   const char* group = "As speed_benchmark_torch has them";
@@ -37,6 +37,46 @@ void add_compatible_flags(CLI::App& app, BenchFlags& flags) {
   app.add_flag("--vulkan", flags.vulkan, "Refused: FuseKit measures on the CPU")->group(group);
 }
 
+void add_sampling_options(CLI::App& app, BenchFlags& flags) {
+  const char* group = "Sampling";
+  app.add_option("--max-time", flags.max_seconds, "Seconds for everything (default: 20)")->group(group);
+  app.add_option("--until-ci", flags.until_ci, "Go on until the interval is narrower than this, e.g. 1% (up to 180 s)")
+      ->group(group);
+  app.add_option("--processes", flags.processes,
+                 "Fresh worker processes (default: 8 to 16, as many as the time is enough for)")
+      ->group(group);
+  app.add_flag("--quick", flags.quick, "One process, 5 s: promises less, and says so")->group(group);
+  app.add_option("--against-command", flags.commands,
+                 "Compare with a program that prints the time of each of its runs, in microseconds, a line")
+      ->allow_extra_args(false)
+      ->group(group);
+}
+
+void add_regression_options(CLI::App& app, BenchFlags& flags) {
+  const char* group = "Gate";
+  app.add_option("--save", flags.save, "Write the result to this file")->group(group);
+  app.add_option("--baseline", flags.baseline, "Compare with what --save wrote")->group(group);
+  app.add_option("--baseline-model", flags.baseline_model,
+                 "Compare with this file, interleaved: needs no quiet machine")
+      ->group(group);
+  app.add_option("--max-regression", flags.max_regression, "Exit 1 for more than this, beyond doubt (default: 3%)")
+      ->group(group);
+  app.add_flag("--ignore-mismatch", flags.ignore_mismatch, "Compare with a baseline from another machine or setting")
+      ->group(group);
+}
+
+void add_report_options(CLI::App& app, BenchFlags& flags) {
+  const char* group = "Reports";
+  app.add_flag("--csv", flags.csv, "A line for each model")->group(group);
+  app.add_flag("--markdown", flags.markdown, "For a pull request's comment")->group(group);
+  app.add_option("--html", flags.html, "Write a page with charts, which needs nothing else, to this file")
+      ->group(group);
+  app.add_flag("--profile", flags.profile, "Time by layer as well, in a process of its own")->group(group);
+  app.add_option("--samples", flags.samples, "Judge two files of times (one a line) measured elsewhere")
+      ->expected(2)
+      ->group(group);
+}
+
 }  // namespace
 
 double parse_share(const std::string& flag, const std::string& text) {
@@ -53,41 +93,15 @@ void BenchFlags::add_to(CLI::App& app) {
   add_compatible_flags(app, *this);
   add_input_options(app, inputs);
   matrix.add_to(app);
-  const char* sampling = "Sampling";
-  app.add_option("--max-time", max_seconds, "Seconds for everything (default: 20)")->group(sampling);
-  app.add_option("--until-ci", until_ci, "Go on until the interval is narrower than this, e.g. 1% (up to 180 s)")
-      ->group(sampling);
-  app.add_option("--processes", processes,
-                 "Fresh worker processes (default: 8 to 16, as many as the time is enough for)")
-      ->group(sampling);
-  app.add_flag("--quick", quick, "One process, 5 s: promises less, and says so")->group(sampling);
-  const char* gate = "Gate";
-  app.add_option("--save", save, "Write the result to this file")->group(gate);
-  app.add_option("--baseline", baseline, "Compare with what --save wrote")->group(gate);
-  app.add_option("--baseline-model", baseline_model, "Compare with this file, interleaved: needs no quiet machine")
-      ->group(gate);
-  app.add_option("--max-regression", max_regression, "Exit 1 for more than this, beyond doubt (default: 3%)")
-      ->group(gate);
-  app.add_flag("--ignore-mismatch", ignore_mismatch, "Compare with a baseline from another machine or setting")
-      ->group(gate);
-  const char* reports = "Reports";
-  app.add_flag("--csv", csv, "A line for each model")->group(reports);
-  app.add_flag("--markdown", markdown, "For a pull request's comment")->group(reports);
-  app.add_option("--html", html, "Write a page with charts, which needs nothing else, to this file")->group(reports);
-  app.add_flag("--profile", profile, "Time by layer as well, in a process of its own")->group(reports);
-  app.add_option("--against-command", commands,
-                 "Compare with a program that prints the time of each of its runs, in microseconds, a line")
-      ->allow_extra_args(false)
-      ->group(sampling);
-  app.add_option("--samples", samples, "Judge two files of times (one a line) measured elsewhere")
-      ->expected(2)
-      ->group(reports);
+  add_sampling_options(app, *this);
+  add_regression_options(app, *this);
+  add_report_options(app, *this);
   add_common_options(app, common, /*runs_a_model=*/false);
   add_library_option(app, common.runtime);
 }
 
 void BenchFlags::finish() {
-  // A flag takes its value after '=' only; `--vulkan true` leaves the word behind.
+  // A flag takes its value only after '='; with `--vulkan true`, the word is parsed as a model.
   std::erase_if(models, [](const std::string& word) { return word == "true" && !std::filesystem::exists(word); });
   for (const std::string& word : models)
     if (word == "false" && !std::filesystem::exists(word))
@@ -95,19 +109,23 @@ void BenchFlags::finish() {
   if (!model.empty()) models.insert(models.begin(), model);
   if (vulkan) throw Error(ErrorKind::unsupported, "--vulkan: FuseKit measures on the CPU", "leave it out");
   if (!samples.empty()) {
-    if (!models.empty() || !commands.empty() || !save.empty() || !baseline.empty() || !baseline_model.empty() ||
-        !html.empty() || profile)
-      throw Error(ErrorKind::usage, "--samples judges two files of times and measures nothing",
-                  "leave out models, --save, --html, --profile, --against-command and the gate's flags");
+    check_samples_alone();
     return;
   }
   if (models.empty())
     throw Error(ErrorKind::usage, "no model is given", "fusekit bench MODEL --input_dims \"1,3,224,224\"");
-  if (iterations && *iterations < 1)
-    throw Error(ErrorKind::usage, fmt::format("--iter {} leaves nothing to time", *iterations),
-                "give --iter 1 or more");
-  if (warmup && *warmup < 0) throw Error(ErrorKind::usage, fmt::format("--warmup {} is negative", *warmup));
   check_numbers();
+  check_combinations();
+}
+
+void BenchFlags::check_samples_alone() const {
+  if (!models.empty() || !commands.empty() || !save.empty() || !baseline.empty() || !baseline_model.empty() ||
+      !html.empty() || profile)
+    throw Error(ErrorKind::usage, "--samples judges two files of times and measures nothing",
+                "leave out models, --save, --html, --profile, --against-command and the gate's flags");
+}
+
+void BenchFlags::check_combinations() const {
   if (!once() && (report_pep || print_output))
     throw Error(ErrorKind::usage,
                 "--report_pep and --print_output are for one model, timed as speed_benchmark_torch does",
@@ -122,18 +140,21 @@ void BenchFlags::finish() {
 }
 
 void BenchFlags::check_numbers() const {
-  const auto refuse = [](const std::string& what, const std::string& hint) {
+  const auto refuse = [](const std::string& what, const std::string& hint = {}) {
     throw Error(ErrorKind::usage, what, hint);
   };
+  if (iterations && *iterations < 1)
+    refuse(fmt::format("--iter {} leaves nothing to time", *iterations), "give --iter 1 or more");
+  if (warmup && *warmup < 0) refuse(fmt::format("--warmup {} is negative", *warmup));
   if (processes && *processes < 1)
     refuse(fmt::format("--processes {} measures nothing", *processes), "give --processes 3 or more");
   if (max_seconds && !(*max_seconds > 0 && std::isfinite(*max_seconds)))
     refuse(fmt::format("--max-time {} is no time", *max_seconds), "give seconds, e.g. --max-time 20");
   if (!until_ci.empty() && parse_share("--until-ci", until_ci) <= 0)
     refuse(fmt::format("--until-ci {} is never reached", until_ci), "write it like 1% or 0.01");
-  static_cast<void>(allowed_regression());  // complains
+  static_cast<void>(allowed_regression());  // throws if it is wrong
   for (const int count : matrix.threads)
-    if (count > kMostThreads)
+    if (count > kMaxThreads)
       refuse(fmt::format("--threads {} is more than any machine has", count), "0 leaves it to LibTorch");
   for (const std::string& command : commands)
     if (command.find_first_not_of(" \t\n") == std::string::npos)
@@ -156,9 +177,9 @@ std::vector<bench::Variant> BenchFlags::variants() const {
   arguments.none = no_inputs;
   arguments.bundled = use_bundled_input;
   arguments.pytext_len = pytext_len;
-  std::vector<bench::Variant> variants = cells_of(paths, inputs, arguments, matrix);
+  std::vector<bench::Variant> variants = matrix_variants(paths, inputs, arguments, matrix);
   for (bench::Variant& variant : variants) variant.runtime.libraries = common.runtime.libraries;
-  for (bench::Variant& program : programs_of(commands)) variants.push_back(std::move(program));
+  for (bench::Variant& program : program_variants(commands)) variants.push_back(std::move(program));
   return variants;
 }
 

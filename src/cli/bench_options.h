@@ -17,7 +17,7 @@ namespace fusekit::cli {
 /// "3%" or "0.03" -> 0.03. Error{usage} names `flag`.
 double parse_share(const std::string& flag, const std::string& text);
 
-/// What `fusekit bench` was asked for: speed_benchmark_torch's flags and FuseKit's own.
+/// The options of `fusekit bench`: speed_benchmark_torch's flags and FuseKit's own.
 struct BenchFlags {
   CommonOptions common;
   InputFlags inputs;
@@ -25,7 +25,7 @@ struct BenchFlags {
 
   // speed_benchmark_torch's
   std::vector<std::string> models;
-  std::string model;  ///< --model, as it spells it
+  std::string model;  ///< --model, which speed_benchmark_torch has instead of MODEL
   bool no_inputs = false;
   bool use_caching_allocator = false;
   int use_bundled_input = -1;
@@ -54,17 +54,20 @@ struct BenchFlags {
   std::vector<std::string> commands;
 
   void add_to(CLI::App& app);
-  /// Sorts out what the parser can't: `--vulkan true` with a blank, --model beside MODEL. Error{usage}.
+  /// Call it after parsing: handles `--vulkan true` (with a blank) and --model, and checks the options. Error{usage}.
   void finish();
 
-  void check_numbers() const;
-
-  /// One file and nothing that asks for more than speed_benchmark_torch does.
+  /// Whether one file is timed with no option that speed_benchmark_torch does not have.
   [[nodiscard]] bool once() const;
-  /// The baseline model first; see cells_of.
+  /// The baseline model first; see matrix_variants.
   [[nodiscard]] std::vector<bench::Variant> variants() const;
   [[nodiscard]] bench::Options options() const;
   [[nodiscard]] double allowed_regression() const;
+
+ private:
+  void check_samples_alone() const;
+  void check_numbers() const;
+  void check_combinations() const;
 };
 
 }  // namespace fusekit::cli

@@ -8,7 +8,7 @@
 namespace fusekit::cli {
 namespace {
 
-/// What `bench` starts as its fresh processes; not for people.
+/// The worker process that `bench` starts; not for users.
 class BenchWorkerCommand : public Command {
  public:
   std::string name() const override { return "bench-worker"; }
@@ -18,7 +18,7 @@ class BenchWorkerCommand : public Command {
   void add_options(CLI::App&) override {}
 
   int run(Console&) override {
-    // A network may print: that must not get between the answers.
+    // A network may print to stdout; its text must not be mixed with the answers.
     const int answers = dup(STDOUT_FILENO);
     dup2(STDERR_FILENO, STDOUT_FILENO);
     bench::serve_worker(STDIN_FILENO, answers);

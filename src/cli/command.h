@@ -29,8 +29,8 @@ class Command {
   /// A hidden command is left out of `fusekit --help`.
   [[nodiscard]] virtual bool hidden() const { return false; }
 
-  /// Does it time networks? Then its threads have to wait for each other as they do in its users' programs.
-  [[nodiscard]] virtual bool times() const { return false; }
+  /// Whether it times networks. Then the wait policy of its threads is left as it is in the user's programs.
+  [[nodiscard]] virtual bool times_networks() const { return false; }
 
   virtual void add_options(CLI::App& app) = 0;
   /// Returns kDone or kNo; throws Error for everything that is wrong.

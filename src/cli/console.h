@@ -5,7 +5,7 @@
 
 namespace fusekit::cli {
 
-/// Where a command writes: results to stdout, progress and diagnostics to stderr.
+/// The output of a command: results to stdout, progress and diagnostics to stderr.
 class Console {
  public:
   explicit Console(int verbosity = 0);

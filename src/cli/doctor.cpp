@@ -11,13 +11,13 @@
 namespace fusekit::cli {
 namespace {
 
-const char* word_for(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::ok:
+const char* name_of(Severity severity) {
+  switch (severity) {
+    case Severity::ok:
       return "ok";
-    case Verdict::warn:
+    case Severity::warn:
       return "warn";
-    case Verdict::bad:
+    case Severity::bad:
       return "bad";
   }
   return "";
@@ -26,7 +26,7 @@ const char* word_for(Verdict verdict) {
 std::string table(const std::vector<Finding>& findings) {
   std::string text;
   for (const Finding& finding : findings) {
-    text += fmt::format("{:<5} {:<18} {}\n", word_for(finding.verdict), finding.subject, finding.value);
+    text += fmt::format("{:<5} {:<18} {}\n", name_of(finding.severity), finding.subject, finding.value);
     if (!finding.advice.empty()) text += fmt::format("{:<24} -> {}\n", "", finding.advice);
   }
   text.pop_back();
@@ -38,7 +38,7 @@ nlohmann::ordered_json to_json(const std::vector<Finding>& findings, const Machi
   json["findings"] = nlohmann::ordered_json::array();
   for (const Finding& finding : findings)
     json["findings"].push_back({{"subject", finding.subject},
-                                {"verdict", word_for(finding.verdict)},
+                                {"verdict", name_of(finding.severity)},
                                 {"value", finding.value},
                                 {"advice", finding.advice}});
   json["libtorch"] = {{"version", facts.libtorch.version},
@@ -77,7 +77,7 @@ class DoctorCommand : public Command {
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
     const MachineFacts facts = gather_facts(seconds_);
-    const std::vector<Finding> findings = judge(facts);
+    const std::vector<Finding> findings = diagnose(facts);
     console.print(common_.json ? to_json(findings, facts).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
                                : table(findings));
     return kDone;

@@ -59,7 +59,7 @@ class ExampleCommand : public Command {
            "  fusekit example -o out --model resnet18";
   }
 
-  [[nodiscard]] bool times() const override { return true; }
+  [[nodiscard]] bool times_networks() const override { return true; }
   void add_options(CLI::App& app) override {
     app.add_option("-o,--output", folder_, "Folder of the files, made where it is missing")->capture_default_str();
     app.add_option("--model", model_, "conv_bn_relu (the recipe's), resnet18 or mobilenet_v2")

@@ -15,7 +15,7 @@ InterruptWatch::InterruptWatch() {
   flag = 0;
   struct sigaction action {};
   action.sa_handler = raise_flag;
-  action.sa_flags = SA_RESETHAND;  // no SA_RESTART: what waits must wake up
+  action.sa_flags = SA_RESETHAND;  // no SA_RESTART: blocking calls have to return
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }

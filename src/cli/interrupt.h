@@ -2,8 +2,8 @@
 
 namespace fusekit::cli {
 
-/// While it lives, the first SIGINT or SIGTERM only raises a flag, so that the command can end what it started and say
-/// so; the second one ends the program at once.
+/// During its lifetime, the first SIGINT or SIGTERM only sets a flag, so that the command can stop its work and print a
+/// message. The second one ends the program at once.
 class InterruptWatch {
  public:
   InterruptWatch();

@@ -4,15 +4,15 @@
 #include <iostream>
 
 #include "cli/command.h"
-#include "cli/patience.h"
 #include "cli/supervise.h"
+#include "cli/wait_policy.h"
 #include "fusekit/error.h"
 
 namespace fusekit::cli {
 namespace {
 
-/// A command line that CLI11 refuses becomes our kind of message; --help and --version are answers, not errors.
-int answer_or_refuse(const CLI::App& app, const CLI::ParseError& error, const Console& console) {
+/// Prints the help or version that was asked for, or the error in the command line.
+int report_parse_error(const CLI::App& app, const CLI::ParseError& error, const Console& console) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
   std::string command = "fusekit";
   for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
@@ -20,7 +20,7 @@ int answer_or_refuse(const CLI::App& app, const CLI::ParseError& error, const Co
   return kWrong;
 }
 
-/// What a command throws becomes its message and exit code.
+/// Runs the command; prints the error that it throws.
 int run_command(Command& command) {
   Console console;
   try {
@@ -54,13 +54,13 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return answer_or_refuse(app, error, Console());
+    return report_parse_error(app, error, Console());
   }
   const auto work = [chosen, argv] {
-    if (!chosen->hidden() && !chosen->times() && should_wait_patiently()) start_anew_with_patient_threads(argv);
+    if (!chosen->hidden() && !chosen->times_networks() && should_use_passive_wait()) restart_with_passive_wait(argv);
     return run_command(*chosen);
   };
-  // A hidden command is a worker of another one, which watches over it.
+  // A hidden command is a worker of another command, which supervises it.
   return chosen->hidden() ? work() : supervise("fusekit " + chosen->name(), work);
 }
 

@@ -16,55 +16,57 @@
 namespace fusekit::cli {
 namespace {
 
-constexpr std::array kEnding{SIGINT, SIGTERM, SIGHUP};
+constexpr std::array kTerminationSignals{SIGINT, SIGTERM, SIGHUP};
 
-// A signal handler has nothing but globals.
+// A signal handler can only use globals.
 volatile std::sig_atomic_t child = 0;
-volatile std::sig_atomic_t was_asked_to_end = 0;
+volatile std::sig_atomic_t was_terminated = 0;
 
-void hand_on(int signal) {
-  was_asked_to_end = 1;
+void forward_signal(int signal) {
+  was_terminated = 1;
   kill(static_cast<pid_t>(child), signal);
 }
 
-/// While one lives, the ending signals wait.
-class Held {
+/// During its lifetime, the termination signals are blocked.
+class BlockedSignals {
  public:
-  Held() {
-    sigset_t ending;
-    sigemptyset(&ending);
-    for (const int signal : kEnding) sigaddset(&ending, signal);
-    sigprocmask(SIG_BLOCK, &ending, &before_);
+  BlockedSignals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : kTerminationSignals) sigaddset(&signals, signal);
+    sigprocmask(SIG_BLOCK, &signals, &before_);
   }
-  ~Held() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
-  Held(const Held&) = delete;
-  Held& operator=(const Held&) = delete;
+  ~BlockedSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
 
  private:
   sigset_t before_{};
 };
 
-/// While one lives, the ending signals go to the child; those that are ignored, as by nohup, stay ignored.
-class HandedOn {
+/// During its lifetime, the termination signals are forwarded to the child. Signals that are ignored (as with nohup) stay
+/// ignored.
+class ForwardedSignals {
  public:
-  explicit HandedOn(pid_t pid) {
+  explicit ForwardedSignals(pid_t pid) {
     child = pid;
-    was_asked_to_end = 0;
-    for (std::size_t k = 0; k < kEnding.size(); ++k) {
+    was_terminated = 0;
+    for (std::size_t k = 0; k < kTerminationSignals.size(); ++k) {
       struct sigaction action {};
-      action.sa_handler = hand_on;
-      sigaction(kEnding[k], nullptr, &before_[k]);
-      if (before_[k].sa_handler != SIG_IGN) sigaction(kEnding[k], &action, nullptr);
+      action.sa_handler = forward_signal;
+      sigaction(kTerminationSignals[k], nullptr, &before_[k]);
+      if (before_[k].sa_handler != SIG_IGN) sigaction(kTerminationSignals[k], &action, nullptr);
     }
   }
-  ~HandedOn() {
-    for (std::size_t k = 0; k < kEnding.size(); ++k) sigaction(kEnding[k], &before_[k], nullptr);
+  ~ForwardedSignals() {
+    for (std::size_t k = 0; k < kTerminationSignals.size(); ++k)
+      sigaction(kTerminationSignals[k], &before_[k], nullptr);
   }
-  HandedOn(const HandedOn&) = delete;
-  HandedOn& operator=(const HandedOn&) = delete;
+  ForwardedSignals(const ForwardedSignals&) = delete;
+  ForwardedSignals& operator=(const ForwardedSignals&) = delete;
 
  private:
-  std::array<struct sigaction, kEnding.size()> before_{};
+  std::array<struct sigaction, kTerminationSignals.size()> before_{};
 };
 
 int wait_for(pid_t pid) {
@@ -77,10 +79,10 @@ int wait_for(pid_t pid) {
 int exit_code(const std::string& what, int status) {
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   const int signal = WTERMSIG(status);
-  if (signal == SIGPIPE) return kWrong;  // whoever read the results has had enough
+  if (signal == SIGPIPE) return kWrong;  // the reader of the results closed the pipe
   const Console console;
   console.end_progress();
-  if (was_asked_to_end != 0 || signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
+  if (was_terminated != 0 || signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
     console.error("interrupted", "no unfinished file is left behind");
   } else {
     console.error(fmt::format("{} was ended by signal {} ({})", what, signal, strsignal(signal)),
@@ -94,19 +96,19 @@ int exit_code(const std::string& what, int status) {
 int supervise(const std::string& what, const std::function<int()>& work) {
   const char* off = std::getenv("FUSEKIT_NO_SUPERVISOR");
   if (off && std::strcmp(off, "1") == 0) return work();
-  auto held = std::make_unique<Held>();  // until it is known to whom signals go
+  auto blocked = std::make_unique<BlockedSignals>();  // until it is clear which process gets the signals
   const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid < 0) held.reset();
-  if (pid < 0) return work();  // no second process to be had: as well as it goes in this one
+  if (pid < 0) blocked.reset();
+  if (pid < 0) return work();  // there is no second process, so run it unsupervised
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(kWrong);  // it died before the line above
-    held.reset();
+    if (getppid() != parent) _exit(kWrong);  // the parent died before the line above
+    blocked.reset();
     return work();
   }
-  const HandedOn handed_on(pid);
-  held.reset();
+  const ForwardedSignals forwarded(pid);
+  blocked.reset();
   return exit_code(what, wait_for(pid));
 }
 

@@ -5,10 +5,10 @@
 
 namespace fusekit::cli {
 
-/// Runs `work` in a child process and returns its exit code, so that a crash inside LibTorch ends as a message that names
-/// `what` and exit code 2, never as a signal. SIGINT, SIGTERM and SIGHUP are handed on to the child; if this process
-/// dies, so does the child. Call it before anything starts a thread: in the child, it returns what `work` does.
-/// FUSEKIT_NO_SUPERVISOR=1 runs `work` in this process, for debuggers.
+/// Runs `work` in a child process and returns its exit code. A crash inside LibTorch becomes a message that names `what`
+/// and exit code 2. SIGINT, SIGTERM and SIGHUP are forwarded to the child; if this process dies, the child is killed.
+/// Call it before any thread is started. In the child, it returns the result of `work`. With FUSEKIT_NO_SUPERVISOR=1 it
+/// runs `work` in this process, for debuggers.
 int supervise(const std::string& what, const std::function<int()>& work);
 
 }  // namespace fusekit::cli

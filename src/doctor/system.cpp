@@ -33,7 +33,7 @@ std::string trimmed(const std::string& text) {
   return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
-/// The kernel's flags under the names that matter here: several flags may mean the same.
+/// The kernel's names of features and ours; several flags may mean the same feature.
 constexpr std::array<std::pair<const char*, const char*>, 12> kFeatures = {{{"avx", "avx"},
                                                                             {"avx2", "avx2"},
                                                                             {"avx512f", "avx512"},
@@ -78,7 +78,7 @@ void read_cpuinfo(const fs::path& path, CpuFacts& cpu) {
   cpu.physical = static_cast<int>(cores.size());
 }
 
-/// Path of this process in a control group hierarchy: "" names version 2's.
+/// Path of this process in the control group hierarchy of `controller`; "": in that of version 2.
 std::string group_of(const fs::path& root, const std::string& controller) {
   std::ifstream file(root / "proc/self/cgroup");
   for (std::string line; std::getline(file, line);) {
@@ -95,7 +95,7 @@ std::string group_of(const fs::path& root, const std::string& controller) {
   return {};
 }
 
-/// CPUs that one control group grants: version 2's cpu.max ("200000 100000" or "max 100000"), version 1's two files.
+/// The CPU limit of one control group: version 2's cpu.max ("200000 100000" or "max 100000"), version 1's two files.
 std::optional<double> quota_of(const fs::path& group) {
   std::istringstream max(first_line(group / "cpu.max"));
   double quota = 0;
@@ -107,7 +107,7 @@ std::optional<double> quota_of(const fs::path& group) {
   return std::nullopt;
 }
 
-/// The smallest quota from the process's group up to the top; inside a container its group is the top.
+/// The smallest quota of the process's group and its parents; inside a container its group is the top one.
 std::optional<double> read_quota(const fs::path& root) {
   std::optional<double> smallest;
   const fs::path sys = root / "sys/fs/cgroup";

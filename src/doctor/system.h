@@ -8,7 +8,7 @@
 
 namespace fusekit::doctor {
 
-/// What proc and sys below `root` ("/", or a folder that a test has made) tell. What is missing stays at its default.
+/// Reads the facts from proc and sys below `root` ("/", or the folder of a test). Missing facts keep their defaults.
 CpuFacts read_cpu(const std::filesystem::path& root);
 
 /// The BLAS libraries in a process's memory map (/proc/self/maps): libblas, libopenblas, libmkl, libblis, libatlas.

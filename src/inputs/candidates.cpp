@@ -18,7 +18,7 @@ Shape convolution_shape(const InputHint& hint, Size size) {
   return shape;
 }
 
-/// A layer that sees flattened data: what it may have been before, square pictures first.
+/// Possible shapes before the flattening in front of a layer, square pictures first.
 std::optional<Shape> flattened_shape(std::int64_t features, int variant) {
   const auto square = [features](std::int64_t channels) -> std::optional<Shape> {
     const std::int64_t pixels = features / channels;
@@ -52,7 +52,7 @@ std::optional<Shape> linear_shape(const InputHint& hint, Size size, int variant)
   }
 }
 
-/// The shape that the operator itself is to be given.
+/// The shape of the operator's own input.
 std::optional<Shape> operator_shape(const InputHint& hint, Size size, int variant) {
   const std::int64_t side = size.side;
   switch (hint.kind) {
@@ -86,7 +86,7 @@ std::optional<Shape> argument_shape(const CandidateArgument& argument, Size size
     auto before = undo_path(*argument.hint, *shape);
     return before ? before : shape;
   }
-  shape->erase(shape->begin());  // one of a list is not a batch
+  shape->erase(shape->begin());  // an element of a list has no batch dimension
   return shape;
 }
 

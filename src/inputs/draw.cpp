@@ -29,7 +29,7 @@ void check_memory_format(const std::string& name) {
               "--input_memory_format takes contiguous_format or channels_last");
 }
 
-/// The k-th of a list that may be shorter than the arguments: then its last entry goes on.
+/// The k-th entry of a list; its last entry where the list is shorter; `otherwise` where it is empty.
 std::string entry(const std::vector<std::string>& list, std::size_t k, const char* otherwise) {
   return list.empty() ? otherwise : list[std::min(k, list.size() - 1)];
 }

@@ -9,7 +9,7 @@
 
 namespace fusekit::inputs {
 
-/// What one argument is made of: options.dims, types and memory_formats, each brought to one entry an argument.
+/// Shape, type and memory format of one argument, from options.dims, types and memory_formats.
 struct ArgumentForm {
   std::vector<std::int64_t> dims;
   std::string type;
@@ -31,7 +31,7 @@ std::string text_of(const std::vector<ArgumentForm>& forms);
 /// An argument that is no tensor: its type is written "=3".
 bool is_literal(const ArgumentForm& form);
 
-/// One sample, drawn from its own generator; the global one is left alone.
+/// One sample, drawn from a generator of its own; the global generator is not changed.
 std::vector<c10::IValue> draw(const std::vector<ArgumentForm>& forms, std::int64_t int_high, std::uint64_t seed);
 
 }  // namespace fusekit::inputs

@@ -7,7 +7,7 @@
 
 namespace fusekit::inputs {
 
-/// "float" -> at::kFloat; also float32, float64, float16, uint8, long as people write them. Empty for other names.
+/// "float" -> at::kFloat; also the common spellings float32, float64, float16, uint8, long. nullopt for other names.
 std::optional<at::ScalarType> find_dtype(const std::string& name);
 
 /// The name that --input_type takes, e.g. "float", "uint8_t".

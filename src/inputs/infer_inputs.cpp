@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kTimeLimit = std::chrono::seconds(60);
 constexpr std::size_t kMostTries = 300;
-constexpr int kTriesBeforeSearch = 3;  // sizes that everyone uses, before a search for an odd one
+constexpr int kTriesBeforeSearch = 3;  // common sizes are tried before the search for an uncommon one
 
 std::vector<CandidateArgument> candidate_arguments(const torch::jit::Module& module, const std::string& method,
                                                    const HintedGraph& graph) {
@@ -42,24 +42,24 @@ std::vector<CandidateArgument> candidate_arguments(const torch::jit::Module& mod
   return candidates;
 }
 
-/// How far a candidate was from what a flattened layer wants: more or fewer features than it has weights for.
-struct Misfit {
+/// A candidate gave a layer more or fewer features than its weight has.
+struct FeatureMismatch {
   std::int64_t have;
   std::int64_t want;
 };
 
-std::optional<Misfit> find_misfit(const std::string& problem) {
+std::optional<FeatureMismatch> find_mismatch(const std::string& problem) {
   static const std::regex product(R"(shapes cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\))");
   static const std::regex view(R"(shape '\[([-\d, ]+)\]' is invalid for input of size (\d+))");
   std::smatch match;
-  if (std::regex_search(problem, match, product)) return Misfit{std::stoll(match[1]), std::stoll(match[2])};
+  if (std::regex_search(problem, match, product)) return FeatureMismatch{std::stoll(match[1]), std::stoll(match[2])};
   if (!std::regex_search(problem, match, view)) return std::nullopt;
   std::int64_t want = 1;
   const std::string shape = match[1];
   static const std::regex number(R"(-?\d+)");
   for (std::sregex_iterator it(shape.begin(), shape.end(), number), end; it != end; ++it)
     want *= std::max<std::int64_t>(1, std::stoll(it->str()));
-  return Misfit{std::stoll(match[2]), want};
+  return FeatureMismatch{std::stoll(match[2]), want};
 }
 
 class Search {
@@ -87,9 +87,9 @@ class Search {
     int tried = 0;
     for (const Size size : sizes) {
       for (int variant = 0; variant < kVariants; ++variant) {
-        if (is_over()) throw nothing_runs();
+        if (limit_reached()) throw nothing_runs();
         if (auto found = attempt(size, variant, filling)) return found;
-        if (variant == 0) note_misfit(size, too_small, too_large);
+        if (variant == 0) note_mismatch(size, too_small, too_large);
       }
       if (++tried == kTriesBeforeSearch && (too_small || too_large))
         if (auto found = bisect(too_small, too_large, filling)) return found;
@@ -97,21 +97,21 @@ class Search {
     return std::nullopt;
   }
 
-  /// The features that reach a flattened layer grow with the side of the picture: the side that fits is between.
+  /// Bisection: the number of features of a flattened picture grows with its side, so the right side is between the two.
   std::optional<std::vector<ArgumentForm>> bisect(std::optional<Size> too_small, std::optional<Size> too_large,
                                                   const Filling& filling) {
     std::int64_t low = too_small ? too_small->side : 0;
     std::int64_t high = too_large ? too_large->side : 2 * low;
-    while (low + 1 < high && high <= 2048 && !is_over()) {
+    while (low + 1 < high && high <= 2048 && !limit_reached()) {
       const std::int64_t side = too_large ? (low + high) / 2 : high;
       std::optional<Size> small;
       std::optional<Size> large;
       if (auto found = attempt({side, side}, 0, filling)) return found;
-      note_misfit({side, side}, small, large);
+      note_mismatch({side, side}, small, large);
       if (large) {
         too_large = large;
         high = side;
-      } else {  // too small, or too small for a kernel even
+      } else {  // too few features, or smaller than a kernel
         low = side;
         if (!too_large) high = 2 * side;
       }
@@ -136,16 +136,16 @@ class Search {
     return std::nullopt;
   }
 
-  void note_misfit(Size size, std::optional<Size>& too_small, std::optional<Size>& too_large) const {
-    const auto misfit = find_misfit(problem_);
-    if (!misfit) return;
-    if (misfit->have < misfit->want && (!too_small || too_small->side < size.side)) too_small = size;
-    if (misfit->have > misfit->want && (!too_large || too_large->side > size.side)) too_large = size;
+  void note_mismatch(Size size, std::optional<Size>& too_small, std::optional<Size>& too_large) const {
+    const auto mismatch = find_mismatch(problem_);
+    if (!mismatch) return;
+    if (mismatch->have < mismatch->want && (!too_small || too_small->side < size.side)) too_small = size;
+    if (mismatch->have > mismatch->want && (!too_large || too_large->side > size.side)) too_large = size;
   }
 
-  [[nodiscard]] bool is_over() const { return tried_.size() >= kMostTries || Clock::now() - start_ > kTimeLimit; }
+  [[nodiscard]] bool limit_reached() const { return tried_.size() >= kMostTries || Clock::now() - start_ > kTimeLimit; }
 
-  /// The flags of the first candidate, as a pattern to follow.
+  /// The flags that would give the first candidate, as an example for the user.
   [[nodiscard]] std::string flags() const {
     const InputOptions options = options_of(first_forms_);
     std::string dims;

@@ -9,8 +9,8 @@
 
 namespace fusekit::inputs {
 
-/// Finds inputs that `method` runs on, by running candidates that its graph suggests, likeliest first. Error{input}:
-/// none runs, or those that were tried took too long. The candidates leave their traces in a module with state.
+/// Finds inputs on which `method` runs: it runs candidates that the graph suggests, most likely first. Error{input}: none
+/// of them runs, or they take too long. The runs change a module with state.
 std::vector<ArgumentForm> infer_inputs(torch::jit::Module& module, const std::string& method);
 
 }  // namespace fusekit::inputs

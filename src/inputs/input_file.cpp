@@ -36,7 +36,7 @@ IValue typed_list(c10::ArrayRef<IValue> values) {
   return list;
 }
 
-/// Pickle's lists and dicts don't say what they hold; forward's types do, so they get the type of their elements.
+/// Lists and dicts from a pickle have no element type, but forward's arguments have: sets the type of their elements.
 IValue with_types(const IValue& value) {
   if (value.isTuple()) {
     Sample elements;
@@ -65,7 +65,7 @@ IValue with_types(const IValue& value) {
 
 using Named = std::vector<std::pair<std::string, IValue>>;
 
-/// Puts named values into the order of forward's arguments; those at the end may be left out.
+/// Sorts named values into the order of forward's arguments; the last arguments may be missing.
 Sample by_name(const Named& named, const fs::path& path, const std::vector<std::string>& arguments) {
   std::vector<std::optional<IValue>> found(arguments.size());
   std::size_t end = 0;
@@ -100,7 +100,7 @@ Named named_values(const IValue& dict, const fs::path& path) {
   return named;
 }
 
-/// What stands for one sample: a tensor, a tuple or list of arguments, a dict of them.
+/// One sample from a tensor, or from a tuple, list or dict of arguments.
 Sample one_sample(const IValue& value, const fs::path& path, const std::vector<std::string>& arguments) {
   if (value.isGenericDict()) return by_name(named_values(value, path), path, arguments);
   Sample sample;
@@ -164,8 +164,7 @@ std::vector<Sample> read_zip(const fs::path& path, const std::vector<std::string
   if (archive.has("code/"))
     throw Error(ErrorKind::file, path.string() + ": is a TorchScript file, not a file of inputs", kHowToWrite);
   if (!archive.has("data.pkl"))
-    throw Error(ErrorKind::file,
-                path.string() + ": is a file::zip archive, but neither torch.save nor numpy.savez wrote it",
+    throw Error(ErrorKind::file, path.string() + ": is a zip archive, but neither torch.save nor numpy.savez wrote it",
                 kHowToWrite);
   archive.check_bytes();
   file::check_tensor_records(archive, "data.pkl", "data/", path);

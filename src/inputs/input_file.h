@@ -8,9 +8,9 @@
 
 namespace fusekit::inputs {
 
-/// The samples of an inputs file (InputOptions::file says which there are), each a list of forward's arguments. Dicts and
-/// .npz files go by `arguments`, the names of forward's arguments. Error{file}: the file can't be read or is something
-/// else; Error{input}: a name that is none of forward's, or an argument in between that is missing.
+/// Reads the samples of an inputs file (for the formats see InputOptions::file); a sample is a list of forward's arguments.
+/// In dicts and .npz files, the keys are matched with `arguments`, the names of forward's arguments. Error{file}: the file
+/// can't be read or has another format. Error{input}: an unknown name, or an argument that is missing before others.
 std::vector<std::vector<c10::IValue>> read_input_file(const std::filesystem::path& path,
                                                       const std::vector<std::string>& arguments);
 

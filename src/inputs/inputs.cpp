@@ -25,7 +25,7 @@ Error wrong_count(const Module& module, const std::string& method, std::size_t g
           "give one shape for each tensor, separated by semicolons: --input_dims \"1,3,224,224;1,10\""};
 }
 
-/// The given shapes, in order, for the method's tensors; what is between them is filled in.
+/// Assigns the given shapes to the method's tensors, in order; the arguments between them get defaults.
 std::vector<ArgumentForm> fit(const Module& module, const InputOptions& options, const std::string& method) {
   const std::vector<ArgumentForm> given = argument_forms(options);
   std::vector<ArgumentForm> forms;
@@ -37,7 +37,7 @@ std::vector<ArgumentForm> fit(const Module& module, const InputOptions& options,
       const bool has_mark = is_literal(forms.back()) || forms.back().type.ends_with("[]");
       if (takes_tensor_list(argument) && !has_mark) forms.back().type += "[]";
     } else if (argument.default_value()) {
-      if (next == given.size()) break;  // LibTorch knows the rest
+      if (next == given.size()) break;  // LibTorch fills in the other defaults
       forms.push_back({{}, default_literal(argument), "contiguous_format"});
     } else if (tensor && argument.type()->kind() != c10::TypeKind::OptionalType) {
       throw wrong_count(module, method, given.size());
@@ -74,7 +74,8 @@ bool has_integers(const std::vector<ArgumentForm>& forms) {
   return std::any_of(forms.begin(), forms.end(), [](const ArgumentForm& form) { return form.type.starts_with("int"); });
 }
 
-/// One memory format goes for all, so that --input_memory_format works with inferred shapes, too.
+/// The last memory format is used for all further inputs, so that one --input_memory_format also works with inferred
+/// shapes.
 void set_memory_formats(std::vector<ArgumentForm>& forms, const std::vector<std::string>& formats) {
   for (std::size_t k = 0; k < forms.size() && !formats.empty(); ++k)
     forms[k].memory_format = formats[std::min(k, formats.size() - 1)];
@@ -99,7 +100,7 @@ Sample draw_sample(const InputOptions& options, std::uint64_t k) {
 }
 
 InputSummary resolve_inputs(Module& module, const InputOptions& options, const std::string& method) {
-  argument_forms(options);  // names that are none are refused before anything runs
+  argument_forms(options);  // throws for unknown names before anything runs
   if (!options.file.empty()) return resolve_file(module, options, method);
   const bool inferred = options.dims.empty();
   if (inferred && !options.types.empty())

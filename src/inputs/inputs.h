@@ -16,11 +16,11 @@ using Sample = std::vector<c10::IValue>;
 /// random tensors drawn from seed `options.seed + k`. The same k gives the same bits.
 Sample draw_sample(const InputOptions& options, std::uint64_t k);
 
-/// All samples of the file of `options`, for callers that want many: draw_sample reads the file each time.
+/// All samples of the file of `options`. For callers that need many samples: draw_sample reads the file each time.
 std::vector<Sample> read_samples(const InputOptions& options);
 
-/// As fusekit::resolve_inputs, for a module that is already loaded. `method` names the method that is to be run.
-/// Candidates run on `module` itself, which changes a network with state: give it a load of its own.
+/// The same as fusekit::resolve_inputs, for a loaded module and the method that will be run. Candidates are run on `module`
+/// itself, which changes a network with state: pass a separate copy.
 InputSummary resolve_inputs(torch::jit::Module& module, const InputOptions& options,
                             const std::string& method = "forward");
 

@@ -11,7 +11,7 @@
 namespace fusekit::inputs {
 namespace {
 
-// The format is NumPy's: numpy/lib/format.py describes it.
+// The format is described in numpy/lib/format.py.
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kLargestHeader = 64 << 10;
 
@@ -21,7 +21,7 @@ struct Header {
   std::vector<std::int64_t> shape;
 };
 
-Error wrong(const std::string& where, const std::string& what) {
+Error npy_error(const std::string& where, const std::string& what) {
   return {ErrorKind::file, where + ": " + what, "write it anew with numpy.save(file, array)"};
 }
 
@@ -35,7 +35,7 @@ at::ScalarType dtype_of(const std::string& descr, const std::string& where) {
   static const std::map<std::string, at::ScalarType> types{{"f2", at::kHalf}, {"f4", at::kFloat}, {"f8", at::kDouble},
                                                            {"i1", at::kChar}, {"i2", at::kShort}, {"i4", at::kInt},
                                                            {"i8", at::kLong}, {"u1", at::kByte},  {"b1", at::kBool}};
-  if (descr.starts_with('>')) throw wrong(where, "the array is big-endian (" + descr + ")");
+  if (descr.starts_with('>')) throw npy_error(where, "the array is big-endian (" + descr + ")");
   const auto found = types.find(descr.size() > 1 ? descr.substr(1) : descr);
   if (found != types.end()) return found->second;
   throw Error(ErrorKind::file, fmt::format("{}: arrays of dtype '{}' are not supported", where, descr),
@@ -51,7 +51,7 @@ std::vector<std::int64_t> parse_shape(const std::string& text, const std::string
     std::int64_t size = 0;
     const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), size);
     if (parsed.ec != std::errc() || __builtin_mul_overflow(elements, size, &elements))
-      throw wrong(where, "its shape (" + text + ") is too large");
+      throw npy_error(where, "its shape (" + text + ") is too large");
     shape.push_back(size);
   }
   return shape;
@@ -65,30 +65,32 @@ Header parse_header(const std::string& text, const std::string& where) {
   std::smatch fortran;
   std::smatch dims;
   if (!std::regex_search(text, type, descr))
-    throw wrong(where, "its header names no plain dtype (arrays of records are not supported)");
+    throw npy_error(where, "its header names no plain dtype (arrays of records are not supported)");
   if (!std::regex_search(text, fortran, order) || !std::regex_search(text, dims, shape))
-    throw wrong(where, "its header is not NumPy's");
+    throw npy_error(where, "its header is not NumPy's");
   return {dtype_of(type[1], where), fortran[1] == "True", parse_shape(dims[1], where)};
 }
 
 }  // namespace
 
 at::Tensor parse_npy(std::string_view bytes, const std::string& where) {
-  if (!bytes.starts_with(kMagic) || bytes.size() < 12) throw wrong(where, "is no .npy file");
+  if (!bytes.starts_with(kMagic) || bytes.size() < 12) throw npy_error(where, "is no .npy file");
   const int version = static_cast<unsigned char>(bytes[6]);
   const std::size_t length_bytes = version == 1 ? 2 : 4;
-  if (version < 1 || version > 3) throw wrong(where, fmt::format("has the unknown .npy format version {}", version));
+  if (version < 1 || version > 3)
+    throw npy_error(where, fmt::format("has the unknown .npy format version {}", version));
   const std::size_t length = little_endian(bytes.substr(8, length_bytes));
   const std::size_t start = 8 + length_bytes + length;
-  if (length > kLargestHeader || start > bytes.size()) throw wrong(where, "its header is cut short or too long");
+  if (length > kLargestHeader || start > bytes.size()) throw npy_error(where, "its header is cut short or too long");
   Header header = parse_header(std::string(bytes.substr(8 + length_bytes, length)), where);
 
   if (header.fortran) std::reverse(header.shape.begin(), header.shape.end());
   std::uint64_t needed = at::elementSize(header.dtype);
   for (const std::int64_t size : header.shape)
-    if (__builtin_mul_overflow(needed, static_cast<std::uint64_t>(size), &needed)) throw wrong(where, "is too large");
+    if (__builtin_mul_overflow(needed, static_cast<std::uint64_t>(size), &needed))
+      throw npy_error(where, "is too large");
   if (bytes.size() - start < needed)
-    throw wrong(where, fmt::format("holds {} bytes of data, its shape asks for {}", bytes.size() - start, needed));
+    throw npy_error(where, fmt::format("holds {} bytes of data, its shape asks for {}", bytes.size() - start, needed));
   at::Tensor tensor = at::empty(header.shape, header.dtype);
   std::copy_n(bytes.data() + start, needed, static_cast<char*>(tensor.data_ptr()));
   if (!header.fortran) return tensor;

@@ -23,7 +23,7 @@ bool has_sample_ending(const fs::path& path) {
   return std::ranges::find(kEndings, ending) != kEndings.end();
 }
 
-/// Goes by the content; whether a .pt or .npz holds what it should is found when it is read.
+/// Decides by the first bytes; a .pt or .npz file is checked when it is read.
 SampleKind kind_of(const fs::path& path) {
   file::check_regular_file(path);
   const std::string start = file::first_bytes(path, 8);
@@ -42,7 +42,7 @@ std::vector<fs::directory_entry> sorted_entries(const fs::path& folder) {
   return entries;
 }
 
-/// The files of one given folder.
+/// Collects the files of one given folder.
 class Folder {
  public:
   Folder(const fs::path& path, SampleFiles& found) : found_(found) {
@@ -63,7 +63,7 @@ class Folder {
  private:
   void read(const fs::path& folder, const fs::path& name) {
     std::error_code problem;
-    if (!seen_.insert(fs::canonical(folder, problem)).second) return;  // links may lead round in circles
+    if (!seen_.insert(fs::canonical(folder, problem)).second) return;  // links may form a cycle
     for (const fs::directory_entry& entry : sorted_entries(folder)) {
       const fs::path file = entry.path().filename();
       if (file.string().starts_with('.')) continue;

@@ -7,7 +7,7 @@
 
 namespace fusekit::inputs {
 
-/// A method's arguments, self left out.
+/// A method's arguments, without self.
 std::vector<c10::Argument> arguments_of(const torch::jit::Module& module, const std::string& method);
 
 /// "forward(x: Tensor, lengths: Optional[Tensor])", for messages.
@@ -16,8 +16,8 @@ std::string signature_text(const torch::jit::Module& module, const std::string& 
 bool takes_tensor(const c10::Argument& argument);       ///< Tensor or Optional[Tensor]
 bool takes_tensor_list(const c10::Argument& argument);  ///< List[Tensor] or Optional[List[Tensor]]
 
-/// What an argument that takes no tensor is filled with: "=1", "=1.0", "=false", or "=None" for an Optional of anything.
-/// Error{input} names an argument that can't be filled in.
+/// The default for an argument that is not a tensor: "=1", "=1.0", "=false", or "=None" for an Optional of anything.
+/// Error{input} names an argument for which there is no default.
 std::string literal_for(const c10::Argument& argument);
 
 }  // namespace fusekit::inputs

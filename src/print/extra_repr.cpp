@@ -134,7 +134,7 @@ std::string group_norm(const LayerFacts& layer) {
   return parts.text();
 }
 
-/// Is the activation told to work in place, by its class or by the operator that it runs?
+/// Whether the activation works in place, according to its attribute or to the operator that it calls.
 bool is_inplace(const LayerFacts& layer) {
   if (const auto inplace = layer.setting("inplace")) return inplace->isBool() && inplace->toBool();
   for (const char* op : {"aten::relu_", "aten::relu6_", "aten::hardtanh_", "aten::silu_", "aten::hardsigmoid_",
@@ -145,7 +145,7 @@ bool is_inplace(const LayerFacts& layer) {
 
 std::string only_inplace(const LayerFacts& layer) { return is_inplace(layer) ? "inplace=True" : ""; }
 
-/// The settings, then ", inplace=True" where it is so.
+/// The settings, then ", inplace=True" if it works in place.
 std::string with_inplace(const LayerFacts& layer, std::initializer_list<const char*> names) {
   Parts parts(layer);
   for (const char* name : names) parts.setting(name);
@@ -172,7 +172,7 @@ std::string pool(const LayerFacts& layer, std::initializer_list<const char*> nam
   return parts.text();
 }
 
-/// Whose text is whose; a class's name ends in its number of dimensions where that makes no difference.
+/// The function that prints a class. `class_name` is without "1d", "2d" or "3d": these are printed alike.
 struct Printer {
   std::string_view class_name;
   std::function<std::string(const LayerFacts&)> print;

@@ -10,11 +10,11 @@
 namespace fusekit {
 namespace {
 
-/// A sequence that fuse_modules knows, and what the first module becomes: a container of all of them, or the first one
-/// with the others folded in (torch/ao/quantization/fuser_method_mappings.py, eval mode).
+/// A sequence of classes that fuse_modules fuses (torch/ao/quantization/fuser_method_mappings.py, eval mode). The first
+/// module is replaced by a container of all modules, or stays and the others are folded into it.
 struct Sequence {
   std::vector<std::string_view> classes;
-  std::string_view container;  ///< empty: the first one itself
+  std::string_view container;  ///< empty: the first module stays
 };
 
 const std::vector<Sequence>& sequences() {
@@ -56,9 +56,9 @@ const Sequence* sequence_of(const std::vector<ModuleTree*>& modules) {
   return nullptr;
 }
 
-/// A BatchNorm that was folded in leaves a bias behind.
+/// A layer into which a BatchNorm was folded has a bias.
 void give_bias(ModuleTree& layer) {
-  const bool is_linear = layer.class_name == "Linear";  // prints its bias always, a convolution only when it has none
+  const bool is_linear = layer.class_name == "Linear";  // Linear always prints its bias, a convolution only bias=False
   const std::string without = is_linear ? "bias=False" : ", bias=False";
   const auto place = layer.extra.find(without);
   if (place != std::string::npos) layer.extra.replace(place, without.size(), is_linear ? "bias=True" : "");
@@ -80,7 +80,7 @@ void fuse_modules(const Sequence& sequence, const std::vector<ModuleTree*>& modu
   for (std::size_t i = 1; i < modules.size(); ++i) *modules[i] = {modules[i]->name, "Identity", "", {}};
 }
 
-/// Why the list stays as it is; empty where it was fused.
+/// The reason why the list was not fused; empty where it was.
 std::string fuse_list(ModuleTree& tree, const std::vector<std::string>& list) {
   std::vector<ModuleTree*> modules;
   for (const std::string& path : list) {

@@ -9,7 +9,7 @@ using torch::jit::Block;
 using torch::jit::Node;
 using torch::jit::Value;
 
-/// Does this operator compute, as against nodes that build lists and read attributes?
+/// Whether the node computes something; nodes that build lists or read attributes do not.
 bool is_operator(const Node* node) { return node->kind().is_aten() || node->maybeSchema() != nullptr; }
 
 void collect(const Block* block, std::vector<const Node*>& operators) {

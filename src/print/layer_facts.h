@@ -12,14 +12,14 @@ namespace fusekit::print {
 /// The operators that read each module's tensors, by the module's path ("layer1.0.conv1").
 using WeightReaders = std::unordered_map<std::string, std::vector<const torch::jit::Node*>>;
 
-/// The path that `value` reads from self by attributes: "" for self, "layer1.0.conv1.weight"; nullopt where it is no
-/// such chain.
+/// The path that `value` reads from self by attributes: "" for self, "layer1.0.conv1.weight"; nullopt for any other
+/// value.
 std::optional<std::string> attribute_path(const torch::jit::Value* value, const torch::jit::Value* self);
 
 /// For a graph whose reads of tensors are chains of GetAttr from self, as in a flat file.
 WeightReaders weight_readers(const torch::jit::Graph& graph);
 
-/// What a layer says about itself, whichever way it was exported.
+/// The settings and tensors of a layer, for scripted and for traced files.
 class LayerFacts {
  public:
   /// `readers`: the operators of the root's graph that read this module's tensors.
@@ -30,7 +30,7 @@ class LayerFacts {
   [[nodiscard]] std::optional<c10::IValue> setting(const std::string& name) const;
   /// A parameter or buffer; undefined where there is none or it is None.
   [[nodiscard]] at::Tensor tensor(const std::string& name) const;
-  /// Does the module's own forward, or a reader of its tensors, use this operator (e.g. "aten::relu_")?
+  /// Whether the module's own forward, or a reader of its tensors, uses this operator (e.g. "aten::relu_").
   [[nodiscard]] bool runs(const std::string& op) const;
 
  private:

@@ -10,7 +10,7 @@
 namespace fusekit {
 namespace {
 
-/// Classes of PyTorch's own, whose settings can be known; a user's class of the same name is something else.
+/// Whether it is a class of PyTorch. A user's class of the same name may have other settings.
 bool is_pytorch_class(const c10::QualifiedName& name) { return name.prefix().rfind("__torch__.torch.nn.", 0) == 0; }
 
 /// Call sites by the path of the called module.
@@ -53,7 +53,7 @@ ModuleTree tree_below(const std::string& name, const std::string& path, const to
   return tree;
 }
 
-/// Every line but the first moved to the right, as torch.nn.modules.module._addindent does.
+/// Indents every line except the first, as torch.nn.modules.module._addindent does.
 std::string indent(const std::string& text) {
   std::string indented;
   for (const char letter : text) {

@@ -10,30 +10,30 @@
 namespace fusekit::runtime {
 namespace {
 
-// The two LibTorchs name and call a warning handler differently.
+// Warning handlers have different names and signatures in LibTorch 1 and 2.
 #if TORCH_VERSION_MAJOR >= 2
 namespace warning_handlers = c10::WarningUtils;
-struct Swallow : c10::WarningHandler {
+struct DiscardWarnings : c10::WarningHandler {
   void process(const c10::Warning& /*warning*/) override {}
 };
 #else
 namespace warning_handlers = c10::Warning;
-struct Swallow : c10::WarningHandler {
+struct DiscardWarnings : c10::WarningHandler {
   void process(const c10::SourceLocation& /*place*/, const std::string& /*text*/, const bool /*verbatim*/) override {}
 };
 #endif
 
-// LibTorch's print handler is a plain function: what it catches has to live outside of CapturedOutput.
+// LibTorch's print handler is a plain function, so the captured text has to be global.
 std::mutex printing;
 std::string printed;
 
-void catch_print(const std::string& text) {
+void capture_print(const std::string& text) {
   const std::lock_guard lock(printing);
   printed += text;
 }
 
-c10::WarningHandler* swallow() {
-  static Swallow handler;
+c10::WarningHandler* discarding_handler() {
+  static DiscardWarnings handler;
   return &handler;
 }
 
@@ -41,8 +41,8 @@ c10::WarningHandler* swallow() {
 
 CapturedOutput::CapturedOutput()
     : warnings_(warning_handlers::get_warning_handler()), print_(torch::jit::getPrintHandler()) {
-  warning_handlers::set_warning_handler(swallow());
-  torch::jit::setPrintHandler(catch_print);
+  warning_handlers::set_warning_handler(discarding_handler());
+  torch::jit::setPrintHandler(capture_print);
   printed_before_ = take_printed();
 }
 

@@ -8,8 +8,8 @@ class WarningHandler;
 
 namespace fusekit::runtime {
 
-/// While one lives, LibTorch's warnings of this thread are swallowed, and what a network prints is caught instead of
-/// written to stdout, where FuseKit's results go. Not to be nested in several threads at a time.
+/// During its lifetime, LibTorch's warnings in this thread are discarded, and the output of a network's print() is captured
+/// (stdout is for FuseKit's results). Must not be used in several threads at the same time.
 class CapturedOutput {
  public:
   CapturedOutput();
@@ -17,7 +17,7 @@ class CapturedOutput {
   CapturedOutput(const CapturedOutput&) = delete;
   CapturedOutput& operator=(const CapturedOutput&) = delete;
 
-  /// What networks have printed since the last call.
+  /// The text that networks have printed since the last call.
   std::string take_printed();
 
  private:

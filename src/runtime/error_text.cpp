@@ -27,14 +27,14 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-/// "RuntimeError: what went wrong" -> "what went wrong"; empty where the line starts in another way.
+/// "RuntimeError: what went wrong" -> "what went wrong"; empty where the line has no such beginning.
 std::string after_exception_name(const std::string& line) {
   for (const char* name : {"RuntimeError: ", "torch.jit.Error: ", "ValueError: ", "AssertionError: ", "IndexError: "})
     if (line.starts_with(name)) return trim(line.substr(std::string(name).size()));
   return {};
 }
 
-bool says_nothing(const std::string& line) {
+bool is_boilerplate(const std::string& line) {
   return line.starts_with("The following operation failed in the TorchScript interpreter") ||
          line.starts_with("Traceback of TorchScript") || line.starts_with("  File ") || line.starts_with("    ") ||
          trim(line).find_first_not_of("~^. <-HERE") == std::string::npos;
@@ -43,14 +43,14 @@ bool says_nothing(const std::string& line) {
 std::string one_line(const std::string& text) {
   const std::vector<std::string> lines = lines_of(text);
   for (auto line = lines.rbegin(); line != lines.rend(); ++line)
-    if (const std::string said = after_exception_name(*line); !said.empty()) return said;
-  // Without that mark: a traceback ends with what happened, any other message begins with it.
-  const bool traceback = !lines.empty() && says_nothing(lines.front());
+    if (const std::string reason = after_exception_name(*line); !reason.empty()) return reason;
+  // Without an exception's name: the reason is the last line of a traceback, and the first line of any other message.
+  const bool traceback = !lines.empty() && is_boilerplate(lines.front());
   if (traceback)
     for (auto line = lines.rbegin(); line != lines.rend(); ++line)
-      if (!says_nothing(*line)) return trim(*line);
+      if (!is_boilerplate(*line)) return trim(*line);
   for (const std::string& line : lines)
-    if (!says_nothing(line)) return trim(line);
+    if (!is_boilerplate(line)) return trim(line);
   return "LibTorch gives no reason";
 }
 

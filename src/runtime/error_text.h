@@ -5,10 +5,10 @@
 
 namespace fusekit::runtime {
 
-/// What LibTorch means by an exception, in one line: no C++ backtrace, no TorchScript traceback, no "RuntimeError:".
+/// The reason of an exception from LibTorch in one line, without C++ backtrace, TorchScript traceback and "RuntimeError:".
 std::string explain(const std::exception& error);
 
-/// The same for an exception that is being handled, whatever its type: for catch (...) blocks only.
+/// The same for the exception that is being handled, of any type: only for catch (...) blocks.
 std::string explain_current_exception();
 
 }  // namespace fusekit::runtime

@@ -19,8 +19,8 @@ namespace {
 
 constexpr std::array<const char*, 5> kEngines = {"auto", "onednn", "x86", "fbgemm", "qnnpack"};
 
-/// "X86" -> "x86": LibTorch's own names, so that an engine that a later LibTorch adds or an older one lacks needs no
-/// constant of ours.
+/// "X86" -> "x86". Comparing LibTorch's names works with every version of LibTorch, also where it has more or fewer
+/// engines.
 std::string engine_name(at::QEngine engine) {
   std::string name = at::toString(engine);
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -52,14 +52,14 @@ std::vector<std::string> quantized_engines() {
 
 void load_libraries(const std::vector<std::string>& libraries) {
   for (const std::string& library : libraries) {
-    // Without a slash in it, dlopen would look everywhere but here.
+    // dlopen does not search the current folder for a name without a slash.
     const bool is_here = std::filesystem::exists(library);
     const std::string path = is_here ? std::filesystem::absolute(library).string() : library;
     std::string reason;
     try {
       if (dlopen(path.c_str(), RTLD_NOW) != nullptr) continue;
       reason = dlerror();
-    } catch (const std::exception& error) {  // its operators are registered while it is loaded
+    } catch (const std::exception& error) {  // the registration of its operators, during the load, can throw
       reason = runtime::explain(error);
     }
     throw Error(ErrorKind::usage, fmt::format("--library {}: {}", library, reason),

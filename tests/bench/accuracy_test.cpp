@@ -1,4 +1,4 @@
-// How often the whole measurement is right, on simulated machines.
+// How often the verdict of a whole measurement is right, on simulated machines.
 #include <gtest/gtest.h>
 
 #include "bench/fake.h"
@@ -44,8 +44,8 @@ TEST(BenchAccuracy, CorrelatedNoiseAndTwoModesRaiseNoFalseAlarmAndAreCovered) {
   EXPECT_GE(covered, 0.92);
 }
 
-/// A neighbour that works half of the time, in bursts, and to whom the kernel gives our CPU for 4 ms in every second run.
-TEST(BenchAccuracy, ABusyNeighbourRaisesNoFalseAlarmAndHidesNoTwoPercent) {
+/// Another program works half of the time, in bursts; in every second run the kernel gives it the CPU for 4 ms.
+TEST(BenchAccuracy, ABusyMachineRaisesNoFalseAlarmAndHidesNoTwoPercent) {
   double covered = 0;
   const World same{.run_us = {8000, 8000}, .slow_mode = 0.1, .slice_us = 4000, .sliced = 0.5};
   EXPECT_GE(share_of(same, {}, 200, Verdict::no_difference, 1, &covered), 0.94);

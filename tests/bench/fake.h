@@ -20,30 +20,30 @@ class FakeClock : public Clock {
   std::int64_t time_ = 0;
 };
 
-/// What the fake processes are like; all effects are on the logarithm of the time.
+/// The properties of the fake machine; all effects are on the logarithm of the time.
 struct World {
   std::vector<double> run_us;   ///< each variant's true time
-  double placement = 0.004;     ///< standard deviation of a variant's own luck in a process
-  double loaded_first = 0.004;  ///< what the variant that is loaded first pays
+  double placement = 0.004;     ///< standard deviation of a variant's effect of its placement in a process
+  double loaded_first = 0.004;  ///< slowdown of the variant that is loaded first
   double jitter = 0.02;         ///< standard deviation from run to run
-  double drift = 0;             ///< growth a second, for all variants alike
+  double drift = 0;             ///< growth per second, equal for all variants
   double correlation = 0;       ///< of the jitter from one run to the next (AR(1), of all variants together)
-  double slow_mode = 0;         ///< log of what a run costs more while the machine is in its slow mode...
-  double mode_seconds = 1;      ///< ...which comes and goes after so long on average
+  double slow_mode = 0;         ///< slowdown while the machine is in its slow mode...
+  double mode_seconds = 1;      ///< ...which starts and ends after this time on average
   double warmup_factor = 5;     ///< of a variant's first two runs
   double outlier_share = 0;     ///< of runs that take three times as long
-  double slice_us = 0;          ///< what a run takes longer when the kernel gives its CPU to a neighbour...
-  double sliced = 0;           ///< ...as it does with this share of the runs while the neighbour works; with it, a mode
-  double start_seconds = 0.3;  ///< of a process
+  double slice_us = 0;          ///< additional time of a run when the kernel gives its CPU to another program...
+  double sliced = 0;            ///< ...for this share of the runs in the slow mode
+  double start_seconds = 0.3;   ///< of a process
 };
 
 struct Call {
-  char what;  ///< 's'tart, 'l'oad, 'r'un, 'z': rest, 'c'ommand, 'p'rofile
+  char what;  ///< 's'tart, 'l'oad, 'r'un, 'z': suspend, 'c'ommand, 'p'rofile
   std::size_t process;
   Slot slot;
 };
 
-/// Launches processes that exist on the fake clock only.
+/// Launches fake processes, whose time is that of the fake clock.
 class FakeLauncher : public Launcher {
  public:
   FakeLauncher(World world, FakeClock& clock, std::uint64_t seed)
@@ -57,15 +57,15 @@ class FakeLauncher : public Launcher {
     return std::make_unique<FakeProcess>(*this, started);
   }
 
-  /// A program's true time is the last of run_us.
+  /// The last of run_us is the true time of an external program.
   std::vector<double> times_of(const std::string& command, double) override {
     calls.push_back({'c', 0, {}});
     if (command == "hangs") throw Error(ErrorKind::input, "'hangs' was not done after 20 s");
-    const double luck = normal() * world_.placement;
+    const double placement = normal() * world_.placement;
     std::vector<double> times;
     for (int i = 0; i < 40; ++i)
       times.push_back(world_.run_us.back() *
-                      std::exp(luck + world_.jitter * normal() + world_.drift * clock_.seconds()) *
+                      std::exp(placement + world_.jitter * normal() + world_.drift * clock_.seconds()) *
                       (i < 2 ? world_.warmup_factor : 1));
     clock_.advance(std::accumulate(times.begin(), times.end(), 0.0));
     return times;
@@ -76,21 +76,21 @@ class FakeLauncher : public Launcher {
   std::vector<std::vector<std::string>> environments;
   std::size_t started = 0;
   std::size_t alive = 0;
-  std::size_t dies_in_process = 0;  ///< 0: none does
+  std::size_t dies_in_process = 0;  ///< 0: none
 
  private:
   class FakeProcess : public Process {
    public:
     FakeProcess(FakeLauncher& world, std::size_t number) : world_(world), number_(number) {
-      luck_.resize(world.world_.run_us.size());
-      runs_.resize(luck_.size());
+      placement_.resize(world.world_.run_us.size());
+      runs_.resize(placement_.size());
       ++world_.alive;
     }
     ~FakeProcess() override { --world_.alive; }
 
     LoadFigures load(std::size_t index, const Variant&, std::size_t) override {
       world_.calls.push_back({'l', number_, {index, 0, 0}});
-      luck_[index] = world_.normal() * world_.world_.placement + (loaded_++ == 0 ? world_.world_.loaded_first : 0);
+      placement_[index] = world_.normal() * world_.world_.placement + (loaded_++ == 0 ? world_.world_.loaded_first : 0);
       world_.clock_.advance(1e5);
       events_ += 500;
       return {1e5, one_run(index), 1000};
@@ -104,12 +104,12 @@ class FakeLauncher : public Launcher {
       times.wall_us = std::accumulate(times.run_us.begin(), times.run_us.end(), 0.0);
       return times;
     }
-    void rest() override { world_.calls.push_back({'z', number_, {}}); }
+    void suspend() override { world_.calls.push_back({'z', number_, {}}); }
     Profile profile(const Variant& variant, double) override {
       world_.calls.push_back({'p', number_, {}});
       return {variant.label, 100, {{"conv", "aten::conv2d", 60, 1}, {"conv", "aten::relu", 30, 1}}};
     }
-    /// A page is read from disk and the CPU taken away 500 times in each load, once in each run.
+    /// Counts 500 page faults and context switches in each load, and one in each run.
     Usage usage() override { return {1000, events_, events_, 1e-6 * busy_us_}; }
 
    private:
@@ -117,7 +117,7 @@ class FakeLauncher : public Launcher {
       const World& world = world_.world_;
       const double now = world_.clock_.seconds();
       double time =
-          world.run_us[index] * std::exp(luck_[index] + world_.jitter() + world_.mode(now) + world.drift * now);
+          world.run_us[index] * std::exp(placement_[index] + world_.jitter() + world_.mode(now) + world.drift * now);
       if (++runs_[index] <= 2) time *= world.warmup_factor;
       if (world_.uniform() < world.outlier_share) time *= 3;
       if (world_.uniform() < world.sliced && world_.mode(now) > 0) time += world.slice_us;
@@ -132,11 +132,11 @@ class FakeLauncher : public Launcher {
     std::size_t loaded_ = 0;
     std::int64_t events_ = 0;
     double busy_us_ = 0;
-    std::vector<double> luck_;
+    std::vector<double> placement_;
     std::vector<int> runs_;
   };
 
-  /// With the standard deviation that the world asks for, whatever its correlation.
+  /// Its standard deviation is world_.jitter for any correlation.
   double jitter() {
     const double rho = world_.correlation;
     jitter_ = rho * jitter_ + std::sqrt(1 - rho * rho) * world_.jitter * normal();
@@ -168,7 +168,7 @@ inline std::vector<Variant> variants(std::size_t count) {
   return list;
 }
 
-/// As many variants as `world` has, measured against each other.
+/// Measures as many variants as `world` has, against each other.
 inline Report run(const World& world, const Options& options, std::uint64_t seed) {
   FakeClock clock;
   FakeLauncher launcher(world, clock, seed);

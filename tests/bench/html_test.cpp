@@ -1,4 +1,4 @@
-// The page: its parts, what may not get into it, and (where chromium is installed) that it draws without an error.
+// The HTML page: its contents, the escaping of names, and (where chromium is installed) that it draws without errors.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -31,7 +31,7 @@ std::size_t count_of(const std::string& text, const std::string& part) {
   return count;
 }
 
-TEST(HtmlPage, HoldsTheReportAndNoMarkupOfNames) {
+TEST(HtmlPage, HoldsTheReportAndEscapesNames) {
   const std::string page = page_of(kHostile);
   EXPECT_EQ(count_of(page, "</script"), 2U);
   EXPECT_EQ(page.find("<b>"), std::string::npos);
@@ -43,13 +43,13 @@ TEST(HtmlPage, HoldsTheReportAndNoMarkupOfNames) {
   EXPECT_EQ(data["profiles"].size(), 2U);
 }
 
-TEST(HtmlPage, MarksInNamesAreNotFilledIn) {
+TEST(HtmlPage, PlaceholdersInNamesStayAsTheyAre) {
   const std::string plain = page_of("LABEL");
   const std::string page = page_of("@SCRIPT@@STYLE@@DATA@");
   EXPECT_EQ(count_of(page, "@SCRIPT@@STYLE@@DATA@"), count_of(plain, "LABEL"));
 }
 
-TEST(HtmlPage, NeedsNothingFromElsewhere) {
+TEST(HtmlPage, LoadsNothingFromElsewhere) {
   const std::string page = page_of("b.pt");
   EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
   const std::regex address("(src|href)\\s*=\\s*[\"']?(https?:|//)|@import|url\\(|fetch\\(|XMLHttpRequest|innerHTML");

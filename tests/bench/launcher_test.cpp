@@ -1,4 +1,4 @@
-// Real processes: those that behave and those that don't.
+// Real worker processes, with and without failures.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,7 +32,7 @@ std::string start_message(std::vector<std::string> command) {
 
 bool no_child_left() { return waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; }
 
-TEST(ProcessLauncher, NamesWhatBecameOfAWorker) {
+TEST(ProcessLauncher, SaysHowAWorkerEnded) {
   EXPECT_EQ(start_message({"/bin/sh", "-c", "exit 3"}), "a worker process ended with exit code 3");
   EXPECT_EQ(start_message({"/bin/sh", "-c", "kill -9 $$"}), "a worker process was ended by signal 9 (Killed)");
   EXPECT_EQ(start_message({"/bin/sh", "-c", "echo bad news >&2; exit 1"}),
@@ -43,7 +43,7 @@ TEST(ProcessLauncher, NamesWhatBecameOfAWorker) {
   EXPECT_TRUE(no_child_left());
 }
 
-TEST(ProcessLauncher, AnEnvironmentIsTheWorkersAlone) {
+TEST(ProcessLauncher, AnEnvironmentAffectsOnlyTheWorker) {
   ASSERT_EQ(setenv("FUSEKIT_TEST_A", "ours", 1), 0);
   const auto said = [](const std::vector<std::string>& environment) {
     return message_of([&] {
@@ -105,15 +105,15 @@ char state_of_child() {
   return '?';
 }
 
-TEST_F(RealWorker, ThatRestsIsStoppedUntilItIsAskedAgain) {
+TEST_F(RealWorker, ThatIsSuspendedIsStoppedUntilItsNextRequest) {
   const auto process = launcher_->start({.threads = 1, .engine = "auto"}, {});
   process->load(0, variant_, 0);
-  process->rest();
+  process->suspend();
   for (int i = 0; i < 100 && state_of_child() != 'T'; ++i) usleep(10000);
   EXPECT_EQ(state_of_child(), 'T');
   EXPECT_EQ(process->run({0, 1, 3}).run_us.size(), 3U);
   EXPECT_NE(state_of_child(), 'T');
-  process->rest();  // its end does not wait for it
+  process->suspend();  // a suspended process can be ended, too
 }
 
 TEST_F(RealWorker, RunsStreamsSideBySide) {
@@ -126,7 +126,7 @@ TEST_F(RealWorker, RunsStreamsSideBySide) {
 }
 
 TEST_F(RealWorker, ItsPeakMemoryIsItsOwn) {
-  const std::string large(600 << 20, '\1');  // this program's peak, which a child's ru_maxrss would begin with
+  const std::string large(600 << 20, '\1');  // a child's ru_maxrss would start with this peak
   const auto process = launcher_->start({.threads = 1, .engine = "auto"}, {});
   process->load(0, variant_, 0);
   const std::int64_t small = process->usage().peak_rss_kib;

@@ -18,7 +18,7 @@ using test::run;
 using test::warns_of;
 using test::World;
 
-TEST(BenchMeasure, EndsAtAHundredBlocksAProcessHoweverLongItMay) {
+TEST(BenchMeasure, EndsAtAHundredBlocksPerProcess) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
   const Report report = measure(test::variants(2), {.max_seconds = 1e5}, launcher, clock);
@@ -26,7 +26,7 @@ TEST(BenchMeasure, EndsAtAHundredBlocksAProcessHoweverLongItMay) {
   EXPECT_LT(clock.seconds(), 450);
 }
 
-TEST(BenchMeasure, AWarmUpWithoutEndIsCutOffAndSaidOfThePlainFigures) {
+TEST(BenchMeasure, AnEndlessWarmUpIsCutOffWithAWarning) {
   const World falling{.run_us = {20000, 20000}, .placement = 0, .jitter = 0.001, .drift = -0.5};
   const Report report = run(falling, {.processes = 3, .max_seconds = 9}, 1);
   for (const ProcessTrace& trace : report.traces) {
@@ -45,7 +45,7 @@ TEST(BenchMeasure, FiveFoldGainIsFiveFold) {
   EXPECT_NEAR(report.outcomes.at(1).median_us, 1000, 10);
 }
 
-TEST(BenchMeasure, BlocksArePalindromesAndLoadOrdersBalanced) {
+TEST(BenchMeasure, BlocksArePalindromesAndLoadOrdersAreBalanced) {
   const Report report = run({.run_us = {20000, 15000, 10000}}, {.processes = 6, .max_seconds = 30}, 3);
   ASSERT_EQ(report.traces.size(), 6U);
   for (std::size_t i = 0; i < 6; i += 2) {
@@ -80,16 +80,16 @@ TEST(BenchMeasure, WarmsUpUntilSteadyAndLeavesThatOut) {
   EXPECT_GT(report.outcomes.at(0).first_us, 400000);
 }
 
-TEST(BenchMeasure, KeepsToItsTime) {
+TEST(BenchMeasure, KeepsItsTimeLimit) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
   measure(test::variants(2), {.max_seconds = 20}, launcher, clock);
-  EXPECT_EQ(launcher.started, 8U);  // as many as the pace of the first makes worthwhile
+  EXPECT_EQ(launcher.started, 8U);  // as many as the cost of the first round allows
   EXPECT_LE(clock.seconds(), 21);
   EXPECT_GE(clock.seconds(), 18);
 }
 
-TEST(BenchMeasure, VerySlowModelsGetABlockInEachOfThreeProcessesAndWordOfTheTime) {
+TEST(BenchMeasure, VerySlowModelsGetABlockInEachOfThreeProcessesAndAWarning) {
   const World slow{.run_us = {2e6, 2e6}, .warmup_factor = 1};
   const Report report = run(slow, {.max_seconds = 5}, 1);
   ASSERT_EQ(report.traces.size(), 3U);
@@ -98,7 +98,7 @@ TEST(BenchMeasure, VerySlowModelsGetABlockInEachOfThreeProcessesAndWordOfTheTime
     EXPECT_EQ(trace.warmup_us[0].size(), 2U);  // what the profiling executor needs
   }
   EXPECT_TRUE(warns_of(report, "instead of 5: 3 processes need up to 2"));
-  EXPECT_EQ(run(slow, {.processes = 4, .max_seconds = 5}, 1).traces.size(), 4U);  // as asked for
+  EXPECT_EQ(run(slow, {.processes = 4, .max_seconds = 5}, 1).traces.size(), 4U);  // as requested
   EXPECT_FALSE(warns_of(run(slow, {.max_seconds = 400}, 1), "instead of"));
 }
 
@@ -141,13 +141,13 @@ TEST(BenchMeasure, GoesOnUntilTheIntervalIsNarrow) {
   EXPECT_GT(narrow.traces.size(), 8U);
 }
 
-TEST(BenchMeasure, SaysWhenTheIntervalDidNotGetNarrow) {
+TEST(BenchMeasure, WarnsWhereTheIntervalDidNotGetNarrow) {
   const Report report = run({.run_us = {20000, 20000}, .placement = 0.05}, {.max_seconds = 40, .until_ci = 0.001}, 1);
   EXPECT_FALSE(report.reached_ci);
   EXPECT_TRUE(warns_of(report, "did not get narrower"));
 }
 
-TEST(BenchMeasure, DifferentThreadsAreProcessesOfTheirOwnInterleaved) {
+TEST(BenchMeasure, DifferentThreadCountsRunInInterleavedProcesses) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
   auto variants = test::variants(2);
@@ -164,27 +164,27 @@ TEST(BenchMeasure, DifferentThreadsAreProcessesOfTheirOwnInterleaved) {
   EXPECT_EQ(*(last - 2), *(last - 3));
 }
 
-TEST(BenchMeasure, WhileOneProcessWorksTheOthersRest) {
+TEST(BenchMeasure, OnlyOneProcessIsActiveAtATime) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 10000, 5000}}, clock, 1);
   auto variants = test::variants(3);
   variants[1].runtime.threads = 2;
   variants[2].runtime.engine = "qnnpack";
   measure(variants, {.processes = 3, .max_seconds = 10}, launcher, clock);
-  std::set<std::size_t> awake;
+  std::set<std::size_t> active;
   std::size_t runs = 0;
   for (const test::Call& call : launcher.calls) {
-    if (call.what == 'z') awake.erase(call.process);
+    if (call.what == 'z') active.erase(call.process);
     if (call.what != 'l' && call.what != 'r') continue;
     if (call.what == 'r') ++runs;
-    awake.insert(call.process);
-    const std::size_t team = (call.process - 1) / 3;  // earlier ones have ended
-    EXPECT_EQ(std::count_if(awake.begin(), awake.end(), [&](std::size_t one) { return (one - 1) / 3 == team; }), 1);
+    active.insert(call.process);
+    const std::size_t round = (call.process - 1) / 3;  // the processes of earlier rounds have ended
+    EXPECT_EQ(std::count_if(active.begin(), active.end(), [&](std::size_t one) { return (one - 1) / 3 == round; }), 1);
   }
   EXPECT_GT(runs, 50U);
 }
 
-TEST(BenchMeasure, OneProcessAloneNeverRests) {
+TEST(BenchMeasure, ASingleProcessIsNeverSuspended) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
   measure(test::variants(2), {.processes = 3, .max_seconds = 10}, launcher, clock);
@@ -192,7 +192,7 @@ TEST(BenchMeasure, OneProcessAloneNeverRests) {
                            [](const test::Call& call) { return call.what == 'z'; }));
 }
 
-TEST(BenchMeasure, DifferentEnvironmentsAreProcessesOfTheirOwn) {
+TEST(BenchMeasure, DifferentEnvironmentsRunInDifferentProcesses) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 10000, 5000}}, clock, 1);
   auto variants = test::variants(3);
@@ -206,7 +206,7 @@ TEST(BenchMeasure, DifferentEnvironmentsAreProcessesOfTheirOwn) {
   EXPECT_EQ(from_json(to_json(report), "x").outcomes.at(2).environment, variants[1].environment);
 }
 
-TEST(BenchMeasure, RatiosAreThoseOfTheTimeASampleAgainstWhatWasAskedFor) {
+TEST(BenchMeasure, RatiosCompareTheTimePerSampleWithTheRequestedVariant) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 40000, 10000, 30000}, .placement = 0}, clock, 1);
   auto variants = test::variants(4);
@@ -223,7 +223,7 @@ TEST(BenchMeasure, RatiosAreThoseOfTheTimeASampleAgainstWhatWasAskedFor) {
   EXPECT_THROW(measure(variants, {}, launcher, clock), Error);
 }
 
-TEST(BenchMeasure, EachIsLoadedFirstInAProcessForItsPeakMemory) {
+TEST(BenchMeasure, EachVariantIsLoadedFirstInSomeProcessForItsPeakMemory) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     const Report report = run({.run_us = {9000, 9000, 9000, 9000, 9000}}, {}, seed);
     std::set<std::size_t> first;
@@ -237,12 +237,12 @@ TEST(BenchMeasure, EachIsLoadedFirstInAProcessForItsPeakMemory) {
   }
 }
 
-TEST(BenchMeasure, OneProcessSaysWhatItCantSee) {
+TEST(BenchMeasure, OneProcessIsReportedWithAWarning) {
   const Report report = run({.run_us = {20000, 20000}}, {.processes = 1, .max_seconds = 5}, 1);
-  EXPECT_TRUE(warns_of(report, "one process only"));  // this machine's own noise may stand beside it
+  EXPECT_TRUE(warns_of(report, "one process only"));  // there may be warnings about this machine's noise, too
 }
 
-TEST(BenchMeasure, ADyingProcessEndsItWithNothingLeft) {
+TEST(BenchMeasure, ADyingProcessEndsItAndNoProcessIsLeft) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
   launcher.dies_in_process = 3;
@@ -250,7 +250,7 @@ TEST(BenchMeasure, ADyingProcessEndsItWithNothingLeft) {
   EXPECT_EQ(launcher.alive, 0U);
 }
 
-TEST(BenchMeasure, AnInterruptEndsItWithNothingLeft) {
+TEST(BenchMeasure, AnInterruptEndsItAndNoProcessIsLeft) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
   Options options;
@@ -265,7 +265,7 @@ TEST(BenchMeasure, AnInterruptEndsItWithNothingLeft) {
   EXPECT_LT(clock.seconds(), 6);
 }
 
-TEST(BenchMeasure, RefusesNonsense) {
+TEST(BenchMeasure, RefusesWrongOptions) {
   EXPECT_THROW(run({.run_us = {}}, {}, 1), Error);
   EXPECT_THROW(run({.run_us = {1}}, {.processes = 0}, 1), Error);
   EXPECT_THROW(run({.run_us = {1}}, {.max_seconds = 0}, 1), Error);

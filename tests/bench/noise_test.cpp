@@ -9,7 +9,7 @@ namespace {
 
 using test::warns_of;
 
-TEST(BenchNoise, SaysWhatWasWrongAndWhatToDo) {
+TEST(BenchNoise, WarnsOfEachDisturbance) {
   Report report;
   report.environment.cpus = 2;
   report.seconds = 10;
@@ -35,7 +35,7 @@ TEST(BenchNoise, SaysWhatWasWrongAndWhatToDo) {
     EXPECT_TRUE(warns_of(report, part)) << part;
 }
 
-TEST(BenchNoise, SeveralThreadsBesideOtherProgramsSpin) {
+TEST(BenchNoise, WarnsOfSpinningThreadsBesideOtherPrograms) {
   Report report;
   report.environment.cpus = 4;
   report.outcomes.resize(1);
@@ -48,14 +48,14 @@ TEST(BenchNoise, SeveralThreadsBesideOtherProgramsSpin) {
   report.outcomes[0].threads = 0;  // LibTorch's default: all of them
   add_noise_warnings(report);
   EXPECT_TRUE(warns_of(report, "a.pt runs on 4 threads beside other programs: LibTorch's threads wait by spinning"));
-  Report quiet = report;
-  quiet.warnings.clear();
-  quiet.noise.other_cpus = 0;
-  add_noise_warnings(quiet);
-  EXPECT_TRUE(quiet.warnings.empty());
+  Report alone = report;
+  alone.warnings.clear();
+  alone.noise.other_cpus = 0;
+  add_noise_warnings(alone);
+  EXPECT_TRUE(alone.warnings.empty());
 }
 
-TEST(BenchNoise, RunsNearTheClocksResolutionAreNamed) {
+TEST(BenchNoise, WarnsOfRunsNearTheClocksResolution) {
   Report report;
   report.outcomes.resize(1);
   report.outcomes[0].label = "a.pt";
@@ -67,17 +67,17 @@ TEST(BenchNoise, RunsNearTheClocksResolutionAreNamed) {
   EXPECT_TRUE(report.warnings.empty());
   report.outcomes[0].median_us = 3.5;
   add_noise_warnings(report);
-  EXPECT_TRUE(warns_of(report, "a.pt: a run of 3.5 us is not far above what the clock can tell (30 ns resolution"));
+  EXPECT_TRUE(warns_of(report, "a.pt: a run of 3.5 us is close to the resolution of the clock (30 ns resolution"));
 }
 
-TEST(BenchNoise, FaultsAndSwitchesAreThoseOfTheTimedPartAlone) {
+TEST(BenchNoise, CountsFaultsAndSwitchesOnlyInTheTimedPart) {
   const Report report = test::run({.run_us = {20000, 20000}}, {.processes = 6}, 1);
   std::size_t runs = 0;
   for (const ProcessTrace& trace : report.traces) {
     std::size_t here = 0;
     for (const Block& block : trace.blocks)
       for (const Slot& slot : block.slots) here += static_cast<std::size_t>(slot.lead_in + slot.runs);
-    EXPECT_EQ(trace.measured.major_faults, static_cast<std::int64_t>(here));  // the loads' 1000 are not in it
+    EXPECT_EQ(trace.measured.major_faults, static_cast<std::int64_t>(here));  // without the 1000 of the loads
     EXPECT_GT(trace.usage.major_faults, trace.measured.major_faults + 1000);
     EXPECT_NEAR(trace.measured.cpu_seconds, 0.02 * static_cast<double>(here), 0.02 * 0.05 * static_cast<double>(here));
     runs += here;

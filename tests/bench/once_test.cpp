@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "bench/fake.h"
-#include "bench/memory.h"
+#include "bench/resident_memory.h"
 #include "bench/statistics.h"
 #include "bench/timing.h"
 #include "fusekit/bench.h"
@@ -30,7 +30,7 @@ class FakeRunner : public Runner {
   test::FakeClock& clock_;
 };
 
-TEST(MeasureOnce, MeanIsThatOfTheTimedRunsAlone) {
+TEST(MeasureOnce, MeanIsOfTheTimedRunsOnly) {
   test::FakeClock clock;
   FakeRunner runner({1000, 500, 100, 110, 120, 90}, clock);
   std::size_t before_main = 0;
@@ -41,7 +41,7 @@ TEST(MeasureOnce, MeanIsThatOfTheTimedRunsAlone) {
   EXPECT_DOUBLE_EQ(report.mean_us, 105);
 }
 
-TEST(MeasureOnce, TheFirstRunIsAFigureOfItsOwnBeItWarmUpOrNot) {
+TEST(MeasureOnce, ReportsTheFirstRunAlsoWhereItIsWarmUp) {
   test::FakeClock clock;
   FakeRunner warmed({1000, 500, 100, 110}, clock);
   const OnceReport report = measure_once(warmed, clock, {.warmup = 2, .iterations = 2});
@@ -59,14 +59,14 @@ TEST(MeasureOnce, CountsTheRunsThatWereStillWarmingUp) {
   EXPECT_EQ(measure_once(falling, clock, {.warmup = 0, .iterations = 4}).unsteady, 4U);
 }
 
-/// Counts how often it is asked.
+/// Counts its readings.
 class CountingClock : public Clock {
  public:
   std::int64_t now() override { return ++readings; }
   std::int64_t readings = 0;
 };
 
-TEST(MeasureOnce, AllThatStandsBetweenTwoRunsIsTwoReadingsOfTheClock) {
+TEST(MeasureOnce, OnlyTwoReadingsOfTheClockAreBetweenTwoRuns) {
   CountingClock clock;
   test::FakeClock unused;
   FakeRunner runner(std::vector<double>(100, 0), unused);
@@ -75,7 +75,7 @@ TEST(MeasureOnce, AllThatStandsBetweenTwoRunsIsTwoReadingsOfTheClock) {
   EXPECT_EQ(runner.runs, 55U);
 }
 
-/// Timed, so not run with the others: --gtest_also_run_disabled_tests --gtest_filter='*HandWritten*' on a quiet machine.
+/// Timed, so not run with the others: --gtest_also_run_disabled_tests --gtest_filter='*HandWritten*' on an idle machine.
 TEST(MeasureOnce, DISABLED_AgreesWithAHandWrittenLoopAndAddsUnderAMicrosecond) {
   const fusekit::test::TemporaryFolder folder;
   const auto module = fusekit::test::make_module(
@@ -115,7 +115,7 @@ TEST(MeasureOnce, NoRunsIsAnError) {
   EXPECT_THROW(measure_once(runner, clock, {.warmup = -1, .iterations = 1}), Error);
 }
 
-TEST(Runner, ItsLoadIsTimedAndThePeakOfBeforeForgotten) {
+TEST(Runner, ItsLoadIsTimedAndThePeakMemoryIsReset) {
   const fusekit::test::TemporaryFolder folder;
   fusekit::test::save_module(fusekit::test::make_module("Add", {{"weight", torch::ones(1)}},
                                                         "def forward(self, x):\n    return x + self.weight\n"),

@@ -34,7 +34,7 @@ TEST(Profile, OperatorsCountToTheModuleWhoseWeightsTheyRead) {
     return place == found.layers.end() ? LayerTime{} : *place;
   };
   EXPECT_EQ(layer("body.conv", "aten::conv2d").calls, 1);
-  EXPECT_EQ(layer("body.conv", "aten::relu").calls, 1);  // no weights: to the one before
+  EXPECT_EQ(layer("body.conv", "aten::relu").calls, 1);  // without weights: counts to the module before
   EXPECT_EQ(layer("head", "aten::matmul").calls, 3);
   double sum = 0;
   for (const LayerTime& l : found.layers) {

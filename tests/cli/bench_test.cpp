@@ -32,7 +32,7 @@ class Bench : public ::testing::Test {
   }
   [[nodiscard]] std::string at(const std::string& name) const { return (folder_ / name).string(); }
 
-  /// Short, but all there: three fresh processes.
+  /// A short but complete measurement: three fresh processes.
   [[nodiscard]] test::ProgramResult compare(std::vector<std::string> words) const {
     words.insert(words.begin(), "bench");
     words.insert(words.end(), {"--input_dims", "64,64", "--processes", "3", "--max-time", "1.5", "--threads", "1"});
@@ -145,7 +145,7 @@ TEST_F(Bench, RefusesWhatItCantDoInOneLineWithAHint) {
   EXPECT_EQ(run_fusekit({"bench"}).exit_code, 2);
 }
 
-TEST_F(Bench, TellsASlowerFileFromAFasterOne) {
+TEST_F(Bench, FindsTheFasterFile) {
   const auto result = compare({at("slow.pt"), at("scale.pt"), "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const json report = json::parse(result.out);
@@ -166,7 +166,7 @@ TEST_F(Bench, ComparesThreeWithTheFirst) {
   EXPECT_NE(result.out.find("same.pt is "), std::string::npos) << result.out;
 }
 
-TEST_F(Bench, TheGateFallsForABaselineTwiceAsFastAndForAnotherMachine) {
+TEST_F(Bench, ABaselineShowsARegressionAndAnotherMachineIsRefused) {
   ASSERT_EQ(compare({at("scale.pt"), "--save", at("base.json")}).exit_code, 0);
   json base = json::parse(test::bytes_of(folder_ / "base.json"));
   for (auto& us : base["outcomes"][0]["process_median_us"]) us = us.get<double>() / 50;
@@ -177,7 +177,7 @@ TEST_F(Bench, TheGateFallsForABaselineTwiceAsFastAndForAnotherMachine) {
   base["outcomes"][0]["inputs"] = "elsewhere";
   test::write_bytes(folder_ / "inputs.json", base.dump());
   const auto mismatch = run_fusekit({"bench", at("scale.pt"), "--input_dims", "64,64", "--baseline", at("inputs.json"),
-                                     "--threads", "1", "--max-time", "1000"});  // said before, not after
+                                     "--threads", "1", "--max-time", "1000"});  // reported before the measurement
   EXPECT_EQ(mismatch.exit_code, 2);
   EXPECT_NE(mismatch.err.find("(now 64x64 float, then elsewhere)"), std::string::npos) << mismatch.err;
   base["environment"]["cpu"] = "6502";
@@ -186,7 +186,7 @@ TEST_F(Bench, TheGateFallsForABaselineTwiceAsFastAndForAnotherMachine) {
   EXPECT_EQ(compare({at("scale.pt"), "--baseline", at("other.json"), "--ignore-mismatch"}).exit_code, 1);
 }
 
-TEST_F(Bench, TheGateWithTheOldFileFallsForASlowerOneOnly) {
+TEST_F(Bench, ABaselineModelShowsARegressionOfASlowerFileOnly) {
   EXPECT_EQ(compare({at("slow.pt"), "--baseline-model", at("scale.pt")}).exit_code, 1);
   EXPECT_EQ(compare({at("scale.pt"), "--baseline-model", at("slow.pt")}).exit_code, 0);
 }
@@ -224,7 +224,7 @@ TEST_F(Bench, ComparesModelsWithinEachSetting) {
       run_fusekit({"bench", at("slow.pt"), at("scale.pt"), "--input_dims", "64,64", "--dtype", "float,double",
                    "--streams", "2", "--threads", "1", "--processes", "3", "--max-time", "2"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  int verdicts = 0;  // whatever they say: three processes on a machine with other work may see nothing
+  int verdicts = 0;  // any: three processes on a busy machine may show no difference
   std::istringstream lines(result.out);
   for (std::string line; std::getline(lines, line);) {
     if (!has(line, "scale.pt [") || !has(line, "slow.pt [")) continue;
@@ -261,7 +261,7 @@ TEST_F(Bench, OneModelWithAProfileKeepsItsLastLine) {
   EXPECT_NE(result.out.find("between operators"), std::string::npos) << result.out;
 }
 
-TEST_F(Bench, JudgesTimesMeasuredElsewhere) {
+TEST_F(Bench, ComparesTimesMeasuredElsewhere) {
   test::write_bytes(folder_ / "a.txt", "100\n101\n99\n100\n102\n98\n100\n101\n");
   test::write_bytes(folder_ / "b.txt", "50\n51\n49\n50\n51\n49\n50\n50\n");
   const auto result = run_fusekit({"bench", "--samples", at("a.txt"), at("b.txt")});

@@ -9,7 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "cli/patience.h"
+#include "cli/wait_policy.h"
 #include "support/module.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
@@ -45,7 +45,7 @@ TEST(Supervise, ACrashIsAMessage) {
   EXPECT_EQ(crash(SIGPIPE), std::pair(2, std::string()));
 }
 
-TEST(Supervise, SignalsAreHandedOn) {
+TEST(Supervise, SignalsAreForwarded) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     // One that is ignored stays ignored, and who starts the tests may ignore it: nohup, a shell's background job, CI.
     const auto before = std::signal(signal, SIG_DFL);
@@ -110,38 +110,39 @@ TEST(Supervise, ANetworkThatNeverEndsCanBeInterrupted) {
   EXPECT_EQ(result.out, "");
 }
 
-/// What the program that was started anew is told, as its exit code.
-TEST(Patience, DISABLED_TheNewProgram) {
+/// The restarted program: its exit code shows its environment.
+TEST(WaitPolicy, DISABLED_TheRestartedProgram) {
   const char* policy = std::getenv("OMP_WAIT_POLICY");
   const char* supervisor = std::getenv("FUSEKIT_NO_SUPERVISOR");
   _exit(policy != nullptr && supervisor != nullptr ? 10 + (std::string(policy) == "passive") : 20);
 }
 
-TEST(Patience, ASupervisedProgramStartsAnewWithThreadsThatSleep) {
+TEST(WaitPolicy, ASupervisedProgramRestartsWithPassiveWait) {
   const auto code = [](const char* policy) {
     return supervised([policy]() -> int {
              unsetenv("OMP_WAIT_POLICY");
              if (policy != nullptr) setenv("OMP_WAIT_POLICY", policy, 1);
              std::string program = "fusekit_tests";
-             std::string filter = "--gtest_filter=Patience.DISABLED_TheNewProgram";
+             std::string filter = "--gtest_filter=WaitPolicy.DISABLED_TheRestartedProgram";
              std::string disabled = "--gtest_also_run_disabled_tests";
              std::array<char*, 4> arguments = {program.data(), filter.data(), disabled.data(), nullptr};
-             start_anew_with_patient_threads(arguments.data());
+             restart_with_passive_wait(arguments.data());
              _exit(30);
            })
         .first;
   };
   EXPECT_EQ(code(nullptr), 11);
-  EXPECT_EQ(code("active"), 10);  // the user's word stands
+  EXPECT_EQ(code("active"), 10);  // the user's setting is kept
 }
 
-TEST(Patience, IsForThoseWhoDidNotSayHowToWait) {
+TEST(WaitPolicy, IsLeftAsTheUserSetIt) {
   const auto with = [](const char* name, const char* value) {
     return supervised([name, value]() -> int {
-             for (const char* said : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "FUSEKIT_NO_SUPERVISOR", "OMP_NUM_THREADS"})
-               unsetenv(said);
+             for (const char* variable :
+                  {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "FUSEKIT_NO_SUPERVISOR", "OMP_NUM_THREADS"})
+               unsetenv(variable);
              setenv(name, value, 1);
-             _exit(should_wait_patiently() ? 1 : 0);
+             _exit(should_use_passive_wait() ? 1 : 0);
            })
         .first;
   };

@@ -10,14 +10,14 @@
 
 namespace fusekit::inputs {
 
-/// Rows from the top, each of `width` pixels of `channels` bytes.
+/// Rows from top to bottom, each of `width` pixels of `channels` bytes.
 struct Picture {
   std::int64_t width = 0;
   std::int64_t height = 0;
   std::int64_t channels = 3;
   std::unique_ptr<std::uint8_t[]> bytes;
 
-  /// Memory for the picture, not yet written to. 64 bits hold the product: sizes were checked.
+  /// Allocates the picture uninitialized. The product fits into 64 bits, because check_picture_size limits it.
   static Picture of_size(std::int64_t width, std::int64_t height, std::int64_t channels);
   [[nodiscard]] const std::uint8_t* row(std::int64_t y) const { return bytes.get() + y * width * channels; }
   [[nodiscard]] std::uint8_t* row(std::int64_t y) { return bytes.get() + y * width * channels; }
@@ -25,7 +25,7 @@ struct Picture {
 
 enum class PictureFormat { png, jpeg };
 
-/// What a file that starts with these bytes (8 are enough) is, if it is a picture.
+/// The format of a file that starts with these bytes (8 are enough); nullopt: not a picture.
 std::optional<PictureFormat> format_of(std::string_view start);
 
 /// The pixels of a PNG or JPEG file's bytes as Pillow's convert("RGB") gives them: grey is repeated, a palette is looked
@@ -33,11 +33,11 @@ std::optional<PictureFormat> format_of(std::string_view start);
 /// out. Error{file} names `where` and what is wrong.
 Picture decode_picture(std::string_view bytes, const std::string& where);
 
-/// decode_picture for one of both.
+/// decode_picture for one format.
 Picture decode_png(std::string_view bytes, const std::string& where);
 Picture decode_jpeg(std::string_view bytes, const std::string& where);
 
-/// The error for bytes that are no whole picture of the `format` ("PNG").
+/// The error for a damaged or incomplete picture of the `format` ("PNG").
 Error damaged_picture(const std::string& where, const std::string& format, const std::string& why);
 
 /// Error{file} for a picture too large to be decoded.

@@ -49,13 +49,13 @@ std::pair<std::int64_t, std::int64_t> resized(const Picture& picture, std::int64
   return picture.width <= picture.height ? std::pair{shorter, longer} : std::pair{longer, shorter};
 }
 
-/// Where a centred cut of `crop` begins; negative where a border is added. Python's round() takes halves to even.
+/// Where a centred crop begins; negative where a border is added. Python's round() rounds halves to even.
 std::int64_t start_of(std::int64_t size, std::int64_t crop) {
   if (crop > size) return -((crop - size) / 2);
   return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(size - crop) / 2));
 }
 
-/// What ToTensor and Normalize make of each byte, in float as they compute.
+/// The result of ToTensor and Normalize for each byte, computed in float as they do.
 std::array<float, 256> table_of(double mean, double std) {
   std::array<float, 256> table{};
   for (int k = 0; k < 256; ++k) {

@@ -8,7 +8,7 @@
 
 namespace fusekit::inputs {
 
-/// Error{usage} names the option that makes no sense: a negative size, a std of 0, or neither one nor three values.
+/// Error{usage} names a wrong option: a negative size, a std of 0, or neither one nor three values.
 void check_picture_options(const PictureOptions& options);
 
 /// A PNG or JPEG as float32 of shape [1, channels, height, width], as torchvision gives it in Python (with Pillow 9 to the

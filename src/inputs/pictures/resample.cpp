@@ -7,9 +7,9 @@
 namespace fusekit::inputs {
 namespace {
 
-constexpr int kPrecision = 22;  // bits of a weight's fraction: 32 less 8 of the pixel and 2 to spare
+constexpr int kPrecision = 22;  // bits of a weight's fraction: 32 minus 8 of the pixel and 2 in reserve
 
-/// What one output pixel reads: `weights.size()` input pixels from `first` on.
+/// The inputs of one output pixel: `weights.size()` input pixels from `first` on.
 struct Taps {
   std::int64_t first = 0;
   std::vector<std::int32_t> weights;
@@ -54,7 +54,7 @@ void filter_row(const std::uint8_t* in, std::uint8_t* out, const std::vector<Tap
   }
 }
 
-/// Rows [first, first + rows) of `in`, resized to `width`, of which the columns of `box` are computed.
+/// Rows [first, first + rows) of `in`, resized to `width`; only the columns of `box` are computed.
 Picture horizontal(const Picture& in, std::int64_t width, const Box& box, std::int64_t first, std::int64_t rows) {
   Picture out = Picture::of_size(box.width, rows, in.channels);
   const std::vector<Taps> taps =
@@ -71,7 +71,7 @@ Picture horizontal(const Picture& in, std::int64_t width, const Box& box, std::i
   return out;
 }
 
-/// `in` starts at row `first` of the picture that `taps` are of.
+/// `in` starts at row `first` of the picture that the `taps` refer to.
 Picture vertical(const Picture& in, const std::vector<Taps>& taps, std::int64_t first) {
   Picture out = Picture::of_size(in.width, static_cast<std::int64_t>(taps.size()), in.channels);
   const std::int64_t bytes = in.width * in.channels;

@@ -6,7 +6,7 @@
 
 namespace fusekit::inputs {
 
-/// A part of a picture; may reach past its borders.
+/// A part of a picture; may extend beyond its borders.
 struct Box {
   std::int64_t left = 0;
   std::int64_t top = 0;

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fusekit/bench_report.h"
+
+/// A report as text.
+namespace fusekit::bench {
+
+/// All facts, in the schema "fusekit.bench/2", which src/bench/README.md describes. With `traces` also the raw data in
+/// `processes`: the median of every slot, and the time of each run where these are at most 20,000.
+std::string to_json(const Report& report, bool traces = true);
+/// Reads what to_json wrote, without the traces. Error{file}: `text` (from `origin`) is something else.
+Report from_json(const std::string& text, const std::string& origin);
+/// A self-contained HTML page with charts of `json` (to_json's, possibly with more fields).
+std::string html_page(const std::string& json);
+std::string to_csv(const Report& report);       ///< one line per variant, RFC 4180
+std::string to_markdown(const Report& report);  ///< a table and the verdicts, for a comment on a pull request
+std::string to_table(const Report& report);     ///< for a terminal
+/// For a terminal: load, first inference, peak memory and a histogram of the times; "" where these were not measured.
+std::string to_start_table(const Report& report);
+/// Throughput by batch size: one sentence for each model and setting that was run with several batch sizes.
+std::vector<std::string> scaling_texts(const Report& report);
+/// For a terminal: the layers that take most of the time, for each profile; "" where there is no profile.
+std::string to_profile_table(const Report& report);
+
+}  // namespace fusekit::bench

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstdint>
+
+/// This process's resident memory, as the kernel counts it; 0 where /proc does not show it.
+namespace fusekit::bench {
+
+std::int64_t resident_kib();
+/// The peak (VmHWM). getrusage's ru_maxrss would be wrong: execve keeps in it the peak of the program that started this
+/// one.
+std::int64_t peak_resident_kib();
+/// Resets the peak to the current value, where the kernel allows this (proc(5), clear_refs).
+void reset_peak_resident();
+
+}  // namespace fusekit::bench
