@@ -112,6 +112,7 @@ std::vector<OperatorCase> activations() {
       behind_conv("relu6_of_its_own", "return torch.cat([x, torch.relu6(x)], 1)", {"quantized::cat("}),
       behind_conv("relu_of_its_own", "return torch.cat([x, torch.relu(x)], 1)", {"aten::relu(", "quantized::cat("}),
       behind_conv("hardswish", "return torch.hardswish(x)", {"quantized::hardswish("}),
+      behind_conv("silu", "return torch.silu(x)", {"quantized::sigmoid(", "quantized::mul("}),
       behind_conv("leaky_relu", "return torch.leaky_relu(x, 0.1)", {"quantized::leaky_relu("}),
       behind_conv("sigmoid", "return torch.sigmoid(x)", {"quantized::sigmoid("}),
       behind_conv("hardsigmoid", "return torch.hardsigmoid(x)", {"aten::hardsigmoid("}),
