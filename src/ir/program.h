@@ -56,6 +56,7 @@ struct Program {
   std::map<std::string, Weight> weights;  ///< by key; the key of an original is its path
   std::set<std::string> read_paths;       ///< every attribute that a method read when the file was read
   std::map<std::int64_t, FusedGroup> groups;
+  std::string target;  ///< that the graphs were lowered for; "": they are functional
   /// What was folded, to the keys of the weight and bias that came of it: the same fold at two places is one pair.
   std::map<std::string, std::pair<std::string, std::string>> folds;
 };

@@ -40,7 +40,7 @@ struct Rewrite {
   /// Changes the graph, and returns the nodes that one operator of a target may run together, in their order; none where
   /// the rule makes no group.
   std::function<std::vector<Node*>(Facts&)> apply;
-  Reason note;            ///< what the user should know of the site when it is done
+  Reason note{};          ///< what the user should know of the site when it is done
   bool as_found = false;  ///< the graph is as the rule would have it already
 };
 

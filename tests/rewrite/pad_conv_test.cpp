@@ -60,6 +60,46 @@ TEST(PadConv, TheBatchNormBehindItFoldsAsWell) {
   EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
 }
 
+struct OneSided {
+  const char* name;
+  std::vector<std::int64_t> weight;
+  std::vector<std::int64_t> input;
+  std::string body;
+};
+
+void PrintTo(const OneSided& given, std::ostream* out) { *out << given.name; }
+
+class PadConvOneSided : public testing::TestWithParam<OneSided> {};
+
+TEST_P(PadConvOneSided, ADepthwiseKernelGetsZerosInFront) {
+  Fused fused(layer("conv", GetParam().weight), GetParam().body);
+  EXPECT_EQ(fused.fired("pad+conv"), 1);
+  test::FileCheck().check_not("pad_nd")->check("conv")->run(fused.graph());
+  EXPECT_LT(fused.error(GetParam().input), 1e-6);
+  std::vector<std::int64_t> larger = GetParam().input;
+  for (std::size_t i = 2; i < larger.size(); ++i) larger[i] += 1;  // even and odd sizes
+  EXPECT_LT(fused.error(larger), 1e-6);
+  EXPECT_EQ(fused.state_dict_names(), (std::vector<std::string>{"conv.bias", "conv.weight"}));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, PadConvOneSided,
+    testing::Values(OneSided{"tensorflow_same",
+                             {6, 1, 3, 3},
+                             {2, 6, 10, 9},
+                             padded("[0, 1, 0, 1]",
+                                    "torch.conv2d(p, self.conv.weight, self.conv.bias, [2, 2], [0, 0], [1, 1], 6)")},
+                    OneSided{"uneven_kernel",
+                             {6, 1, 5, 2},
+                             {2, 6, 10, 9},
+                             padded("[0, 1, 1, 2]",
+                                    "torch.conv2d(p, self.conv.weight, self.conv.bias, [2, 1], [1, 0], [1, 1], 6)")},
+                    OneSided{"one_d",
+                             {6, 1, 4},
+                             {2, 6, 11},
+                             padded("[1, 2]", "torch.conv1d(p, self.conv.weight, self.conv.bias, [3], [0], [1], 6)")}),
+    [](const auto& info) { return std::string(info.param.name); });
+
 struct PadRefusal {
   const char* name;
   ReasonCode code;
@@ -82,6 +122,8 @@ INSTANTIATE_TEST_SUITE_P(
     Reasons, PadConvRefusal,
     testing::Values(
         PadRefusal{"one_side", ReasonCode::pads_one_side, padded("[0, 1, 0, 1]", kPaddedConv)},
+        PadRefusal{"more_in_front", ReasonCode::pads_one_side,
+                   "  p = torch.constant_pad_nd(x, [1, 0, 1, 0], 0.)\n  return torch.conv2d(p, self.conv.weight)\n"},
         PadRefusal{"another_value", ReasonCode::pads_with_value, padded("[1, 1, 1, 1]", kPaddedConv, "1.")},
         PadRefusal{"cuts_off", ReasonCode::pads_other_dimensions, padded("[-1, -1, 1, 1]", kPaddedConv)},
         PadRefusal{"batch", ReasonCode::pads_other_dimensions, padded("[0, 0, 0, 0, 0, 0, 1, 1]", kPaddedConv)},

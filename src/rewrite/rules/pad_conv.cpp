@@ -1,12 +1,20 @@
+#include <algorithm>
+
 #include "rewrite/fold.h"
 #include "rewrite/layer_edits.h"
 #include "rewrite/match.h"
 #include "rewrite/rules.h"
 
-// p = constant_pad_nd(x, counts, 0)     as many zeros in front as behind, in spatial dimensions
+// p = constant_pad_nd(x, counts, 0)     in spatial dimensions
 // y = convolution(p, W, b)
 // ->
-// y = convolution(x, W, b)              its padding larger by the counts
+// y = convolution(x, W', b)             its padding larger by the counts
+//
+// Where more is padded behind than in front (TensorFlow's "same" at stride 2), the convolution pads both sides by the
+// larger count, and W' has zeros in front of W, which skip what is too much there. That is exact, and the output needs no
+// slice. It makes the kernel larger, so that it only pays for depthwise convolutions: measured on five layers of
+// EfficientNet-Lite0 and MobileNet sizes, 1.2 to 9 times as fast in float32, 2 to 20 times in int8 (engine onednn), where
+// a dense 3x3 convolution took 1.2 to 1.35 times as long.
 
 namespace fusekit::rewrite {
 namespace {
@@ -18,21 +26,53 @@ Reason weight_is_not_finite(const at::Tensor& weight) {
   return at::isfinite(weight).all().item<bool>() ? Reason() : Reason(ReasonCode::not_finite, "weight");
 }
 
-/// The padding that does for both, or why there is none.
-std::variant<Reason, Padding> joint_padding(const ir::Pad& pad, const ir::Geometry& geometry) {
+/// One padding for both, by spatial dimension.
+struct JointPadding {
+  Padding padding;  ///< zeros at each end
+  Padding zeros;    ///< of the kernel, in front of its first element
+};
+
+/// The padding that does for both, or why there is none. `may_grow`: the kernel may get zeros in front.
+std::variant<Reason, JointPadding> joint_padding(const ir::Pad& pad, const ir::Geometry& geometry, bool may_grow) {
   if (pad.value != 0) return Reason(ReasonCode::pads_with_value);
-  Padding joint = geometry.padding;
-  if (geometry.padding != geometry.padding_end) return Reason(ReasonCode::pads_one_side);
+  Padding front = geometry.padding;
+  Padding behind = geometry.padding_end;
   for (std::size_t i = 0; i < pad.before.size(); ++i) {
-    const std::int64_t before = pad.before[i];
-    const std::int64_t after = pad.after[i];
     const bool is_spatial = i < geometry.spatial();
-    if (before < 0 || after < 0 || (!is_spatial && before + after > 0))
+    if (pad.before[i] < 0 || pad.after[i] < 0 || (!is_spatial && pad.before[i] + pad.after[i] > 0))
       return Reason(ReasonCode::pads_other_dimensions);
-    if (before != after) return Reason(ReasonCode::pads_one_side);
-    if (is_spatial) joint[geometry.spatial() - 1 - i] += before;
+    if (!is_spatial) continue;
+    front[geometry.spatial() - 1 - i] += pad.before[i];
+    behind[geometry.spatial() - 1 - i] += pad.after[i];
+  }
+  JointPadding joint{behind, Padding(geometry.spatial(), 0)};
+  for (std::size_t i = 0; i < geometry.spatial(); ++i) {
+    joint.zeros[i] = behind[i] - front[i];
+    const bool grows = joint.zeros[i] > 0 && may_grow && geometry.dilation[i] == 1;
+    if (joint.zeros[i] != 0 && !grows) return Reason(ReasonCode::pads_one_side);
   }
   return joint;
+}
+
+bool is_depthwise(const ir::Convolution& convolution, const at::Tensor& weight) {
+  return convolution.groups > 1 && weight.size(1) == 1 && weight.size(0) == convolution.groups;
+}
+
+/// The weight with zeros in front of its kernel, in its memory format.
+at::Tensor grown(const at::Tensor& weight, const Padding& zeros) {
+  std::vector<std::int64_t> counts;
+  for (auto count = zeros.rbegin(); count != zeros.rend(); ++count) counts.insert(counts.end(), {*count, 0});
+  return at::constant_pad_nd(weight, counts).contiguous(weight.suggest_memory_format());
+}
+
+/// Gives the convolution its larger kernel where it needs one.
+void grow_kernel(Node* convolution, const Padding& zeros, ir::Program& program) {
+  if (std::all_of(zeros.begin(), zeros.end(), [](std::int64_t count) { return count == 0; })) return;
+  const ir::Convolution view = *ir::as_convolution(convolution);
+  const ir::Weight* weight = ir::weight_of(program, view.weight);
+  const at::Tensor larger = grown(*ir::constant_tensor(program, view.weight), zeros);
+  Value* added = ir::add_weight(program, convolution, weight != nullptr ? weight->path : "", larger, weight);
+  with_weights(convolution, {added, view.bias});
 }
 
 Decision decide_pad_conv(const Site& site, Facts& facts) {
@@ -43,28 +83,31 @@ Decision decide_pad_conv(const Site& site, Facts& facts) {
   const at::Tensor weight = *ir::constant_tensor(facts.program, convolution.weight);
   const auto geometry = ir::geometry_of(convolution, weight);
   if (!geometry) return Reason(ReasonCode::settings_computed);
-  const auto joint = joint_padding(pad, *geometry);
-  if (const auto* reason = std::get_if<Reason>(&joint)) return *reason;
+  const auto found = joint_padding(pad, *geometry, is_depthwise(convolution, weight));
+  if (const auto* reason = std::get_if<Reason>(&found)) return *reason;
   if (Reason reason = weight_is_not_finite(weight)) return reason;
   if (facts.is_written(pad.input)) return Reason(ReasonCode::input_written_in_place);
   if (facts.is_written(pad.node->output())) return Reason(ReasonCode::output_written_in_place);
 
-  return Rewrite{.apply = [node = convolution.node, input = pad.input, padding = std::get<Padding>(joint)](Facts&) {
-    Node* padded = with_padding(node, input, padding);
-    node->output()->replaceAllUsesWith(padded->output());
-    node->destroy();
-    return std::vector<Node*>{};
-  }};
+  return Rewrite{
+      .apply = [node = convolution.node, input = pad.input, joint = std::get<JointPadding>(found)](Facts& facts) {
+        Node* padded = with_padding(node, input, joint.padding);
+        node->output()->replaceAllUsesWith(padded->output());
+        node->destroy();
+        grow_kernel(padded, joint.zeros, facts.program);
+        return std::vector<Node*>{};
+      }};
 }
 
 }  // namespace
 
 Rule pad_conv() {
-  return {.name = "pad+conv",
-          .summary = "Zero padding + Conv{1,2,3}d: the convolution pads by itself, where both sides are padded alike",
-          .pattern = {zero_pad(), convolution()},
-          .decide = decide_pad_conv,
-          .tolerance = 1e-5};
+  return {
+      .name = "pad+conv",
+      .summary = "Zero padding + Conv{1,2,3}d: the convolution pads by itself; one-sided only where it is depthwise",
+      .pattern = {zero_pad(), convolution()},
+      .decide = decide_pad_conv,
+      .tolerance = 1e-5};
 }
 
 }  // namespace fusekit::rewrite

@@ -1,5 +1,5 @@
 // a + b and a * b of two activations (+ ReLU) -> quantized::add[_relu], quantized::mul[_relu].
-#include "quantize/lower/operators/all.h"
+#include "quantize/lower/operators/int8_operators.h"
 
 namespace fusekit::quantize {
 namespace {

@@ -1,7 +1,7 @@
 // conv1d/2d/3d (+ ReLU or a clamp) -> quantized::conv{1,2,3}d[_relu]; conv_transpose likewise. Weights are per channel
 // along the output channels; a transposed convolution's int8 operator takes them per tensor only.
 #include "ir/operators.h"
-#include "quantize/lower/operators/all.h"
+#include "quantize/lower/operators/int8_operators.h"
 
 namespace fusekit::quantize {
 namespace {

@@ -1,6 +1,6 @@
 // linear (or addmm, + ReLU or a clamp) -> quantized::linear[_relu], weights per channel along the output features.
 #include "ir/operators.h"
-#include "quantize/lower/operators/all.h"
+#include "quantize/lower/operators/int8_operators.h"
 
 namespace fusekit::quantize {
 namespace {

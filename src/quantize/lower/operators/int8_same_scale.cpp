@@ -2,7 +2,7 @@
 // take int8 tensors, so the node stays and only reads int8.
 #include <cmath>
 
-#include "quantize/lower/operators/all.h"
+#include "quantize/lower/operators/int8_operators.h"
 
 namespace fusekit::quantize {
 namespace {

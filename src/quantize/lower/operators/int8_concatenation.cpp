@@ -2,7 +2,7 @@
 // levels are then copied as they are.
 #include <algorithm>
 
-#include "quantize/lower/operators/all.h"
+#include "quantize/lower/operators/int8_operators.h"
 
 namespace fusekit::quantize {
 namespace {

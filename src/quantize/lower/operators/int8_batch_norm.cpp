@@ -1,7 +1,7 @@
 // batch_norm (+ ReLU) that no convolution could take -> quantized::batch_norm[_relu], its scale a number: the recipe's
 // bn+relu, which torch.ao scripts with a tensor of shape [1] that throws at the first run.
 #include "ir/operators.h"
-#include "quantize/lower/operators/all.h"
+#include "quantize/lower/operators/int8_operators.h"
 
 namespace fusekit::quantize {
 namespace {

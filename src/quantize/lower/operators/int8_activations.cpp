@@ -1,5 +1,5 @@
 // Activations with an int8 operator of their own, or one that is put together of such.
-#include "quantize/lower/operators/all.h"
+#include "quantize/lower/operators/int8_operators.h"
 
 namespace fusekit::quantize {
 namespace {
