@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "file/carried_settings.h"
+#include "file/free_names.h"
 #include "file/tree_plan.h"
 #include "fusekit/program.h"
 #include "ir/flatten.h"
@@ -33,7 +35,13 @@ std::vector<std::string> plain_atoms(const c10::QualifiedName& name) {
 class Builder {
  public:
   explicit Builder(const ir::Program& program)
-      : program_(program), plan_(plan_tree(program)), unit_(std::make_shared<torch::jit::CompilationUnit>()) {}
+      : program_(program),
+        plan_(plan_tree(program)),
+        unit_(std::make_shared<torch::jit::CompilationUnit>()),
+        new_classes_(unit_, /*are_modules=*/true) {
+    for (const auto& [path, planned] : plan_.modules)
+      if (ir::is_opaque(planned.original)) note_class_names(planned.original);
+  }
 
   torch::jit::Module run() {
     build("");
@@ -42,6 +50,12 @@ class Builder {
   }
 
  private:
+  /// Modules that are kept as they are bring their classes along.
+  void note_class_names(const torch::jit::Module& kept) {
+    for (const torch::jit::Module& module : kept.modules())
+      kept_class_names_.insert(module.type()->name()->qualifiedName());
+  }
+
   const torch::jit::Module& build(const std::string& path) {
     const PlannedModule& planned = plan_.modules.at(path);
     if (ir::is_opaque(planned.original)) return built_.emplace(path, planned.original).first->second;
@@ -51,9 +65,31 @@ class Builder {
     return built_.emplace(path, std::move(module)).first->second;
   }
 
+  /// A module of the program's own, in the place of the original one where there is one of that name.
+  const torch::jit::Module& build_new(const PlannedModule& parent, const std::string& name, const std::string& key) {
+    const ir::OwnedModule& owned = program_.modules.at(key);
+    const std::string path = ir::join_path(parent.path, name);
+    const bool replaces = parent.original.hasattr(name) && parent.original.attr(name).isModule();
+    const ir::NewModule recipe =
+        replaces ? with_settings_of(parent.original.attr(name).toModule(), path, program_, plan_, owned.module)
+                 : owned.module;
+    torch::jit::Module module(unit_, new_classes_.of(recipe, free_class_name(ir::class_name_of(recipe).atoms(), path)));
+    for (const ir::NewAttribute& attribute : recipe.attributes)
+      module._ivalue()->setAttr(attribute.name, attribute.role == ir::AttributeRole::packed
+                                                    ? owned.object->getAttr(attribute.name)
+                                                    : attribute.value);
+    return built_.emplace(path, std::move(module)).first->second;
+  }
+
+  Slot new_module_slot(const PlannedModule& parent, const std::string& name, const std::string& key) {
+    const torch::jit::Module& module = build_new(parent, name, key);
+    return {name, module.type(), module._ivalue()};
+  }
+
   /// The original's attributes in their order, as far as they are kept, then new ones.
   std::vector<Slot> slots_of(const PlannedModule& planned) {
     std::vector<Slot> slots;
+    std::map<std::string, std::string> new_modules = planned.new_modules;
     std::map<std::string, std::string> weights = planned.weights;
     const c10::ClassType& type = *planned.original.type();
     for (std::size_t i = 0; i < type.numAttributes(); ++i) {
@@ -62,14 +98,19 @@ class Builder {
         slots.push_back(weight_slot(name, weight.mapped()));
         continue;
       }
+      if (const auto module = new_modules.extract(name); !module.empty()) {
+        slots.push_back(new_module_slot(planned, name, module.mapped()));
+        continue;
+      }
       const c10::IValue value = planned.original.attr(name);
       if (value.isModule()) {
         if (const auto* child = child_for(planned, name)) slots.push_back({name, child->type(), child->_ivalue()});
-      } else if (is_kept(ir::join_path(planned.path, name), value)) {
+      } else if (stays(program_, plan_, ir::join_path(planned.path, name), value)) {
         slots.push_back({name, type.getAttribute(i), value, type.is_parameter(i), type.is_buffer(i)});
       }
     }
     for (const auto& [name, key] : weights) slots.push_back(weight_slot(name, key));
+    for (const auto& [name, key] : new_modules) slots.push_back(new_module_slot(planned, name, key));
     return slots;
   }
 
@@ -82,11 +123,6 @@ class Builder {
   const torch::jit::Module* child_for(const PlannedModule& planned, const std::string& name) {
     if (const auto alias = planned.aliases.find(name); alias != planned.aliases.end()) return &built_.at(alias->second);
     return planned.children.count(name) > 0 ? &build(ir::join_path(planned.path, name)) : nullptr;
-  }
-
-  /// Tensors that a rewrite has used up go; settings, state, and what no graph ever read stay.
-  bool is_kept(const std::string& path, const c10::IValue& value) const {
-    return !value.isTensor() || plan_.state.count(path) > 0 || program_.read_paths.count(path) == 0;
   }
 
   /// Modules of one class whose attributes agree share a type, as torch.jit.script does it.
@@ -105,10 +141,13 @@ class Builder {
   }
 
   c10::QualifiedName free_class_name(std::vector<std::string> atoms, const std::string& path) const {
-    c10::QualifiedName name(atoms);
-    if (unit_->get_type(name) == nullptr) return name;
+    const auto is_taken = [&] {
+      const c10::QualifiedName name(atoms);
+      return unit_->get_type(name) != nullptr || kept_class_names_.count(name.qualifiedName()) > 0;
+    };
+    if (!is_taken()) return c10::QualifiedName(atoms);
     atoms.insert(atoms.end() - 1, ir::identifier(path));
-    while (unit_->get_type(c10::QualifiedName(atoms)) != nullptr) atoms.rbegin()[1] += "_";
+    while (is_taken()) atoms.rbegin()[1] += "_";
     return c10::QualifiedName(atoms);
   }
 
@@ -139,18 +178,25 @@ class Builder {
     root.type()->addMethod(function);
   }
 
-  /// Turns weight constants into reads of the new tree, and gives the reads that are there the new types.
+  /// Turns weights and new modules into reads of the new tree, and gives the reads that are there the new types.
   void attach(Graph& graph) const {
     std::unordered_map<const Value*, std::string> modules{{graph.inputs().at(0), ""}};
     std::map<std::string, Value*> reads{{"", graph.inputs().at(0)}};
     for (Node* node : ir::all_nodes(graph)) {
       if (node->kind() == c10::prim::GetAttr) {
         retype(node, modules);
-      } else if (const auto key = node->outputs().size() == 1 ? ir::weight_key(node->output()) : std::nullopt) {
-        node->output()->replaceAllUsesWith(read_of(graph, plan_.attribute_paths.at(*key), ir::top_level(node), reads));
+      } else if (const auto path = node->kind() == c10::prim::Constant ? path_of(node->output()) : std::nullopt) {
+        node->output()->replaceAllUsesWith(read_of(graph, *path, ir::top_level(node), reads));
         node->destroy();
       }
     }
+  }
+
+  /// Where a weight or a new module lives; nullopt for any other constant.
+  std::optional<std::string> path_of(const Value* constant) const {
+    if (const auto key = ir::weight_key(constant)) return plan_.attribute_paths.at(*key);
+    if (const auto key = ir::module_key(constant)) return plan_.module_paths.at(*key);
+    return std::nullopt;
   }
 
   void retype(Node* node, std::unordered_map<const Value*, std::string>& modules) const {
@@ -180,6 +226,8 @@ class Builder {
   const ir::Program& program_;
   TreePlan plan_;
   std::shared_ptr<torch::jit::CompilationUnit> unit_;
+  ir::NewClasses new_classes_;
+  std::set<std::string> kept_class_names_;
   std::map<std::string, torch::jit::Module> built_;
   std::map<std::string, c10::ClassTypePtr> types_;
 };

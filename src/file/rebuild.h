@@ -11,7 +11,8 @@ using ir::Node;
 using ir::Value;
 
 /// A fresh module tree of what the program's graphs use: original class names (unmangled), order of children,
-/// parameter and buffer names, tied weights, shared modules. The program stays as it was.
+/// parameter and buffer names, tied weights, shared modules; and the modules that the program has of its own, under free
+/// names. The program stays as it was.
 torch::jit::Module rebuild(const ir::Program& program);
 
 }  // namespace fusekit::file

@@ -1,12 +1,13 @@
 #include "file/tree_plan.h"
 
+#include "file/free_names.h"
 #include "file/rebuild.h"
 #include "ir/flatten.h"
 
 namespace fusekit::file {
 namespace {
 
-std::pair<std::string, std::string> split_path(const std::string& path) {
+Place split_path(const std::string& path) {
   const auto dot = path.rfind('.');
   if (dot == std::string::npos) return {"", path};
   return {path.substr(0, dot), path.substr(dot + 1)};
@@ -17,13 +18,15 @@ class Planner {
   explicit Planner(const ir::Program& program) : program_(program), paths_(ir::first_paths(program.original)) {}
 
   TreePlan run() {
-    plan_.modules.emplace("", PlannedModule{program_.original, "", {}, {}, {}});
+    plan_.modules.emplace("", PlannedModule{program_.original, "", {}, {}, {}, {}});
     for (const ir::Method& method : program_.methods) note_uses(*method.graph);
-    // Originals keep their names; new weights take what is free.
+    // Originals keep their names; what is new takes what is free.
     for (const std::string& key : used_)
-      if (!program_.weights.at(key).is_new) place(key, program_.weights.at(key).path);
+      if (!program_.weights.at(key).is_new) place(key, split_path(program_.weights.at(key).path));
+    const FreeNames names(program_, plan_, used_);
+    for (const std::string& key : used_modules_) place_module(key, names.for_module(program_.modules.at(key).path));
     for (const std::string& key : used_)
-      if (program_.weights.at(key).is_new) place(key, free_name(program_.weights.at(key).path));
+      if (program_.weights.at(key).is_new) place(key, names.for_weight(program_.weights.at(key).path));
     add_aliases();
     return std::move(plan_);
   }
@@ -32,8 +35,10 @@ class Planner {
   void note_uses(const Graph& graph) {
     std::unordered_map<const Value*, std::string> modules{{graph.inputs().at(0), ""}};
     for (const Node* node : ir::all_nodes(graph)) {
-      if (const auto key = node->outputs().size() == 1 ? ir::weight_key(node->output()) : std::nullopt)
-        used_.insert(*key);
+      if (node->kind() == c10::prim::Constant) {
+        if (const auto key = ir::weight_key(node->output())) used_.insert(*key);
+        if (const auto key = ir::module_key(node->output())) used_modules_.insert(*key);
+      }
       if (node->kind() != c10::prim::GetAttr && node->kind() != c10::prim::SetAttr) continue;
       const auto parent = modules.find(node->input(0));
       if (parent == modules.end()) continue;
@@ -56,21 +61,18 @@ class Planner {
     PlannedModule& parent = module_at(parent_path);
     parent.children.insert(name);
     const torch::jit::Module original = parent.original.attr(name).toModule();
-    return plan_.modules.emplace(path, PlannedModule{original, path, {}, {}, {}}).first->second;
+    return plan_.modules.emplace(path, PlannedModule{original, path, {}, {}, {}, {}}).first->second;
   }
 
-  void place(const std::string& key, const std::string& path) {
-    const auto [module, name] = split_path(path);
-    module_at(module).weights.emplace(name, key);
-    plan_.attribute_paths.emplace(key, path);
-    taken_.insert(path);
+  void place(const std::string& key, const Place& place) {
+    module_at(place.module).weights.emplace(place.name, key);
+    plan_.attribute_paths.emplace(key, place.path());
   }
 
-  /// `path` itself where neither a used weight nor any other attribute but the tensor or None that it replaces has it.
-  std::string free_name(const std::string& path) const {
-    std::string name = path;
-    for (int copy = 1; taken_.count(name) > 0; ++copy) name = fmt::format("{}_{}", path, copy);
-    return name;
+  void place_module(const std::string& key, const Place& place) {
+    module_at(place.module).new_modules.emplace(place.name, key);
+    plan_.module_paths.emplace(key, place.path());
+    new_paths_.insert(place.path());
   }
 
   /// A module object under two names stays one object.
@@ -78,7 +80,7 @@ class Planner {
     for (auto& [path, planned] : plan_.modules)
       for (const auto& child : planned.original.named_children()) {
         const std::string& first = paths_.at(child.value._ivalue().get());
-        if (first != ir::join_path(path, child.name) && plan_.modules.count(first) > 0)
+        if (first != ir::join_path(path, child.name) && (plan_.modules.count(first) > 0 || new_paths_.count(first) > 0))
           planned.aliases.emplace(child.name, first);
       }
   }
@@ -86,7 +88,8 @@ class Planner {
   const ir::Program& program_;
   std::unordered_map<c10::ivalue::Object*, std::string> paths_;
   std::set<std::string> used_;
-  std::set<std::string> taken_;
+  std::set<std::string> used_modules_;
+  std::set<std::string> new_paths_;  ///< of new modules
   TreePlan plan_;
 };
 

@@ -3,6 +3,7 @@
 #include <torch/csrc/jit/api/function_impl.h>
 
 #include "fusekit/error.h"
+#include "ir/new_module.h"
 #include "ir/program.h"
 #include "ir/stubs.h"
 
@@ -62,6 +63,7 @@ class Flattener {
       if (callee == nullptr) return nullptr;
       call->removeInput(0);
     } else if (call->kind() == c10::prim::CallMethod) {
+      if (keep_call(call)) return nullptr;
       callee = method_of(call, scope);
     }
     if (callee == nullptr) return nullptr;
@@ -76,6 +78,14 @@ class Flattener {
       throw Error(ErrorKind::model,
                   fmt::format("the network grows past {} operators when its calls are inlined", kMaxNodes));
     return before->next();
+  }
+
+  /// A module that FuseKit wrote, with packed weights, runs as it is: its calls stay calls.
+  bool keep_call(Node* call) const {
+    const auto at = flat_.modules.find(call->input(0));
+    if (at == flat_.modules.end() || !is_new_module_class(*at->second.module.type())) return false;
+    set_scope(call, at->second.path);
+    return true;
   }
 
   /// The mark that a QuantStub or DeQuantStub leaves; nullptr for any other call.
@@ -126,8 +136,9 @@ class Flattener {
 
   void refuse_other_uses_of_modules(const Node* node) const {
     if (node->kind() == c10::prim::GetAttr) return;
+    const bool reads_first = node->kind() == c10::prim::SetAttr || node->kind() == c10::prim::CallMethod;
     for (std::size_t i = 0; i < node->inputs().size(); ++i) {
-      if (!is_module_type(node->input(i)->type()) || (node->kind() == c10::prim::SetAttr && i == 0)) continue;
+      if (!is_module_type(node->input(i)->type()) || (reads_first && i == 0)) continue;
       const std::string scope = scope_of(node);
       throw Error(ErrorKind::model,
                   fmt::format("{}: a module is passed to {}, which can't be followed",

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ir/constants.h"
+#include "ir/new_module.h"
 
 namespace fusekit::ir {
 
@@ -52,11 +53,13 @@ struct FusedGroup {
 struct Program {
   torch::jit::Module original;  ///< the loaded tree: class names, order of children, attributes that no graph reads
   ExtraFiles extra;
-  std::vector<Method> methods;            ///< forward first where there is one
-  std::map<std::string, Weight> weights;  ///< by key; the key of an original is its path
-  std::set<std::string> read_paths;       ///< every attribute that a method read when the file was read
-  std::map<std::int64_t, FusedGroup> groups;
-  std::string target;  ///< that the graphs were lowered for; "": they are functional
+  std::vector<Method> methods;                 ///< forward first where there is one
+  std::map<std::string, Weight> weights;       ///< by key; the key of an original is its path
+  std::map<std::string, OwnedModule> modules;  ///< new ones, by key: constants of the graphs (add_module)
+  std::shared_ptr<NewClasses> new_classes;     ///< of `modules`; nullptr where there is none
+  std::set<std::string> read_paths;            ///< every attribute that a method read when the file was read
+  std::map<std::int64_t, FusedGroup> groups;   ///< by number
+  std::string target;                          ///< that the graphs were lowered for; "": they are functional
   /// What was folded, to the keys of the weight and bias that came of it: the same fold at two places is one pair.
   std::map<std::string, std::pair<std::string, std::string>> folds;
 };
