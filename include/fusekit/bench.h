@@ -42,7 +42,26 @@ struct Variant {
   int streams = 1;  ///< > 1: so many copies of the module run side by side, each in a thread of its own
   std::int64_t samples = 1;  ///< that one run handles (the batch); ratios are those of the time a sample
   std::size_t against = 0;   ///< index of the variant that it is compared with; its own: with none
+  std::string inputs = {};   ///< what it is run on, in words; `prepare` fills it in
 };
+
+/// A variant for each file, compared with the first one's, and labelled with the files' names, as far as they differ.
+std::vector<Variant> variants_of(const std::vector<std::filesystem::path>& models);
+
+/// The files' names; their whole paths where names are alike; a number where even those are.
+std::vector<std::string> labels_of(const std::vector<std::filesystem::path>& models);
+
+/// What is worth telling before a measurement.
+struct Remark {
+  enum class Kind { warning, engine, inputs };
+  Kind kind = Kind::warning;
+  std::string text;
+};
+
+/// Settles what the variants leave open: the engine (fusekit::choose_engine; those that run in one process share it), and
+/// inputs that are not given (fusekit::resolve_inputs, once for each model and shape). Libraries that the files need have to
+/// be loaded. Error as resolve_inputs; Error{usage} where `interrupted` says so.
+std::vector<Remark> prepare(std::vector<Variant>& variants, const std::function<bool()>& interrupted = {});
 
 /// A monotonic clock.
 class Clock {
@@ -125,6 +144,9 @@ std::unique_ptr<Launcher> process_launcher(std::vector<std::string> command = {"
 /// The other end of process_launcher: answers requests (a JSON object a line) from file descriptor `in` on `out` until
 /// `in` ends. A program that links FuseKit can offer this itself.
 void serve_worker(int in, int out);
+/// The same on standard input and output; what networks print goes to standard error. What a program that uses
+/// process_launcher has to do where it is started with the one argument "bench-worker".
+void serve_worker();
 
 struct Options {
   /// Fresh processes; with `until_ci` the least number of them. Not given: 8 to 16, as many as the time makes worthwhile
@@ -150,7 +172,7 @@ using Progress = std::function<void(double, const std::string&)>;
 Report measure(const std::vector<Variant>& variants, const Options& options, Launcher& launcher, Clock& clock,
                const Progress& progress = {});
 
-/// Fills in what the variant says of itself: label, model and settings, but no figures and no `inputs`.
+/// Fills in what the variant says of itself: label, model, inputs and settings, but no figures.
 void describe(const Variant& variant, Outcome& outcome);
 
 /// Outcomes and ratios worked out of traces alone (a pure function).
@@ -192,6 +214,18 @@ struct Gate {
   double detectable = 0;
   std::string text;  ///< one line for people
 };
+
+/// The settings and the machine that a report of these variants will have, without figures: for check_baseline.
+Report unmeasured(const std::vector<Variant>& variants);
+
+/// Writes the report as JSON without its traces, to be a baseline later, or as a page with charts (`json`: to_json's,
+/// perhaps with more). What is at `path` is replaced at once. Error{file}.
+void save(const Report& report, const std::filesystem::path& path);
+void save_page(const std::string& json, const std::filesystem::path& path);
+/// Error{file} now, where the two above would fail later because of the path. Writes nothing.
+void check_save(const std::filesystem::path& path);
+/// What `save` wrote. Error{file}.
+Report load(const std::filesystem::path& path);
 
 /// Error{usage} where `baseline` has other models than `now`, or, unless `allow_mismatch`, was measured on another machine,
 /// with another LibTorch or in other settings. Needs of `now` only the outcomes' labels and settings and the environment,

@@ -140,7 +140,7 @@ void add_warnings(Report& report) {
     report.warnings.emplace_back(
         "one process only: two copies of one file differ by 0.1 to 0.7 % for as long as their process lives, which "
         "this "
-        "interval can't see; without --quick (or with --processes 6) it would");
+        "interval can't see; with bench::Options::processes = 6 it would");
 }
 
 }  // namespace
@@ -154,6 +154,7 @@ void describe(const Variant& variant, Outcome& outcome) {
   outcome.dtype = variant.dtype;
   outcome.streams = variant.streams;
   outcome.samples = variant.samples;
+  outcome.inputs = variant.inputs;
 }
 
 Report judge(const std::vector<Variant>& variants, std::vector<ProcessTrace> traces, double confidence) {
@@ -186,8 +187,9 @@ std::string verdict_text(const Report& report, const Ratio& ratio) {
   }
   const double seen = 100 * ratio.detectable;
   if (!std::isfinite(seen))
-    return fmt::format("no telling {} and {} apart: too few runs; give --max-time more or leave out --quick", other,
-                       label);
+    return fmt::format(
+        "no telling {} and {} apart: too few runs; give bench::Options::max_seconds more or more processes", other,
+        label);
   return fmt::format("no measurable difference between {} and {} (could have seen {} %)", other, label,
                      seen < 99.5 ? fmt::format("{:.2g}", seen) : fmt::format("{:.0f}", seen));
 }

@@ -105,7 +105,7 @@ void add_noise_warnings(Report& report) {
   if (noise.throttled_seconds > 0.01 * report.seconds)
     warnings.push_back(
         fmt::format("the container's CPU quota stopped it for {:.2g} s; raise the limit or use fewer "
-                    "--threads",
+                    "RuntimeOptions::threads",
                     noise.throttled_seconds));
   if (std::abs(noise.clock_change) > 0.05)
     warnings.push_back(
@@ -114,7 +114,8 @@ void add_noise_warnings(Report& report) {
                     100 * noise.clock_change));
   if (static_cast<double>(noise.involuntary_switches) > kManySwitches * noise.measured_cpu_seconds)
     warnings.push_back(
-        fmt::format("the kernel took the CPU from it {:.0f} times a second for something else; use fewer --threads, or "
+        fmt::format("the kernel took the CPU from it {:.0f} times a second for something else; use fewer "
+                    "RuntimeOptions::threads, or "
                     "end other programs",
                     static_cast<double>(noise.involuntary_switches) / noise.measured_cpu_seconds));
   if (static_cast<double>(noise.major_faults) > kManyFaults * std::max(1.0, noise.measured_cpu_seconds))
@@ -134,7 +135,8 @@ void add_noise_warnings(Report& report) {
     warnings.push_back(
         fmt::format("{} runs on {} threads beside other programs: LibTorch's threads wait by spinning, so that they "
                     "can be 20 times "
-                    "slower than one; give --threads 1, or try --env OMP_WAIT_POLICY=passive",
+                    "slower than one; give RuntimeOptions::threads = 1, or try bench::Variant::environment = "
+                    "OMP_WAIT_POLICY=passive",
                     outcome.label, threads));
     break;  // one says it
   }

@@ -1,21 +1,14 @@
 #include "fusekit/bench.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
-#include <map>
-#include <set>
 
 #include "cli/bench_once.h"
 #include "cli/bench_options.h"
 #include "cli/bench_report.h"
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/interrupt.h"
-#include "fusekit/error.h"
-#include "fusekit/text_file.h"
 
 namespace fusekit::cli {
 namespace {
@@ -42,80 +35,26 @@ class BenchCommand : public Command {
     const InterruptWatch watch;
     load_libraries(flags_.common.runtime.libraries);
     std::vector<bench::Variant> variants = flags_.variants();
-    settle_engines(variants, console);
-    const std::vector<std::string> inputs = make_inputs_explicit(variants, console);
-    if (!flags_.once()) return compare(variants, inputs, console);
-    bench_once(flags_, variants.front(), inputs.front(), console);
+    for (const bench::Remark& remark : bench::prepare(variants, InterruptWatch::raised))
+      remark.kind == bench::Remark::Kind::warning ? console.warn(remark.text) : console.note(remark.text);
+    if (!flags_.once()) return compare(variants, console);
+    bench_once(flags_, variants.front(), console);
     return kDone;
   }
 
  private:
-  /// Files that are run in one process share an engine.
-  static void settle_engines(std::vector<bench::Variant>& variants, const Console& console) {
-    std::map<std::pair<int, std::string>, std::vector<std::filesystem::path>> processes;
-    for (const bench::Variant& variant : variants)
-      if (variant.command.empty())
-        processes[{variant.runtime.threads, variant.runtime.engine}].push_back(variant.model);
-    std::set<std::string> said;
-    for (bench::Variant& variant : variants)
-      if (variant.command.empty())
-        settle_engine(variant.runtime, processes.at({variant.runtime.threads, variant.runtime.engine}), console, &said);
-  }
-
-  /// What each variant is run on, in words.
-  static std::vector<std::string> make_inputs_explicit(std::vector<bench::Variant>& variants, Console& console) {
-    std::vector<std::string> texts;
-    std::map<std::string, InputSummary> known;  // the cells of a matrix share what was worked out for a model
-    for (bench::Variant& variant : variants) {
-      bench::Arguments& arguments = variant.arguments;
-      if (!variant.command.empty()) {
-        texts.emplace_back();  // its own affair
-        continue;
-      }
-      if (arguments.none) {
-        texts.emplace_back("none");
-      } else if (arguments.bundled >= 0) {
-        texts.push_back(fmt::format("bundled input {}", arguments.bundled));
-      } else {
-        std::string key = variant.model.string();
-        for (const auto& shape : arguments.inputs.dims) key += fmt::format(" {}", fmt::join(shape, "x"));
-        auto found = known.find(key);
-        if (found == known.end()) found = known.emplace(key, resolve_inputs(variant.model, arguments.inputs)).first;
-        arguments.inputs = found->second.options;
-        texts.push_back(found->second.text);
-      }
-      if (InterruptWatch::raised()) throw Error(ErrorKind::usage, "interrupted");
-      const std::size_t other = variant.against < texts.size() ? variant.against : 0;
-      if (texts.back() != texts[other] && variant.samples == variants[other].samples)
-        console.warn(
-            fmt::format("{} is run on {}, {} on {}", variants[other].label, texts[other], variant.label, texts.back()));
-    }
-    std::set<std::string> distinct(texts.begin(), texts.end());
-    distinct.erase("");
-    console.note(fmt::format("inputs: {}", fmt::join(distinct, " | ")));
-    return texts;
-  }
-
-  int compare(const std::vector<bench::Variant>& variants, const std::vector<std::string>& inputs,
-              Console& console) const {
+  int compare(const std::vector<bench::Variant>& variants, Console& console) const {
     // Before the long work, so that a wrong file is not found after it.
     std::optional<bench::Report> baseline;
     if (!flags_.baseline.empty()) {
-      baseline = bench::from_json(read_text_file(flags_.baseline, "make it with --save"), flags_.baseline);
-      bench::check_baseline(unmeasured(variants, inputs), *baseline, flags_.ignore_mismatch);
+      baseline = bench::load(flags_.baseline);
+      bench::check_baseline(bench::unmeasured(variants), *baseline, flags_.ignore_mismatch);
     }
     for (const std::string& output : {flags_.save, flags_.html})
-      if (!output.empty()) check_text_file(output);
+      if (!output.empty()) bench::check_save(output);
     const double allowed = flags_.allowed_regression();
-    bench::Options options = flags_.options();
-    options.interrupted = InterruptWatch::raised;
-    const auto launcher = bench::process_launcher({"/proc/self/exe", "bench-worker"}, InterruptWatch::raised);
-    bench::Report report =
-        bench::measure(variants, options, *launcher, bench::real_clock(),
-                       [&](double fraction, const std::string& text) { console.progress(fraction, text); });
-    console.end_progress();
-    for (std::size_t i = 0; i < inputs.size(); ++i) report.outcomes[i].inputs = inputs[i];
-    if (!flags_.save.empty()) write_text_file(flags_.save, bench::to_json(report, /*traces=*/false) + "\n");
+    const bench::Report report = measure(variants, console);
+    if (!flags_.save.empty()) bench::save(report, flags_.save);
 
     std::vector<bench::Gate> gates;
     if (baseline) gates = bench::compare_with_baseline(report, *baseline, allowed, flags_.ignore_mismatch);
@@ -125,21 +64,21 @@ class BenchCommand : public Command {
         if (variants[ratio.variant].command.empty()) of_models.push_back(ratio);
       gates = bench::gates_of(report, of_models, allowed);
     }
-    if (!flags_.html.empty()) write_text_file(flags_.html, bench::html_page(json_with_gates(report, gates)));
+    if (!flags_.html.empty()) bench::save_page(json_with_gates(report, gates), flags_.html);
     print_report(report, gates, flags_, console);
     return std::any_of(gates.begin(), gates.end(), [](const bench::Gate& gate) { return gate.regressed; }) ? kNo
                                                                                                            : kDone;
   }
 
-  /// What the report will say of settings and machine.
-  static bench::Report unmeasured(const std::vector<bench::Variant>& variants, const std::vector<std::string>& inputs) {
-    bench::Report report;
-    report.environment = bench::this_environment(bench::real_clock());
-    for (std::size_t i = 0; i < variants.size(); ++i) {
-      bench::Outcome& outcome = report.outcomes.emplace_back();
-      bench::describe(variants[i], outcome);
-      outcome.inputs = inputs[i];
-    }
+  bench::Report measure(const std::vector<bench::Variant>& variants, const Console& console) const {
+    bench::Options options = flags_.options();
+    options.interrupted = InterruptWatch::raised;
+    const auto launcher = bench::process_launcher({"/proc/self/exe", "bench-worker"}, InterruptWatch::raised);
+    bench::Report report =
+        bench::measure(variants, options, *launcher, bench::real_clock(),
+                       [&](double fraction, const std::string& text) { console.progress(fraction, text); });
+    console.end_progress();
+    for (std::string& warning : report.warnings) warning = in_flags(warning);  // files keep them, too
     return report;
   }
 

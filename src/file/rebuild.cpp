@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "file/tree_plan.h"
-#include "fusekit/program.h"
 #include "ir/flatten.h"
 #include "ir/value_names.h"
 
@@ -187,9 +186,3 @@ class Builder {
 torch::jit::Module rebuild(const ir::Program& program) { return Builder(program).run(); }
 
 }  // namespace fusekit::file
-
-namespace fusekit {
-
-torch::jit::Module Program::to_module() const { return file::rebuild(*impl_); }
-
-}  // namespace fusekit

@@ -96,7 +96,7 @@ WhyNot linear_is_not_two_dimensional(Node* node, Node* batch_norm, Context& cont
   const auto promised = context.promised_rank(data_input(batch_norm), batch_norm);
   if (promised == 2) return std::nullopt;
   if (promised) return fmt::format("its data has {} dimensions by the inputs that were given", *promised);
-  return "its data is not known to have two dimensions (--input_dims tells)";
+  return "its data is not known to have two dimensions (InputOptions::dims tells)";
 }
 
 WhyNot convolution_cannot_take_batch_norm(const Site& site, Context& context) {

@@ -71,7 +71,7 @@ TEST(BenchJudge, TooFewBlocksInOneProcessShowNothing) {
   const Report one = judge(test::variants(2), {trace_of({block})}, 0.95);
   EXPECT_EQ(one.ratios.at(0).verdict, Verdict::no_difference);
   EXPECT_EQ(verdict_text(one, one.ratios[0]),
-            "no telling a.pt and b.pt apart: too few runs; give --max-time more or leave out --quick");
+            "no telling a.pt and b.pt apart: too few runs; give bench::Options::max_seconds more or more processes");
   EXPECT_TRUE(std::isinf(from_json(to_json(one), "x").ratios.at(0).detectable));
   EXPECT_EQ(judge(test::variants(2), {trace_of({5, block})}, 0.95).ratios.at(0).verdict, Verdict::faster);
 }

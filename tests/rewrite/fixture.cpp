@@ -1,6 +1,7 @@
 #include "rewrite/fixture.h"
 
 #include "fusekit/write.h"
+#include "ir/model_parts.h"
 #include "ir/program.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
@@ -43,12 +44,12 @@ Fused::Fused(const torch::jit::Module& given, const FuseOptions& options) {
   const TemporaryFolder folder;
   save_module(given, folder / "in.pt");
   original = torch::jit::load((folder / "in.pt").string());
-  Program program = read(folder / "in.pt");
-  const auto text = [&] { return program.impl().methods.at(0).graph->toString(false); };
+  Model model = read(folder / "in.pt");
+  const auto text = [&] { return ModelParts::of(model).program.methods.at(0).graph->toString(false); };
   before_ = text();
-  fusion = fuse(program, options);
+  fusion = fuse(model, options);
   after_ = text();
-  write(std::move(program), folder / "out.pt");
+  write_unverified(std::move(model), folder / "out.pt");
   module = torch::jit::load((folder / "out.pt").string());
 }
 
