@@ -6,7 +6,7 @@
 
 #include <array>
 
-#include "file/atomic_file.h"
+#include "file/output.h"
 #include "fusekit/error.h"
 #include "models/models.h"
 
@@ -39,8 +39,7 @@ torch::jit::Module make_example(const std::string& name, std::uint64_t seed) {
 ModuleTree write_example(const std::string& name, std::uint64_t seed, const std::filesystem::path& output,
                          const WriteOptions& options) {
   const torch::jit::Module module = make_example(name, seed);
-  check_output(output, options);
-  file::AtomicFile file(output);
+  file::AtomicFile file = file::begin_output(output, {}, options);
   torch::jit::ExportModule(module, [&file](const void* bytes, std::size_t size) {
     file.append(bytes, size);
     return size;

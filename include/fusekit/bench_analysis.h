@@ -10,7 +10,7 @@
 /// From measured times to figures and verdicts. Pure functions: the same times give the same report.
 namespace fusekit::bench {
 
-/// Copies the variant's label, model and settings to `outcome`; sets no figures and no `inputs`.
+/// Copies the variant's label, model and settings to `outcome`; sets no figures.
 void copy_settings(const Variant& variant, Outcome& outcome);
 
 /// Computes outcomes and ratios from the traces of a measurement.

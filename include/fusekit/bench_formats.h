@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,15 @@ namespace fusekit::bench {
 std::string to_json(const Report& report, bool traces = true);
 /// Reads what to_json wrote, without the traces. Error{file}: `text` (from `origin`) is something else.
 Report from_json(const std::string& text, const std::string& origin);
+/// Writes the report as JSON without its traces, to be a baseline later, or as a page with charts (`json`: to_json's,
+/// possibly with more fields). Replaces what is at `path` at once. Error{file}.
+void save(const Report& report, const std::filesystem::path& path);
+void save_page(const std::string& json, const std::filesystem::path& path);
+/// Error{file} now where one of these would fail later because of the path. Writes nothing.
+void check_save(const std::filesystem::path& path);
+/// Reads what `save` wrote. Error{file}.
+Report load(const std::filesystem::path& path);
+
 /// A self-contained HTML page with charts of `json` (to_json's, possibly with more fields).
 std::string html_page(const std::string& json);
 std::string to_csv(const Report& report);       ///< one line per variant, RFC 4180

@@ -47,4 +47,8 @@ std::unique_ptr<Launcher> process_launcher(std::vector<std::string> command = {"
 /// writes the answers to `out`, until `in` ends. A program that links FuseKit can offer this as a subcommand of its own.
 void serve_worker(int in, int out);
 
+/// The same on standard input and output; what networks print goes to standard error. A program that uses
+/// process_launcher calls it where it is started with the one argument "bench-worker".
+void serve_worker();
+
 }  // namespace fusekit::bench

@@ -20,6 +20,9 @@ struct RegressionCheck {
   std::string text;        ///< one line for people
 };
 
+/// The settings and the machine that a report of these variants will have, without figures: for check_baseline.
+Report unmeasured(const std::vector<Variant>& variants);
+
 /// Error{usage} where `baseline` has other models than `now`. Unless `allow_mismatch`, also where it was measured on
 /// another machine, with another LibTorch or in other settings. Reads only labels, settings and the environment of
 /// `now`, so that it can be called before the measurement.

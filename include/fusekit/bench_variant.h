@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,25 @@ struct Variant {
   int streams = 1;           ///< > 1: this many copies of the module run in parallel, each in its own thread
   std::int64_t samples = 1;  ///< samples (batch size) of one run; ratios compare the time per sample
   std::size_t against = 0;   ///< index of the variant that it is compared with; its own index: no comparison
+  std::string inputs = {};   ///< what it is run on, in words; `prepare` fills it in
 };
+
+/// A variant for each file, compared with the first one, and labelled with the files' names, as far as these differ.
+std::vector<Variant> variants_of(const std::vector<std::filesystem::path>& models);
+
+/// The files' names; their whole paths where names are equal; a number where even these are.
+std::vector<std::string> labels_of(const std::vector<std::filesystem::path>& models);
+
+/// What a user should read before a measurement.
+struct Remark {
+  enum class Kind { warning, engine, inputs };
+  Kind kind = Kind::warning;
+  std::string text;
+};
+
+/// Settles what the variants leave open: the engine (fusekit::choose_engine; files that run in one process share it), and
+/// inputs that are not given (fusekit::resolve_inputs, once for each model and shape). Libraries that the files need have
+/// to be loaded. Error as resolve_inputs; Error{usage} where `interrupted` says so.
+std::vector<Remark> prepare(std::vector<Variant>& variants, const std::function<bool()>& interrupted = {});
 
 }  // namespace fusekit::bench

@@ -32,7 +32,7 @@ struct CalibrationOptions {
   PictureOptions pictures;
   /// So many random samples, drawn for `inputs`. Only without `paths`.
   int random = 0;
-  /// Explicit (as resolve_inputs makes them); its `file` is not used.
+  /// Of random samples; where no dims are given, they are worked out of the graph. `file` is not used.
   InputOptions inputs;
   /// At most so many samples, spread evenly over all; 0: all.
   std::size_t limit = 0;

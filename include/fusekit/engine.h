@@ -65,4 +65,8 @@ EngineChoice choose_engine(const std::string& wanted, const EngineFacts& facts, 
 std::optional<EngineChoice> choose_engine(const RuntimeOptions& runtime,
                                           const std::vector<std::filesystem::path>& files);
 
+/// fusekit::apply for whoever loads these files: where `runtime` leaves the engine open, the one that choose_engine names.
+/// What was chosen; nullopt where none of the files is int8. Error as fusekit::apply.
+std::optional<EngineChoice> apply_for(const RuntimeOptions& runtime, const std::vector<std::filesystem::path>& files);
+
 }  // namespace fusekit

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "fusekit/inputs.h"
-#include "fusekit/program.h"
+#include "fusekit/model.h"
 #include "fusekit/reason.h"
 
 namespace fusekit {
@@ -57,6 +57,6 @@ struct FusionReport {
 };
 
 /// Applies the rules. Error{usage}: an unknown rule name, or with `strict` an unsupported module list.
-FusionReport fuse(Program& program, const FuseOptions& options = {});
+FusionReport fuse(Model& model, const FuseOptions& options = {});
 
 }  // namespace fusekit

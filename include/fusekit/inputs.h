@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "fusekit/model.h"
+
 namespace fusekit {
 
 /// Which inputs a network is run on: given as shapes, given as a file, or (both empty) worked out of the graph.
@@ -46,7 +48,10 @@ struct InputSummary {
 
 /// Makes the inputs of the TorchScript file `model` explicit. Where none are given, runs candidate shapes that the graph
 /// suggests (first conv's, linear's or embedding's weight, flattening, ranks) until one runs.
-/// Error{input}: nothing runs (the hint gives the flag), or what was given does not fit forward's arguments.
+/// Error{input}: nothing runs (the hint gives options to start from), or what was given does not fit forward's arguments.
 InputSummary resolve_inputs(const std::filesystem::path& model, const InputOptions& options);
+
+/// The same for the network that `model` was read as; its file is not read again.
+InputSummary resolve_inputs(const Model& model, const InputOptions& options);
 
 }  // namespace fusekit

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "fusekit/program.h"
+#include "fusekit/model.h"
 
 namespace fusekit {
 
@@ -19,6 +19,6 @@ std::vector<TargetInfo> targets();
 /// Turns a fused or quantized network into what runs best on a target; the last step, after which it can only be written.
 /// `write` does it where it was not done. Does nothing where the network was lowered for this target already.
 /// Error{unsupported}: there is no such target; Error{usage}: it was lowered for another one.
-void lower(Program& program, const std::string& target = "portable");
+void lower(Model& model, const std::string& target = "portable");
 
 }  // namespace fusekit

@@ -8,24 +8,20 @@
 #include <vector>
 
 #include "fusekit/calibration.h"
+#include "fusekit/engine.h"
 #include "fusekit/fuse.h"
-#include "fusekit/program.h"
+#include "fusekit/model.h"
+#include "fusekit/quantize_names.h"
+#include "fusekit/runtime.h"
 #include "fusekit/verify.h"
 
 namespace fusekit {
 
 struct QuantizeOptions {
   CalibrationOptions calibration{};
-  /// "auto": per-channel weights, and activations with all 256 levels where this CPU and engine do not saturate, with
-  /// 128 where they do. "qnnpack", "x86", "fbgemm": as torch.ao.quantization.get_default_qconfig has them.
-  std::string qconfig = "auto";
-  /// How activations are observed: "min-max", "moving-average", "histogram", "percentile", "entropy",
-  /// "squared-error". Empty: as the qconfig has it.
-  std::string observer{};
-  /// How weights become levels: "nearest", as PyTorch does; "corrected": nearest, and each bias makes up for what its
-  /// layer's outputs lost on the calibration data; "learned": levels, scales and biases are fitted to that data, where
-  /// the network is better for it on samples that were left out. Empty: learned with the qconfig "auto", else corrected.
-  std::string rounding{};
+  Qconfig qconfig = Qconfig::automatic;
+  std::optional<ObserverKind> observer{};  ///< not given: as the qconfig has it
+  std::optional<Rounding> rounding{};      ///< not given: learned with the qconfig automatic, else corrected
   /// Module paths that stay float, with everything below them.
   std::vector<std::string> skip{};
   /// Largest allowed error, relative to the largest output: layers go back to float, worst first, until it holds.
@@ -60,9 +56,9 @@ struct FloatOperator {
 };
 
 struct QuantizeReport {
-  std::string qconfig;  ///< what "auto" became
-  std::string observer;
-  std::string rounding;  ///< "nearest", "corrected" or "learned"
+  Qconfig qconfig = Qconfig::full;  ///< what "automatic" became
+  ObserverKind observer = ObserverKind::squared_error;
+  Rounding rounding = Rounding::nearest;  ///< what was kept
   std::size_t samples = 0;
   bool random = false;             ///< calibrated on random numbers
   std::size_t int8_operators = 0;  ///< of all kinds
@@ -78,15 +74,17 @@ struct QuantizeReport {
   std::vector<std::string> warnings;
 };
 
-/// Turns a float32 network into a static int8 one (quint8 activations, qint8 weights) that plain torch.jit.load runs.
-/// Where a scripted file calls a QuantStub, only what is between it and a DeQuantStub becomes int8.
-/// Error{usage}: an unknown qconfig, observer or skipped path; no calibration data. Error{file}, Error{input}: the data
+/// Turns a float32 network into a static int8 one (quint8 activations, qint8 weights) that plain torch.jit.load runs, and
+/// has `write` judge it on samples of the calibration data. Where a scripted file calls a QuantStub, only what is between
+/// it and a DeQuantStub becomes int8. Inputs of random samples that are not given are worked out of the graph.
+/// Error{usage}: an unknown skipped path; no calibration data. Error{file}, Error{input}: the data
 /// can't be read, does not fit, or brings a NaN or an infinity. Error{model}: there is nothing that could be int8.
-QuantizeReport to_int8(Program& program, const QuantizeOptions& options);
+QuantizeReport to_int8(Model& model, const QuantizeOptions& options);
 
-/// Runs a written int8 file, loaded afresh, three times on calibration samples, beside the float file. Empty where its
-/// SQNR is what the report says; else what is wrong.
-std::string quantized_file_problem(const std::filesystem::path& float_file, const std::filesystem::path& int8_file,
-                                   const QuantizeOptions& options, const QuantizeReport& report);
+/// fusekit::apply for whoever calls to_int8 with these options: where `runtime` leaves the engine open, the fastest one
+/// for the runs on the calibration data that still lets the qconfig "auto" be what suits a plain load on this machine. The
+/// warnings are of what the int8 file will do under the engine of a plain load (or the one that is asked for); `reason`
+/// is empty where no other engine was chosen. Error as fusekit::apply.
+EngineChoice apply_for(const RuntimeOptions& runtime, const QuantizeOptions& options);
 
 }  // namespace fusekit

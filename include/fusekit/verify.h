@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fusekit/inputs.h"
+#include "fusekit/model.h"
 
 namespace fusekit {
 
@@ -51,11 +52,14 @@ struct VerifyReport {
   std::string inputs;  ///< InputSummary::text
 };
 
-/// Loads both files afresh and compares them run by run on the same inputs, seeds set alike before each run, so that a
-/// network with state has to agree at every step: in its outputs, in what it writes into its inputs and attributes, and
-/// in what it prints. Infinities and NaNs must stand where they stood; structure, shapes and dtypes must be equal.
+/// Loads both files and compares them run by run on the same inputs, seeds set alike before each run, so that a network
+/// with state has to agree at every step: in its outputs, in what it writes into its inputs and attributes, and in what it
+/// prints. Infinities and NaNs must stand where they stood; structure, shapes and dtypes must be equal.
 /// Error{input} where the inputs don't fit; Error{model} where a (the original) can't be run; Error{usage} for a
 /// tolerance or count that is no such thing. Where only b throws, that is a failed report, not an Error.
 VerifyReport verify(const std::filesystem::path& a, const std::filesystem::path& b, const VerifyOptions& options = {});
+
+/// The same with the network that `a` was read as, whatever was done to `a` since; its file is not read again.
+VerifyReport verify(const Model& a, const std::filesystem::path& b, const VerifyOptions& options = {});
 
 }  // namespace fusekit

@@ -1,29 +1,56 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
-#include "fusekit/program.h"
+#include "fusekit/model.h"
+#include "fusekit/verify.h"
 
 namespace fusekit {
 
 struct WriteOptions {
-  bool force = false;           ///< an existing output may be replaced
-  bool in_place = false;        ///< the output may be the input
-  std::filesystem::path input;  ///< the file that the program was read from, to be kept from being overwritten
-  /// Asked with the path of the finished temporary file before it takes the output's name; false: nothing is written.
-  std::function<bool(const std::filesystem::path&)> accept;
+  bool force = false;     ///< an existing output may be replaced
+  bool in_place = false;  ///< the output may be the file that the model was read from
+  /// What the file is written for (fusekit/lower.h); "": what the model was lowered for, else "portable".
+  std::string target{};
+  /// How the written file is compared with the file that the model was read from: forward on `inputs`, every other kept
+  /// method on inputs that are worked out of its graph. `method` is not used.
+  VerifyOptions verify{};
 };
 
-/// Throws what `write` would throw because of the output's path alone: call it before any long work.
-void check_output(const std::filesystem::path& output, const WriteOptions& options);
+/// What came of comparing one method of the written file.
+struct MethodCheck {
+  std::string method;
+  std::optional<VerifyReport> report;  ///< none where it could not be verified
+  std::string unverified;              ///< why not: its inputs can't be worked out, or it can't be run on them
+};
 
-/// Writes the program: an unnamed temporary file in the output's folder, fsync, `accept`, the name, fsync of the
-/// folder. Returns false where `accept` did, with nothing left behind. The bytes depend on the program alone, not on
-/// the output's name. The program is taken by value so that its weights are free while `accept` runs.
-/// Error{file}: the folder is missing or read-only, the disk is full, the output exists, is the input, or is no
-/// regular file.
-bool write(Program program, const std::filesystem::path& output, const WriteOptions& options = {});
+struct WriteReport {
+  std::filesystem::path output;
+  bool written = false;
+  std::vector<MethodCheck> methods;  ///< forward first; the last one is what failed where nothing was written
+
+  /// The method that computes something else in the written file; nullptr where the file was written.
+  [[nodiscard]] const VerifyReport* failure() const;
+};
+
+/// Throws what `write` would throw because of the output's path alone: call it before any long work. `input`: the file
+/// that is to be read, empty for none.
+void check_output(const std::filesystem::path& output, const std::filesystem::path& input,
+                  const WriteOptions& options = {});
+
+/// Writes the model, if the written file computes what the file computes that the model was read from: an unnamed
+/// temporary file in the output's folder, fsync, each kept method compared after a reload, the name, fsync of the folder.
+/// Where one differs, nothing is left behind and `written` is false. An int8 forward is compared on samples of its
+/// calibration data, and may be as far from the float one as it was in memory. The bytes depend on the model alone, not
+/// on the output's name. The model is taken by value so that its weights are freed before the comparison.
+/// Error{file}: the folder is missing or read-only, the disk is full, the output exists, is the input, or is no regular
+/// file. Error{input}, Error{model}: forward's inputs can't be worked out, don't fit, or the original can't be run on them.
+[[nodiscard]] WriteReport write(Model model, const std::filesystem::path& output, const WriteOptions& options = {});
+
+/// The same without a comparison: nothing says that the written file computes what the original does.
+void write_unverified(Model model, const std::filesystem::path& output, const WriteOptions& options = {});
 
 }  // namespace fusekit

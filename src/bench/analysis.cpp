@@ -139,7 +139,7 @@ void add_stability_warnings(Report& report) {
   if (report.traces.size() < kMinProcesses)
     report.warnings.emplace_back(
         "one process only: two copies of one file differ by 0.1 to 0.7 % within a process, and this interval does not "
-        "include that; leave out --quick, or give --processes 6");
+        "include that; give bench::Options::processes = 6");
 }
 
 }  // namespace
@@ -153,6 +153,7 @@ void copy_settings(const Variant& variant, Outcome& outcome) {
   outcome.dtype = variant.dtype;
   outcome.streams = variant.streams;
   outcome.samples = variant.samples;
+  outcome.inputs = variant.inputs;
 }
 
 Report analyze(const std::vector<Variant>& variants, std::vector<ProcessTrace> traces, double confidence) {
@@ -185,8 +186,8 @@ std::string verdict_text(const Report& report, const Ratio& ratio) {
   }
   const double seen = 100 * ratio.detectable;
   if (!std::isfinite(seen))
-    return fmt::format("too few runs to compare {} and {}; give a longer --max-time or leave out --quick", other,
-                       label);
+    return fmt::format("too few runs to compare {} and {}; give bench::Options::max_seconds more or more processes",
+                       other, label);
   return fmt::format("no measurable difference between {} and {} (could have seen {} %)", other, label,
                      seen < 99.5 ? fmt::format("{:.2g}", seen) : fmt::format("{:.0f}", seen));
 }

@@ -40,7 +40,7 @@ class RunningCommand {
       if (interrupted && interrupted()) throw Error(ErrorKind::usage, "interrupted", "nothing was saved or reported");
       if (Seconds(std::chrono::steady_clock::now() - begin).count() > max_seconds)
         throw Error(ErrorKind::input, fmt::format("'{}' was not done after {:.3g} s", command_, max_seconds),
-                    "give a longer --max-time, or let it run fewer iterations");
+                    "give bench::Options::max_seconds more, or let it run fewer iterations");
       pollfd waiting{output_.get(), POLLIN, 0};
       if (poll(&waiting, 1, 50) <= 0) continue;  // ms
       char chunk[65536];

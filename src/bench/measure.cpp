@@ -27,16 +27,16 @@ void check(const std::vector<Variant>& variants, const Options& options) {
     if (commands && variant.command.empty()) refuse("programs to compare with come after the models");
     commands = commands || !variant.command.empty();
     if (variant.against >= variants.size()) refuse(variant.label + " is compared with a variant that is not there");
-    if (variant.streams < 1) refuse("--streams must be at least 1");
+    if (variant.streams < 1) refuse("bench::Variant::streams must be at least 1");
     if (variant.samples < 1) refuse(variant.label + ": a run must handle at least one sample");
   }
-  if (options.processes && *options.processes < 1) refuse("--processes must be at least 1");
+  if (options.processes && *options.processes < 1) refuse("bench::Options::processes must be at least 1");
   if (commands && options.processes.value_or(kMinPlanned) < 3)
     refuse("a program can only be compared over at least three processes");
-  if (!(options.max_seconds > 0)) refuse("--max-time must be above 0");
-  if (options.iterations && *options.iterations < 1) refuse("--iter must be at least 1");
-  if (options.warmup && *options.warmup < 0) refuse("--warmup must not be negative");
-  if (options.until_ci && !(*options.until_ci > 0)) refuse("--until-ci must be above 0");
+  if (!(options.max_seconds > 0)) refuse("bench::Options::max_seconds must be above 0");
+  if (options.iterations && *options.iterations < 1) refuse("bench::Options::iterations must be at least 1");
+  if (options.warmup && *options.warmup < 0) refuse("bench::Options::warmup must not be negative");
+  if (options.until_ci && !(*options.until_ci > 0)) refuse("bench::Options::until_ci must be above 0");
   if (!(options.confidence > 0.5 && options.confidence < 1)) refuse("the confidence must lie between 0.5 and 1");
 }
 
@@ -89,14 +89,15 @@ class Measurement {
  private:
   void add_time_warnings(Report& report) const {
     if (options_.until_ci && !report.reached_ci)
-      report.warnings.push_back(fmt::format(
-          "the interval did not get narrower than {:.3g} % within {:.0f} s; give a longer --max-time, or end "
-          "other programs",
-          100 * *options_.until_ci, options_.max_seconds));
+      report.warnings.push_back(
+          fmt::format("the interval did not get narrower than {:.3g} % within {:.0f} s; give "
+                      "bench::Options::max_seconds more, or end "
+                      "other programs",
+                      100 * *options_.until_ci, options_.max_seconds));
     if (report.seconds > kOvertime * options_.max_seconds && !options_.iterations && !options_.profile)
       report.warnings.push_back(
           fmt::format("it took {:.1f} s instead of {:.3g}: {} process{} {:.1f} s to start, load, warm up and run one "
-                      "block of all variants; give a longer --max-time, or fewer models and settings",
+                      "block of all variants; give bench::Options::max_seconds more, or fewer models and settings",
                       report.seconds, options_.max_seconds, report.traces.size(),
                       report.traces.size() == 1 ? " needs" : "es need up to", cost_.startup + cost_.block));
   }

@@ -22,11 +22,11 @@ inputs::Sample bundled_sample(torch::jit::Module& module, const Variant& variant
   const auto method = module.find_method("get_all_bundled_inputs");
   if (!method)
     throw Error(ErrorKind::input, fmt::format("'{}' has no bundled inputs", variant.model.string()),
-                "bundle them with torch.utils.bundled_inputs before saving, or give --input_dims");
+                "bundle them with torch.utils.bundled_inputs before saving, or give InputOptions::dims");
   const c10::List<c10::IValue> all = (*method)({}).toList();
   if (static_cast<std::size_t>(variant.arguments.bundled) >= all.size())
     throw Error(ErrorKind::input,
-                fmt::format("'{}' has {} bundled inputs, --use_bundled_input asks for number {}",
+                fmt::format("'{}' has {} bundled inputs, bench::Arguments::bundled asks for number {}",
                             variant.model.string(), all.size(), variant.arguments.bundled),
                 "they are numbered from 0");
   const auto& elements = all.get(static_cast<std::size_t>(variant.arguments.bundled)).toTupleRef().elements();
@@ -48,7 +48,8 @@ at::ScalarType float_type(const std::string& name) {
   if (name == "double") return at::kDouble;
   if (name == "half") return at::kHalf;
   if (name == "bfloat16") return at::kBFloat16;
-  throw Error(ErrorKind::usage, fmt::format("--dtype {} is not known", name), "float, double, half or bfloat16");
+  throw Error(ErrorKind::usage, fmt::format("bench::Variant::dtype = {} is not known", name),
+              "float, double, half or bfloat16");
 }
 
 /// Converts floating-point tensors to `type`; other values are returned as they are.
@@ -87,7 +88,7 @@ c10::IValue ModuleRunner::forward() {
     return module_.forward(arguments_);
   } catch (const std::exception& error) {
     throw Error(ErrorKind::model, fmt::format("'{}' can't be run: {}", path_, reason_of(error)),
-                "check --input_dims and --input_type, or give --inputs FILE");
+                "check InputOptions::dims and InputOptions::types, or give InputOptions::file = FILE");
   }
 }
 

@@ -62,8 +62,9 @@ void add_system_warnings(Report& report) {
     warn(fmt::format("the hypervisor took {:.1f} % of the time (steal); a dedicated machine would not",
                      100 * noise.steal));
   if (noise.throttled_seconds > 0.01 * report.seconds)
-    warn(fmt::format("the container's CPU quota stopped it for {:.2g} s; raise the limit or use fewer --threads",
-                     noise.throttled_seconds));
+    warn(fmt::format(
+        "the container's CPU quota stopped it for {:.2g} s; raise the limit or use fewer RuntimeOptions::threads",
+        noise.throttled_seconds));
   if (std::abs(noise.clock_change) > 0.05)
     warn(fmt::format(
         "the CPUs' clock rate changed by {:+.0f} % during the measurement, and so did the absolute times; it "
@@ -71,7 +72,8 @@ void add_system_warnings(Report& report) {
         100 * noise.clock_change));
   if (static_cast<double>(noise.involuntary_switches) > kManySwitches * noise.measured_cpu_seconds)
     warn(
-        fmt::format("the kernel took the CPU from it {:.0f} times a second for something else; use fewer --threads, or "
+        fmt::format("the kernel took the CPU from it {:.0f} times a second for something else; use fewer "
+                    "RuntimeOptions::threads, or "
                     "end other programs",
                     static_cast<double>(noise.involuntary_switches) / noise.measured_cpu_seconds));
   if (static_cast<double>(noise.major_faults) > kManyFaults * std::max(1.0, noise.measured_cpu_seconds))
@@ -95,7 +97,8 @@ void add_thread_warnings(Report& report) {
     if (threads < 2 || outcome.engine.empty()) continue;
     report.warnings.push_back(fmt::format(
         "{} runs on {} threads beside other programs: LibTorch's threads wait by spinning, so that they can "
-        "be 20 times slower than one; give --threads 1, or try --env OMP_WAIT_POLICY=passive",
+        "be 20 times slower than one; give RuntimeOptions::threads = 1, or try bench::Variant::environment = "
+        "OMP_WAIT_POLICY=passive",
         outcome.label, threads));
     break;
   }

@@ -9,9 +9,11 @@ namespace fusekit::bench {
 OnceReport measure_once(Runner& runner, Clock& clock, const OnceOptions& options,
                         const std::function<void()>& at_main_runs) {
   if (options.iterations < 1)
-    throw Error(ErrorKind::usage, fmt::format("--iter {} leaves nothing to time", options.iterations),
-                "give --iter 1 or more");
-  if (options.warmup < 0) throw Error(ErrorKind::usage, fmt::format("--warmup {} is negative", options.warmup));
+    throw Error(ErrorKind::usage,
+                fmt::format("bench::OnceOptions::iterations = {} leaves nothing to time", options.iterations),
+                "give bench::OnceOptions::iterations = 1 or more");
+  if (options.warmup < 0)
+    throw Error(ErrorKind::usage, fmt::format("bench::OnceOptions::warmup = {} is negative", options.warmup));
   OnceReport report;
   if (options.warmup > 0) report.first_us = time_runs(runner, clock, 0, 1).run_us.front();
   for (int i = 1; i < options.warmup; ++i) runner.run();

@@ -89,13 +89,13 @@ std::string mismatch_of(const Report& now, const Report& baseline) {
     const Outcome& x = now.outcomes[i];
     const Outcome& y = baseline.outcomes[i];
     if (now.outcomes.size() > 1 && x.label != y.label) return differs("the order of models", x.label, y.label);
-    if (x.threads != y.threads) return differs("--threads", x.threads, y.threads);
-    if (x.engine != y.engine) return differs("--engine", x.engine, y.engine);
+    if (x.threads != y.threads) return differs("RuntimeOptions::threads", x.threads, y.threads);
+    if (x.engine != y.engine) return differs("RuntimeOptions::engine", x.engine, y.engine);
     if (x.environment != y.environment)
-      return differs("--env", fmt::format("{}", fmt::join(x.environment, " ")),
+      return differs("bench::Variant::environment", fmt::format("{}", fmt::join(x.environment, " ")),
                      fmt::format("{}", fmt::join(y.environment, " ")));
-    if (x.dtype != y.dtype) return differs("--dtype", x.dtype, y.dtype);
-    if (x.streams != y.streams) return differs("--streams", x.streams, y.streams);
+    if (x.dtype != y.dtype) return differs("bench::Variant::dtype", x.dtype, y.dtype);
+    if (x.streams != y.streams) return differs("bench::Variant::streams", x.streams, y.streams);
     if (x.inputs != y.inputs) return differs("the inputs", x.inputs, y.inputs);
   }
   return {};
@@ -117,11 +117,12 @@ void check_baseline(const Report& now, const Report& baseline, bool allow_mismat
   for (const Outcome& outcome : baseline.outcomes)
     if (outcome.process_median_us.size() < 2)
       throw Error(ErrorKind::usage, "a baseline needs the medians of at least two processes",
-                  "save it without --quick");
+                  "save one of several processes");
   const std::string mismatch = mismatch_of(now, baseline);
   if (!mismatch.empty() && !allow_mismatch)
     throw Error(ErrorKind::usage, "the baseline was measured with another setting: " + mismatch,
-                "measure it again here, compare with --baseline-model OLD.pt, or give --ignore-mismatch");
+                "measure it again here, compare with the old file by bench::check_for_regressions, "
+                "or give bench::check_baseline's allow_mismatch");
 }
 
 std::vector<RegressionCheck> compare_with_baseline(const Report& now, const Report& baseline, double max_regression,
@@ -132,7 +133,8 @@ std::vector<RegressionCheck> compare_with_baseline(const Report& now, const Repo
     const std::vector<double> before = logs_of(baseline.outcomes[i]);
     const std::vector<double> after = logs_of(now.outcomes[i]);
     if (after.size() < 2)
-      throw Error(ErrorKind::usage, "a comparison with a baseline needs at least two processes", "leave out --quick");
+      throw Error(ErrorKind::usage, "a comparison with a baseline needs at least two processes",
+                  "give bench::Options::processes = 2 or more");
     comparisons.push_back({now.outcomes[i].label, "the baseline",
                            [=](double confidence) { return shift_estimate(before, after, confidence); }});
   }

@@ -225,7 +225,7 @@ std::string to_json(const Report& report, bool traces) {
 Report from_json(const std::string& text, const std::string& origin) {
   const auto refuse = [&](const std::string& why) -> Error {
     return {ErrorKind::file, fmt::format("'{}' is no result of fusekit bench: {}", origin, why),
-            "make one with `fusekit bench MODEL --save FILE`"};
+            "make one with bench::save"};
   };
   const json document = json::parse(text, nullptr, false);
   if (!document.is_object()) throw refuse("it holds no JSON object");

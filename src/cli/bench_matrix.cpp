@@ -6,7 +6,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
 
 #include "fusekit/error.h"
 
@@ -40,17 +39,6 @@ std::string abbreviated(const std::string& command) {
   std::size_t end = longest - 3;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not within a UTF-8 character
   return text.substr(0, end) + "...";
-}
-
-/// The files' names; their paths where names are equal; with a number where the paths are equal, too.
-std::vector<std::string> labels_of(const std::vector<std::string>& models) {
-  std::vector<std::string> labels;
-  for (const std::string& model : models) labels.push_back(std::filesystem::path(model).filename().string());
-  const std::vector<std::string> names = labels;
-  for (std::size_t i = 0; i < models.size(); ++i)
-    if (times_in(names, names[i]) > 1) labels[i] = models[i];
-  make_distinct(labels);
-  return labels;
 }
 
 /// The inputs that '|' separates.
@@ -175,7 +163,7 @@ bool MatrixFlags::several() const {
 
 std::vector<bench::Variant> matrix_variants(const std::vector<std::string>& models, const InputFlags& inputs,
                                             const bench::Arguments& arguments, const MatrixFlags& matrix) {
-  const std::vector<std::string> labels = labels_of(models);
+  const std::vector<std::string> labels = bench::labels_of({models.begin(), models.end()});
   const Settings settings = settings_of(inputs, arguments, matrix);
   std::vector<bench::Variant> variants;
   for (std::size_t m = 0; m < models.size(); ++m)

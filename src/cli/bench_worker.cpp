@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
@@ -18,10 +16,7 @@ class BenchWorkerCommand : public Command {
   void add_options(CLI::App&) override {}
 
   int run(Console&) override {
-    // A network may print to stdout; its text must not be mixed with the answers.
-    const int answers = dup(STDOUT_FILENO);
-    dup2(STDERR_FILENO, STDOUT_FILENO);
-    bench::serve_worker(STDIN_FILENO, answers);
+    bench::serve_worker();
     return kDone;
   }
 };

@@ -5,7 +5,8 @@
 
 namespace fusekit::cli {
 
-/// The output of a command: results to stdout, progress and diagnostics to stderr.
+/// Where a command writes: results to stdout, progress and diagnostics to stderr. Options that the library speaks of are
+/// called by their flags (in_flags) in all of it.
 class Console {
  public:
   explicit Console(int verbosity = 0);

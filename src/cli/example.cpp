@@ -84,17 +84,16 @@ class ExampleCommand : public Command {
     const ModuleTree tree = write_example(model_, seed_, float_, write_);
     if (!common_.json) console.print(to_string(tree));
 
-    Program program = read(float_);
+    Model model = read(float_);
     FuseOptions options;
     options.modules = lists_;
-    const FusionReport fusion = fuse(program, options);
+    const FusionReport fusion = fuse(model, options);
     const FusedTree after = fused(tree, shown_lists(fusion, tree));
     if (!common_.json) console.print(to_string(after.tree));
     for (const std::string& list : after.ignored) console.warn(list);
     console.note(fmt::format("{}: {}", float_.string(), fusion_summary(fusion)));
 
-    const bool done =
-        write_fused(std::move(program), console) && write_int8_files(float_, int8_, seed_, write_, console);
+    const bool done = write_fused(std::move(model), console) && write_int8_files(float_, int8_, seed_, write_, console);
     nlohmann::json comparison;
     if (done && !int8_.empty() && bench_seconds_ > 0)
       comparison = compare_int8_files(int8_, common_.runtime, bench_seconds_, common_.json, console);
@@ -115,10 +114,10 @@ class ExampleCommand : public Command {
     if (error)
       throw Error(ErrorKind::file, fmt::format("{}: can't be made: {}", folder_, error.message()),
                   "give another folder with -o");
-    for (const fs::path& output : {float_, float_fused_}) check_output(output, write_);
+    for (const fs::path& output : {float_, float_fused_}) check_output(output, {}, write_);
     if (model_ != kRecipeModel) return;
     int8_ = int8_files(folder_, lists_.empty() ? recipe_lists() : lists_);
-    for (const Int8File& file : int8_) check_output(file.path, write_);
+    for (const Int8File& file : int8_) check_output(file.path, {}, write_);
   }
 
   [[nodiscard]] ModuleLists shown_lists(const FusionReport& fusion, const ModuleTree& tree) const {
@@ -126,21 +125,16 @@ class ExampleCommand : public Command {
     return model_ == kRecipeModel ? recipe_lists() : lists_of(fusion, tree);
   }
 
-  bool write_fused(Program program, const Console& console) {
-    VerifyOptions options;
-    options.inputs.dims = {{1, 3, 224, 224}};
-    WriteOptions checked = write_;
-    checked.input = float_;
-    checked.accept = [&](const fs::path& written) {
-      verification_ = verify(float_, written, options);
-      return verification_.passed;
-    };
-    if (!write(std::move(program), float_fused_, checked)) {
+  bool write_fused(Model model, const Console& console) {
+    WriteOptions options = write_;
+    options.verify.inputs.dims = {{1, 3, 224, 224}};
+    const WriteReport written = write(std::move(model), float_fused_, options);
+    verification_ = *written.methods.front().report;
+    if (written.written)
+      console.note(fmt::format("{}: {}", float_fused_.string(), verify_line(verification_)));
+    else
       console.error(fmt::format("{} was not written: {}", float_fused_.string(), verify_line(verification_)), "");
-      return false;
-    }
-    console.note(fmt::format("{}: {}", float_fused_.string(), verify_line(verification_)));
-    return true;
+    return written.written;
   }
 
   [[nodiscard]] nlohmann::json report(const ModuleTree& before, const ModuleTree& after,

@@ -6,6 +6,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/report_quantize.h"
 #include "fusekit/bench.h"
 
 namespace fusekit::cli {
@@ -23,7 +24,7 @@ InputOptions recipe_input(std::uint64_t seed) {
 
 QuantizeOptions as_the_recipe(const Int8File& file, std::uint64_t seed) {
   QuantizeOptions options;
-  options.qconfig = "qnnpack";
+  options.qconfig = Qconfig::qnnpack;
   options.calibration.random = kSamples;
   options.calibration.inputs = recipe_input(seed);
   options.fuse = file.fuse;
@@ -31,21 +32,13 @@ QuantizeOptions as_the_recipe(const Int8File& file, std::uint64_t seed) {
   return options;
 }
 
-bool write_one(const std::filesystem::path& original, Int8File& file, std::uint64_t seed, WriteOptions write_options,
-               const Console& console) {
-  const QuantizeOptions options = as_the_recipe(file, seed);
-  Program program = read(original);
-  file.report = to_int8(program, options);
-  write_options.input = original;
-  std::string problem;
-  write_options.accept = [&](const std::filesystem::path& written) {
-    problem = quantized_file_problem(original, written, options, file.report);
-    return problem.empty();
-  };
-  if (!write(std::move(program), file.path, write_options)) {
-    console.error(fmt::format("{} was not written: {}", file.path.string(), problem), "please report this");
-    return false;
-  }
+bool write_one(const std::filesystem::path& original, Int8File& file, std::uint64_t seed,
+               const WriteOptions& write_options, const Console& console) {
+  Model model = read(original);
+  file.report = to_int8(model, as_the_recipe(file, seed));
+  const WriteReport written = write(std::move(model), file.path, write_options);
+  tell_refusal(written, console);
+  if (!written.written) return false;
   console.note(fmt::format("{}: int8, {}; {} operator{}, SQNR {:.1f} dB; calibrated on {} random images",
                            file.path.string(), file.what, file.report.int8_operators,
                            file.report.int8_operators == 1 ? "" : "s", file.report.whole.sqnr_db, file.report.samples));
@@ -71,20 +64,19 @@ bool write_int8_files(const std::filesystem::path& original, std::vector<Int8Fil
 nlohmann::json compare_int8_files(const std::vector<Int8File>& files, const RuntimeOptions& runtime, double seconds,
                                   bool json, const Console& console) {
   const InterruptWatch watch;
-  RuntimeOptions settled = runtime;
-  if (settled.threads == 0) settled.threads = 1;  // so small a network gains nothing by more
   std::vector<std::filesystem::path> paths;
   for (const Int8File& file : files) paths.push_back(file.path);
-  settle_engine(settled, paths, console);
-  std::vector<bench::Variant> variants;
-  for (const Int8File& file : files) {
-    bench::Variant variant;
-    variant.label = file.path.filename().string();
-    variant.model = file.path;
+  std::vector<bench::Variant> variants = bench::variants_of(paths);
+  for (bench::Variant& variant : variants) {
     variant.arguments.inputs = recipe_input(0);
-    variant.runtime = settled;
-    variants.push_back(std::move(variant));
+    variant.runtime = runtime;
+    if (runtime.threads == 0) variant.runtime.threads = 1;  // so small a network gains nothing by more
   }
+  for (const bench::Remark& remark : bench::prepare(variants))
+    if (remark.kind == bench::Remark::Kind::warning)
+      console.warn(remark.text);
+    else if (remark.kind == bench::Remark::Kind::engine)
+      console.note(remark.text);
   bench::Options options;
   options.max_seconds = seconds;
   options.interrupted = InterruptWatch::raised;

@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -38,7 +37,7 @@ class FuseCommand : public Command {
     app.add_option("--print-after", options_.print_after, "Print the graph after this rule (repeatable)")
         ->expected(1)
         ->take_all();
-    app.add_option("--tolerance", verify_.tolerance, "Largest error, relative to the largest output");
+    app.add_option("--tolerance", files_.options.verify.tolerance, "Largest error, relative to the largest output");
     app.add_flag("--no-verify", no_verify_, "Do not compare the written file with the original");
     add_input_options(app, inputs_);
     add_common_options(app, common_, /*runs_a_model=*/true);
@@ -49,19 +48,18 @@ class FuseCommand : public Command {
     if (list_rules_) return print_rules(console);
     check_call();
     apply(common_.runtime);
-    verify_.inputs = options_.inputs = inputs_.finish();
-    if (!dry_run_) check_output(files_.output, files_.write);
+    files_.options.verify.inputs = options_.inputs = inputs_.finish();
+    if (!dry_run_) check_output(files_.output, files_.input, files_.options);
 
     const auto start = std::chrono::steady_clock::now();
-    Program program = read(files_.input);
-    methods_ = program.methods();
-    const std::size_t nodes_before = program.node_count();
-    const FusionReport fusion = fuse(program, options_);
-    report_ = {{"input", files_.input}, {"nodes_before", nodes_before}, {"nodes_after", program.node_count()}};
+    Model model = read(files_.input);
+    const std::size_t nodes_before = model.node_count();
+    const FusionReport fusion = fuse(model, options_);
+    report_ = {{"input", files_.input}, {"nodes_before", nodes_before}, {"nodes_after", model.node_count()}};
     report_["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     report_.update(fusion_json(fusion));
 
-    const bool done = dry_run_ || write_verified(std::move(program), console);
+    const bool done = dry_run_ || write_file(std::move(model), console);
     report_["output"] = dry_run_ || !done ? nlohmann::json() : nlohmann::json(files_.output);
     tell(fusion, console);
     if (common_.json) console.print(report_.dump(2));
@@ -100,43 +98,27 @@ class FuseCommand : public Command {
     if (report_["output"].is_string()) console.print(fmt::format("wrote {}", files_.output));
   }
 
-  bool write_verified(Program program, Console& console) {
-    if (!no_verify_)
-      files_.write.accept = [&](const std::filesystem::path& written) { return accept(written, console); };
-    return write(std::move(program), files_.output, files_.write);
-  }
-
-  /// Compares every method that was kept; one whose inputs can't be worked out is said to be unverified.
-  bool accept(const std::filesystem::path& written, const Console& console) {
+  bool write_file(Model model, const Console& console) {
+    if (no_verify_) {
+      write_unverified(std::move(model), files_.output, files_.options);
+      return true;
+    }
+    const WriteReport written = write(std::move(model), files_.output, files_.options);
     report_["verification"] = nlohmann::json::object();
-    for (const std::string& method : methods_) {
-      const auto report = compare(method, written, console);
-      if (!report) continue;
-      report_["verification"][method] = verify_json(*report);
-      const std::string prefix = method == "forward" ? "" : method + "(): ";
-      if (!report->passed) {
-        console.error(fmt::format("{}{} was not written: {}", prefix, files_.output, verify_line(*report)),
-                      "--explain lists what was fused; --disable leaves a rule out; --tolerance allows more");
-        return false;
-      }
-      verified_.push_back(prefix + verify_line(*report));
-    }
-    return true;
+    for (const MethodCheck& check : written.methods) take(check, console);
+    return written.written;
   }
 
-  std::optional<VerifyReport> compare(const std::string& method, const std::filesystem::path& written,
-                                      const Console& console) const {
-    VerifyOptions options = verify_;
-    options.method = method;
-    if (method == "forward") return verify(files_.input, written, options);
-    options.inputs.dims.clear();  // what was given is forward's
-    options.inputs.file.clear();
-    try {
-      return verify(files_.input, written, options);
-    } catch (const Error& error) {
-      console.warn(fmt::format("{}() is not verified: {}", method, error.message()));
-      return std::nullopt;
-    }
+  void take(const MethodCheck& check, const Console& console) {
+    if (!check.report) return warn_of_unverified(check, console);
+    report_["verification"][check.method] = verify_json(*check.report);
+    const std::string prefix = check.method == "forward" ? "" : check.method + "(): ";
+    const std::string line = verify_line(*check.report);
+    if (check.report->passed)
+      verified_.push_back(prefix + line);
+    else
+      console.error(fmt::format("{}{} was not written: {}", prefix, files_.output, line),
+                    "--explain lists what was fused; --disable leaves a rule out; --tolerance allows more");
   }
 
   WriteFlags files_;
@@ -147,10 +129,8 @@ class FuseCommand : public Command {
   bool list_rules_ = false;
   bool no_verify_ = false;
   FuseOptions options_;
-  VerifyOptions verify_;
   InputFlags inputs_;
   CommonOptions common_;
-  std::vector<std::string> methods_;
   std::vector<std::string> verified_;  ///< one line a method
   nlohmann::json report_;
 };

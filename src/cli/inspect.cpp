@@ -57,8 +57,8 @@ class InspectCommand : public Command {
     load_libraries(common_.runtime.libraries);
     info_ = inspect(path_);
     try {
-      Program program = read(path_);
-      fusion_ = fuse(program);
+      Model model = read(path_);
+      fusion_ = fuse(model);
       std::erase_if(fusion_.entries, [](const FusionSite& entry) { return entry.as_found; });
     } catch (const Error& error) {
       why_not_ = error.message();  // the file is fine, only not for fusing

@@ -1,12 +1,13 @@
 #include "cli/options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "fusekit/engine.h"
 #include "fusekit/error.h"
+#include "fusekit/lower.h"
 
 namespace fusekit::cli {
 
@@ -41,16 +42,9 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model
       ->default_str("auto");
 }
 
-void settle_engine(RuntimeOptions& runtime, const std::vector<std::filesystem::path>& files, const Console& console,
-                   std::set<std::string>* said) {
-  const auto choice = choose_engine(runtime, files);
-  if (!choice) return;
-  const auto is_new = [said](const std::string& text) { return said == nullptr || said->insert(text).second; };
-  for (const std::string& warning : choice->warnings)
-    if (is_new(warning)) console.warn(warning);
-  const std::string note = fmt::format("engine {}: {}", choice->engine, choice->reason);
-  if (!choice->reason.empty() && is_new(note)) console.note(note);
-  runtime.engine = choice->engine;
+void tell(const EngineChoice& choice, const Console& console) {
+  for (const std::string& warning : choice.warnings) console.warn(warning);
+  if (!choice.reason.empty()) console.note(fmt::format("engine {}: {}", choice.engine, choice.reason));
 }
 
 void add_input_options(CLI::App& app, InputFlags& flags) {
@@ -80,19 +74,21 @@ void add_write_options(CLI::App& app, WriteFlags& flags) {
   app.add_option("IN", flags.input, "TorchScript file");
   app.add_option("-o,--output", flags.output, "File to write");
   app.add_option("--for", flags.target, "Target: portable")->capture_default_str();
-  app.add_flag("--force", flags.write.force, "Replace an existing output");
-  app.add_flag("--in-place", flags.write.in_place, "The output may be the input");
+  app.add_flag("--force", flags.options.force, "Replace an existing output");
+  app.add_flag("--in-place", flags.options.in_place, "The output may be the input");
 }
 
 void WriteFlags::finish(const std::string& verb, bool writes, const std::string& or_else) {
   if (input.empty()) throw Error(ErrorKind::usage, "IN is missing", "give the TorchScript file to " + verb);
-  if (output.empty() && write.in_place) output = input;
+  if (output.empty() && options.in_place) output = input;
   if (output.empty() && writes)
     throw Error(ErrorKind::usage, "-o is missing", "give the file to write with -o OUT" + or_else);
-  if (target != "portable")
+  std::vector<std::string> known;
+  for (const TargetInfo& info : targets()) known.push_back(info.name);
+  if (std::find(known.begin(), known.end(), target) == known.end())
     throw Error(ErrorKind::unsupported, fmt::format("--for {}: there is no such target", target),
-                "the targets of this version: portable");
-  write.input = input;
+                fmt::format("the targets of this version: {}", fmt::join(known, ", ")));
+  options.target = target;
 }
 
 void add_modules_option(CLI::App& app, std::vector<std::string>& lists, const std::string& description) {

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <filesystem>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "cli/console.h"
+#include "fusekit/engine.h"
 #include "fusekit/inputs.h"
 #include "fusekit/runtime.h"
 #include "fusekit/write.h"
@@ -34,10 +34,8 @@ void add_library_option(CLI::App& app, RuntimeOptions& runtime);
 
 void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model);
 
-/// Where one of the files is int8: turns the engine "auto" into the one that runs them rightly and fastest and says why;
-/// warns of what is wrong with an engine that was asked for. What `said` holds is not said again.
-void settle_engine(RuntimeOptions& runtime, const std::vector<std::filesystem::path>& files, const Console& console,
-                   std::set<std::string>* said = nullptr);
+/// Warns of what is wrong with an engine and says why it was chosen.
+void tell(const EngineChoice& choice, const Console& console);
 
 /// --input_dims, --input_type, --input_memory_format, --inputs, --seed, --int-high; call `finish` after parsing.
 struct InputFlags {
@@ -59,7 +57,7 @@ struct WriteFlags {
   std::string input;
   std::string output;
   std::string target = "portable";
-  WriteOptions write;
+  WriteOptions options;
 
   /// To be called after parsing. Error{usage} where IN is missing, or -o while the command is one that `writes`;
   /// Error{unsupported} for another target. `verb` ("fuse") and `or_else` are for the hints.

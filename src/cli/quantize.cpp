@@ -10,9 +10,7 @@
 #include "cli/report_fusion.h"
 #include "cli/report_quantize.h"
 #include "cli/report_verify.h"
-#include "fusekit/engine.h"
 #include "fusekit/error.h"
-#include "fusekit/verify.h"
 #include "fusekit/write.h"
 
 namespace fusekit::cli {
@@ -30,11 +28,11 @@ class QuantizeCommand : public Command {
   void add_options(CLI::App& app) override {
     add_write_options(app, files_);
     add_calibration_options(app);
-    app.add_option("--qconfig", options_.qconfig, "auto, qnnpack, x86 or fbgemm")->capture_default_str();
-    app.add_option("--observer", options_.observer,
+    app.add_option("--qconfig", qconfig_, "auto, qnnpack, x86 or fbgemm")->capture_default_str();
+    app.add_option("--observer", observer_,
                    "min-max, moving-average, histogram, percentile, entropy or squared-error (default: the qconfig's)");
     app.add_option(
-        "--rounding", options_.rounding,
+        "--rounding", rounding_,
         "nearest, corrected (biases fitted to the data) or learned (weights too; default: learned with qconfig "
         "auto, else corrected)");
     app.add_option("--skip", options_.skip, "Module that stays float, with all below it (repeatable)")
@@ -54,14 +52,12 @@ class QuantizeCommand : public Command {
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
     check_call();
-    settle_engine_for(options_.qconfig, console);
-    check_output(files_.output, files_.write);
-    Program program = read(files_.input);
+    settle_engine(console);
+    check_output(files_.output, files_.input, files_.options);
+    Model model = read(files_.input);
     options_.calibration.inputs = inputs_.finish();
-    if (options_.calibration.random > 0)
-      options_.calibration.inputs = resolve_inputs(files_.input, options_.calibration.inputs).options;
     options_.progress = [&](double share, const std::string& what) { console.progress(share, what); };
-    const QuantizeReport report = to_int8(program, options_);
+    const QuantizeReport report = to_int8(model, options_);
     console.end_progress();
     for (const std::string& warning : report.warnings) console.warn(warning);
     if (report.random)
@@ -73,7 +69,7 @@ class QuantizeCommand : public Command {
           fmt::format("the worst sample's SQNR is {:.1f} dB, hardly the same network: --explain shows which layers "
                       "it is lost in, --min-sqnr takes them back to float",
                       report.worst_sqnr_db));
-    const bool done = report.bound_holds && write_checked(std::move(program), report, console);
+    const bool done = report.bound_holds && write_file(std::move(model), console);
     tell(report, done, console);
     return done ? kDone : kNo;
   }
@@ -106,34 +102,21 @@ class QuantizeCommand : public Command {
       throw Error(ErrorKind::usage, "there is nothing to calibrate on",
                   "give real inputs with --calibrate PATH, or --random-calibration N for a try");
     options_.fuse_options.modules = split_lists(module_lists_);
+    options_.qconfig = parse_qconfig(qconfig_);
+    if (!observer_.empty()) options_.observer = parse_observer(observer_);
+    if (!rounding_.empty()) options_.rounding = parse_rounding(rounding_);
   }
 
-  /// Warns where the file will not be right or fast under the engine of a plain load (or the one that is asked for). The
-  /// network runs on all samples: not under an engine that takes its time.
-  void settle_engine_for(const std::string& qconfig, const Console& console) const {
-    apply(common_.runtime);
-    const EngineFacts facts = engine_facts(common_.runtime);
-    const bool slips = saturates(facts.standing, facts);
-    Int8Facts file;
-    file.full_range = qconfig == "qnnpack" || (qconfig == "auto" && !slips);
-    for (const std::string& warning : choose_engine(facts.standing, facts, {file}).warnings) console.warn(warning);
-    if (common_.runtime.engine != "auto" || (slips && qconfig == "auto")) return;
-    RuntimeOptions runtime = common_.runtime;
-    const EngineChoice choice = choose_engine("auto", facts, {file});
-    console.detail(fmt::format("engine {}: {}", choice.engine, choice.reason));
-    runtime.engine = choice.engine;
-    apply(runtime);
+  void settle_engine(const Console& console) const {
+    const EngineChoice choice = apply_for(common_.runtime, options_);
+    for (const std::string& warning : choice.warnings) console.warn(warning);
+    if (!choice.reason.empty()) console.detail(fmt::format("engine {}: {}", choice.engine, choice.reason));
   }
 
-  /// The written file, loaded afresh, has to give what the network in memory gave.
-  bool write_checked(Program program, const QuantizeReport& report, const Console& console) {
-    files_.write.accept = [&](const std::filesystem::path& written) {
-      const std::string problem = quantized_file_problem(files_.input, written, options_, report);
-      if (!problem.empty())
-        console.error(fmt::format("{} was not written: {}", files_.output, problem), "please report this");
-      return problem.empty();
-    };
-    return write(std::move(program), files_.output, files_.write);
+  bool write_file(Model model, const Console& console) {
+    const WriteReport report = write(std::move(model), files_.output, files_.options);
+    tell_refusal(report, console);
+    return report.written;
   }
 
   void tell(const QuantizeReport& report, bool done, const Console& console) const {
@@ -155,6 +138,9 @@ class QuantizeCommand : public Command {
 
   WriteFlags files_;
   std::vector<std::string> module_lists_;
+  std::string qconfig_ = "auto";
+  std::string observer_;
+  std::string rounding_;
   bool explain_ = false;
   QuantizeOptions options_;
   InputFlags inputs_;

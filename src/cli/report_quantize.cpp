@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/report_fusion.h"
+#include "cli/report_verify.h"
 
 namespace fusekit::cli {
 namespace {
@@ -27,8 +28,8 @@ std::string row(const LayerCost& layer) {
                      layer.macs / 1e6, layer.path, layer.operation);
 }
 
-std::string rounding_in_words(const std::string& rounding) {
-  return rounding == "corrected" ? "nearest rounding with corrected biases" : rounding + " rounding";
+std::string rounding_in_words(Rounding rounding) {
+  return rounding == Rounding::corrected ? "nearest rounding with corrected biases" : to_string(rounding) + " rounding";
 }
 
 }  // namespace
@@ -37,8 +38,9 @@ std::string quantize_summary(const QuantizeReport& report) {
   std::string text = fmt::format(
       "int8: {} of {} convolutions and linears ({:.1f} % of the multiply-adds), {} operators in all; qconfig {}, {} "
       "observers, {}, {} {}samples",
-      int8_layers(report), report.layers.size(), 100 * report.int8_macs, report.int8_operators, report.qconfig,
-      report.observer, rounding_in_words(report.rounding), report.samples, report.random ? "random " : "");
+      int8_layers(report), report.layers.size(), 100 * report.int8_macs, report.int8_operators,
+      to_string(report.qconfig), to_string(report.observer), rounding_in_words(report.rounding), report.samples,
+      report.random ? "random " : "");
   const OutputError& whole = report.whole;
   text += fmt::format(
       "\nagainst float: SQNR {:.1f} dB (worst sample {:.1f}), cosine {:.5f}, largest error {:.2g} of the "
@@ -61,9 +63,9 @@ std::string quantize_explanation(const QuantizeReport& report) {
 }
 
 nlohmann::json quantize_json(const QuantizeReport& report) {
-  nlohmann::json json = {{"qconfig", report.qconfig},
-                         {"observer", report.observer},
-                         {"rounding", report.rounding},
+  nlohmann::json json = {{"qconfig", to_string(report.qconfig)},
+                         {"observer", to_string(report.observer)},
+                         {"rounding", to_string(report.rounding)},
                          {"samples", report.samples},
                          {"random_calibration", report.random},
                          {"int8_operators", report.int8_operators},
@@ -93,6 +95,15 @@ nlohmann::json quantize_json(const QuantizeReport& report) {
     json["floats"].push_back({{"path", one.path}, {"operation", one.operation}, {"reason", to_text(one.reason)}});
   json["fused"] = fusion_json(report.fused);
   return json;
+}
+
+void tell_refusal(const WriteReport& report, const Console& console) {
+  for (const MethodCheck& check : report.methods)
+    if (!check.report) warn_of_unverified(check, console);
+  if (const VerifyReport* failure = report.failure())
+    console.error(fmt::format("{} was not written: the reloaded file differs from the network in memory: {}",
+                              report.output.string(), failure->failure),
+                  "please report this");
 }
 
 }  // namespace fusekit::cli

@@ -3,7 +3,9 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "cli/console.h"
 #include "fusekit/quantize.h"
+#include "fusekit/write.h"
 
 namespace fusekit::cli {
 
@@ -12,5 +14,8 @@ std::string quantize_summary(const QuantizeReport& report);
 /// A table of the layers, worst first, then what stayed float and why.
 std::string quantize_explanation(const QuantizeReport& report);
 nlohmann::json quantize_json(const QuantizeReport& report);
+
+/// Says why an int8 file was not written, where it was not, and which methods were not verified.
+void tell_refusal(const WriteReport& report, const Console& console);
 
 }  // namespace fusekit::cli

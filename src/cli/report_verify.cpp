@@ -78,4 +78,8 @@ nlohmann::json verify_json(const VerifyReport& report) {
           {"top1", report.worst.top1 ? nlohmann::json(*report.worst.top1) : nlohmann::json()}};
 }
 
+void warn_of_unverified(const MethodCheck& check, const Console& console) {
+  console.warn(fmt::format("{}() is not verified: {}", check.method, check.unverified));
+}
+
 }  // namespace fusekit::cli

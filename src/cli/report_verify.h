@@ -3,7 +3,9 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "cli/console.h"
 #include "fusekit/verify.h"
+#include "fusekit/write.h"
 
 namespace fusekit::cli {
 
@@ -15,5 +17,8 @@ std::string verify_line(const VerifyReport& report);
 
 /// The same facts for a program. An infinite figure (the SQNR of equal outputs) is null.
 nlohmann::json verify_json(const VerifyReport& report);
+
+/// Says of a method that it was not verified, and why.
+void warn_of_unverified(const MethodCheck& check, const Console& console);
 
 }  // namespace fusekit::cli

@@ -46,14 +46,13 @@ void print_lines(const Result& result, bool report_pep, const Console& console) 
   console.print(last_line(result.report.mean_us));
 }
 
-void print_json(const bench::Variant& variant, const std::string& inputs, const Result& result,
-                const Console& console) {
+void print_json(const bench::Variant& variant, const Result& result, const Console& console) {
   const bench::OnceReport& report = result.report;
   const bench::Percentiles& p = report.percentiles;
   const auto known = [](const std::optional<double>& value) { return value ? json(*value) : json(); };
   const json document = {{"schema", "fusekit.bench.once/1"},
                          {"model", variant.model.string()},
-                         {"inputs", inputs},
+                         {"inputs", variant.inputs},
                          {"threads", variant.runtime.threads},
                          {"engine", variant.runtime.engine},
                          {"warmup", result.options.warmup},
@@ -106,8 +105,7 @@ void note_figures(const Result& result, int threads, bool ran_before, const Cons
 
 }  // namespace
 
-void run_speed_benchmark(const BenchFlags& flags, const bench::Variant& variant, const std::string& inputs,
-                         const Console& console) {
+void run_speed_benchmark(const BenchFlags& flags, const bench::Variant& variant, const Console& console) {
   Result result;
   result.options = {flags.warmup.value_or(0), flags.iterations.value_or(10)};
   InterruptibleRunner runner(bench::load_runner(variant, bench::real_clock(), result.load_us));
@@ -121,8 +119,8 @@ void run_speed_benchmark(const BenchFlags& flags, const bench::Variant& variant,
     if (lines) console.print("Main runs.");
   });
   result.environment = bench::this_environment(bench::real_clock());
-  lines ? print_lines(result, flags.report_pep, console) : print_json(variant, inputs, result, console);
-  note_figures(result, variant.runtime.threads, flags.print_output || inputs.ends_with("inferred"), console);
+  lines ? print_lines(result, flags.report_pep, console) : print_json(variant, result, console);
+  note_figures(result, variant.runtime.threads, flags.print_output || variant.inputs.ends_with("inferred"), console);
 }
 
 }  // namespace fusekit::cli

@@ -8,8 +8,7 @@
 namespace fusekit::cli {
 
 /// Times one file in this process. Prints speed_benchmark_torch's lines to stdout and FuseKit's additions to stderr, or
-/// everything as JSON. `inputs`: a description of the inputs.
-void run_speed_benchmark(const BenchFlags& flags, const bench::Variant& variant, const std::string& inputs,
-                         const Console& console);
+/// everything as JSON.
+void run_speed_benchmark(const BenchFlags& flags, const bench::Variant& variant, const Console& console);
 
 }  // namespace fusekit::cli

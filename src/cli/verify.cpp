@@ -36,8 +36,7 @@ class VerifyCommand : public Command {
 
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
-    settle_engine(common_.runtime, {a_, b_}, console);
-    apply(common_.runtime);
+    if (const auto choice = apply_for(common_.runtime, {a_, b_})) tell(*choice, console);
     options_.inputs = inputs_.finish();
     const VerifyReport report = verify(a_, b_, options_);
     if (report.min_sqnr_db && !options_.min_sqnr_db)

@@ -97,14 +97,15 @@ Finding check_thread_pools(const LibTorchFacts& libtorch) {
   const bool several = libtorch.threads > 1;
   if (libtorch.default_engine == "qnnpack" && several)
     return {"Thread pools", Severity::bad, fmt::format("default engine qnnpack with {} threads", libtorch.threads),
-            "its thread pool conflicts with OpenMP's (20 times slower was seen): give --engine onednn, or --threads 1"};
+            "its thread pool conflicts with OpenMP's (20 times slower was seen): give RuntimeOptions::engine = onednn, "
+            "or RuntimeOptions::threads = 1"};
   if (libtorch.has_xnnpack && several)
-    return {
-        "Thread pools", Severity::warn, fmt::format("XNNPACK with {} threads", libtorch.threads),
-        "files made by optimize_for_mobile are slow with several threads (20 times slower was seen): give --threads 1"};
+    return {"Thread pools", Severity::warn, fmt::format("XNNPACK with {} threads", libtorch.threads),
+            "files made by optimize_for_mobile are slow with several threads (20 times slower was seen): give "
+            "RuntimeOptions::threads = 1"};
   if (several && has(libtorch.quantized_engines, "qnnpack"))
     return {"Thread pools", Severity::ok, fmt::format("OpenMP, {} threads", libtorch.threads),
-            "keep away from --engine qnnpack with more than one thread"};
+            "keep away from RuntimeOptions::engine = qnnpack with more than one thread"};
   return {"Thread pools", Severity::ok, fmt::format("{} thread{}", libtorch.threads, several ? "s" : ""), ""};
 }
 
@@ -142,11 +143,12 @@ Finding check_threads(const MachineFacts& facts) {
   if (cpu.quota) granted = std::min(granted, *cpu.quota);
   if (granted > 0 && threads > granted)
     return {"Threads", Severity::bad, value,
-            fmt::format("more threads than this process may use at once: give --threads {} or set OMP_NUM_THREADS={}",
+            fmt::format("more threads than this process may use at once: give RuntimeOptions::threads = {} or set "
+                        "OMP_NUM_THREADS={}",
                         std::max(1, static_cast<int>(granted)), std::max(1, static_cast<int>(granted)))};
   if (cpu.physical > 0 && threads > cpu.physical)
     return {"Threads", Severity::warn, value,
-            fmt::format("two threads share a core: --threads {} is often faster", cpu.physical)};
+            fmt::format("two threads share a core: RuntimeOptions::threads = {} is often faster", cpu.physical)};
   return {"Threads", Severity::ok, value, ""};
 }
 
@@ -169,7 +171,8 @@ Finding check_load(const CpuFacts& cpu) {
     finding.severity = Severity::warn;
     finding.advice =
         "other programs are running: timings will be slower and noisier than this machine can do, several threads many "
-        "times slower, as they wait for each other by spinning: --threads 1, or OMP_WAIT_POLICY=passive";
+        "times slower, as they wait for each other by spinning: RuntimeOptions::threads = 1, or "
+        "OMP_WAIT_POLICY=passive";
   }
   return finding;
 }

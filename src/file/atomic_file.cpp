@@ -79,7 +79,7 @@ void AtomicFile::fail(const std::string& what, int error) const {
   const char* hint = "";
   if (error == ENOSPC || error == EDQUOT) hint = "free some space or write to another disk";
   if (error == EACCES || error == EROFS || error == EPERM) hint = "choose a folder that you may write to";
-  if (error == EEXIST) hint = "give --force to replace it";
+  if (error == EEXIST) hint = "give WriteOptions::force to replace it";
   throw Error(ErrorKind::file, fmt::format("{} {}: {}", output_.string(), what, std::strerror(error)), hint);
 }
 

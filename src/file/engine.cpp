@@ -69,10 +69,10 @@ bool offers(const EngineFacts& facts, const std::string& engine) {
 std::vector<std::string> warnings_of(const std::string& engine, const EngineFacts& facts, const Needs& needs) {
   std::vector<std::string> warnings;
   if (saturates(engine, facts) && needs.full_range) {
-    warnings.push_back(
-        fmt::format("int8 with all 256 levels saturates under the engine {} on this CPU, which has no VNNI for it: "
-                    "outputs may be wrong; use --engine qnnpack, or quantize with --qconfig x86",
-                    engine));
+    warnings.push_back(fmt::format(
+        "int8 with all 256 levels saturates under the engine {} on this CPU, which has no VNNI for it: "
+        "outputs may be wrong; use RuntimeOptions::engine = qnnpack, or quantize with QuantizeOptions::qconfig = x86",
+        engine));
   } else if (saturates(engine, facts) && needs.unknown_range) {
     warnings.push_back(
         fmt::format("the engine {} saturates on this CPU if a file's activations use all 256 levels, which this one "
@@ -80,18 +80,19 @@ std::vector<std::string> warnings_of(const std::string& engine, const EngineFact
                     engine));
   }
   if (engine != "onednn" && needs.needs_onednn)
-    warnings.push_back(fmt::format("a file has operators that the engine {} lacks; use --engine onednn", engine));
+    warnings.push_back(
+        fmt::format("a file has operators that the engine {} lacks; use RuntimeOptions::engine = onednn", engine));
   if ((engine == "onednn" || engine == "x86") && needs.transposed && facts.swaps_transposed)
     warnings.push_back(
         fmt::format("this LibTorch may compute the file's transposed convolutions wrongly under the engine {}; use "
-                    "--engine fbgemm",
+                    "RuntimeOptions::engine = fbgemm",
                     engine));
   if (engine == "qnnpack" && !needs.against_qnnpack.empty())
     warnings.push_back(fmt::format("a file has {} under the engine qnnpack", needs.against_qnnpack));
   if (engine == "qnnpack" && facts.threads > 1)
     warnings.push_back(
         fmt::format("the engine qnnpack gets up to 15 times slower with more than one thread, and it has {}; use "
-                    "--threads 1",
+                    "RuntimeOptions::threads = 1",
                     facts.threads));
   return warnings;
 }
@@ -187,6 +188,14 @@ std::optional<EngineChoice> choose_engine(const RuntimeOptions& runtime,
     if (const auto facts = int8_facts(file)) int8.push_back(*facts);
   if (int8.empty()) return std::nullopt;
   return choose_engine(runtime.engine, engine_facts(runtime), int8);
+}
+
+std::optional<EngineChoice> apply_for(const RuntimeOptions& runtime, const std::vector<std::filesystem::path>& files) {
+  std::optional<EngineChoice> choice = choose_engine(runtime, files);
+  RuntimeOptions settled = runtime;
+  if (choice) settled.engine = choice->engine;
+  apply(settled);
+  return choice;
 }
 
 }  // namespace fusekit

@@ -50,11 +50,11 @@ Loaded load(const fs::path& path) {
     loaded.module = torch::jit::load(path.string(), at::kCPU);
   } catch (...) {
     const std::string reason = runtime::explain_current_exception();
-    throw Error(
-        ErrorKind::file, fmt::format("{}: {}", path.string(), reason),
-        names_a_missing_operator(reason)
-            ? "operators that do not come with LibTorch are in a library of their own: give it with --library FILE"
-            : "the file is damaged, or of a newer LibTorch, or needs operators that this one lacks");
+    throw Error(ErrorKind::file, fmt::format("{}: {}", path.string(), reason),
+                names_a_missing_operator(reason)
+                    ? "operators that do not come with LibTorch are in a library of their own: give it with "
+                      "RuntimeOptions::libraries = FILE"
+                    : "the file is damaged, or of a newer LibTorch, or needs operators that this one lacks");
   }
   return loaded;
 }

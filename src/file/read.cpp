@@ -1,13 +1,15 @@
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/ir/constants.h>
 
+#include "file/original.h"
 #include "file/rebuild.h"
 #include "fusekit/error.h"
-#include "fusekit/program.h"
+#include "fusekit/model.h"
 #include "ir/cleanup.h"
 #include "ir/flatten.h"
 #include "ir/functional.h"
 #include "ir/lookups.h"
+#include "ir/model_parts.h"
 #include "ir/program.h"
 #include "ir/written_attributes.h"
 
@@ -98,35 +100,39 @@ void resolve_weights(ir::Program& program, ir::FlatGraph& flat, const std::set<s
   ir::remove_dead_code(*flat.graph);
 }
 
-std::unique_ptr<ir::Program> make_program(Loaded loaded) {
-  auto program = std::make_unique<ir::Program>();
-  program->original = std::move(loaded.module);
-  program->extra = std::move(loaded.extra);
-  const std::vector<std::string> names = kept_methods(program->original);
+/// Fills in what `original` may write as well.
+ir::Program make_program(Original& original) {
+  ir::Program program;
+  program.original = original.module();
+  program.extra = original.extra();
+  const std::vector<std::string> names = kept_methods(program.original);
   std::vector<ir::FlatGraph> flats;
-  for (const std::string& name : names) flats.push_back(ir::flatten(program->original, name));
+  for (const std::string& name : names) flats.push_back(ir::flatten(program.original, name));
 
   const std::set<std::string> assigned = ir::assigned_paths(flats);
   ir::resolve_lookups(flats, assigned);
   for (ir::FlatGraph& flat : flats) resolve_settings(flat, assigned);
-  const std::set<std::string> written = ir::written_paths(program->original, flats);
+  const std::set<std::string> written = ir::written_paths(program.original, flats);
   for (std::size_t i = 0; i < flats.size(); ++i) {
-    resolve_weights(*program, flats[i], written);
+    resolve_weights(program, flats[i], written);
     ir::make_functional(*flats[i].graph);
-    program->methods.push_back(
-        {names[i], flats[i].graph, program->original.get_method(names[i]).function().getSchema()});
+    program.methods.push_back({names[i], flats[i].graph, program.original.get_method(names[i]).function().getSchema()});
   }
+  original.set_written(written);
   return program;
 }
 
 }  // namespace
 }  // namespace file
 
-Program read(const std::filesystem::path& path) {
-  file::Loaded loaded = file::load(path);
-  file::refuse_what_a_rebuild_would_lose(path, loaded.module);
+Model read(const std::filesystem::path& path) {
+  const auto original = std::make_shared<file::Original>(path);
+  file::refuse_what_a_rebuild_would_lose(path, original->module());
   try {
-    return Program(file::make_program(std::move(loaded)));
+    auto parts = std::make_unique<ModelParts>();
+    parts->program = file::make_program(*original);
+    parts->original = original;
+    return ModelParts::wrap(std::move(parts));
   } catch (const Error& error) {
     throw Error(error.kind(), fmt::format("{}: {}", path.string(), error.message()), error.hint());
   }

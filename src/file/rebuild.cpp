@@ -5,7 +5,6 @@
 #include "file/carried_settings.h"
 #include "file/free_names.h"
 #include "file/tree_plan.h"
-#include "fusekit/program.h"
 #include "ir/flatten.h"
 #include "ir/marks.h"
 #include "ir/value_names.h"
@@ -237,9 +236,3 @@ class Builder {
 torch::jit::Module rebuild(const ir::Program& program) { return Builder(program).run(); }
 
 }  // namespace fusekit::file
-
-namespace fusekit {
-
-torch::jit::Module Program::to_module() const { return file::rebuild(*impl_); }
-
-}  // namespace fusekit

@@ -1,4 +1,4 @@
-#include "fusekit/text_file.h"
+#include "file/text_file.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "file/atomic_file.h"
 #include "fusekit/error.h"
 
-namespace fusekit {
+namespace fusekit::file {
 
 void check_text_file(const std::filesystem::path& path) {
   std::error_code ignored;
@@ -16,12 +16,12 @@ void check_text_file(const std::filesystem::path& path) {
   if (path.empty() || (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)))
     throw Error(ErrorKind::file, fmt::format("'{}' can't be written: it is no regular file", path.string()),
                 "give the name of a file");
-  const file::AtomicFile unnamed(path);
+  const AtomicFile unnamed(path);
 }
 
 void write_text_file(const std::filesystem::path& path, const std::string& text) {
   check_text_file(path);
-  file::AtomicFile file(path);
+  AtomicFile file(path);
   file.append(text.data(), text.size());
   file.finish();
   file.publish(/*replace=*/true);
@@ -35,4 +35,4 @@ std::string read_text_file(const std::filesystem::path& path, const std::string&
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-}  // namespace fusekit
+}  // namespace fusekit::file

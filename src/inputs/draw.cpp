@@ -20,13 +20,13 @@ at::ScalarType dtype_of(const std::string& type) {
   const std::string name = is_list(type) ? type.substr(0, type.size() - kListMark.size()) : type;
   if (const auto dtype = find_dtype(name)) return *dtype;
   throw Error(ErrorKind::usage, fmt::format("unknown input type \"{}\"", type),
-              fmt::format("--input_type takes {}, one for each shape, separated by semicolons", dtype_names()));
+              fmt::format("InputOptions::types takes {}, one for each shape, separated by semicolons", dtype_names()));
 }
 
 void check_memory_format(const std::string& name) {
   if (name == "contiguous_format" || name == "channels_last") return;
   throw Error(ErrorKind::usage, fmt::format("unknown memory format \"{}\"", name),
-              "--input_memory_format takes contiguous_format or channels_last");
+              "InputOptions::memory_formats takes contiguous_format or channels_last");
 }
 
 /// The k-th entry of a list; its last entry where the list is shorter; `otherwise` where it is empty.
@@ -84,7 +84,7 @@ std::vector<ArgumentForm> argument_forms(const InputOptions& options) {
       form.dims = options.dims[k];
     } else if (!is_literal(form.type)) {
       throw Error(ErrorKind::usage, fmt::format("{} input types for {} shapes", count, options.dims.size()),
-                  "give one --input_type for each shape of --input_dims, or one for all");
+                  "give one InputOptions::types for each shape of InputOptions::dims, or one for all");
     }
     if (!is_literal(form.type)) dtype_of(form.type);
     check_memory_format(form.memory_format);
@@ -92,7 +92,7 @@ std::vector<ArgumentForm> argument_forms(const InputOptions& options) {
   }
   if (options.memory_formats.size() > std::max<std::size_t>(count, 1))
     throw Error(ErrorKind::usage, fmt::format("{} memory formats for {} inputs", options.memory_formats.size(), count),
-                "give one --input_memory_format for each shape of --input_dims, or one for all");
+                "give one InputOptions::memory_formats for each shape of InputOptions::dims, or one for all");
   return forms;
 }
 

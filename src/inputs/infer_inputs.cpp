@@ -145,19 +145,19 @@ class Search {
 
   [[nodiscard]] bool limit_reached() const { return tried_.size() >= kMostTries || Clock::now() - start_ > kTimeLimit; }
 
-  /// The flags that would give the first candidate, as an example for the user.
-  [[nodiscard]] std::string flags() const {
+  /// The options of the first candidate, as a pattern to follow.
+  [[nodiscard]] std::string first_options() const {
     const InputOptions options = options_of(first_forms_);
     std::string dims;
     for (const auto& shape : options.dims) dims += fmt::format("{}{}", dims.empty() ? "" : ";", fmt::join(shape, ","));
-    return fmt::format("--input_dims \"{}\" --input_type \"{}\"", dims, fmt::join(options.types, ";"));
+    return fmt::format("InputOptions::dims = \"{}\" InputOptions::types = \"{}\"", dims, fmt::join(options.types, ";"));
   }
 
   [[nodiscard]] Error nothing_runs() const {
     return {ErrorKind::input,
             fmt::format("can't work out the inputs of {}: none of {} candidates runs; the first: {}",
                         signature_text(module_, method_), tried_.size(), first_problem_),
-            fmt::format("give them, in this manner: {}; or --inputs FILE", flags())};
+            fmt::format("give them, in this manner: {}; or InputOptions::file = FILE", first_options())};
   }
 
   torch::jit::Module& module_;

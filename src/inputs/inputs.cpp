@@ -1,12 +1,12 @@
 #include "inputs/inputs.h"
 
-#include "file/load.h"
 #include "fusekit/error.h"
 #include "inputs/draw.h"
 #include "inputs/infer_inputs.h"
 #include "inputs/input_file.h"
 #include "inputs/input_hints.h"
 #include "inputs/signature.h"
+#include "ir/model_parts.h"
 
 namespace fusekit::inputs {
 namespace {
@@ -22,7 +22,7 @@ Error wrong_count(const Module& module, const std::string& method, std::size_t g
   return {ErrorKind::input,
           fmt::format("{} takes {} tensor{}, and {} shape{} given", signature_text(module, method), tensors,
                       tensors == 1 ? "" : "s", given, given == 1 ? " is" : "s are"),
-          "give one shape for each tensor, separated by semicolons: --input_dims \"1,3,224,224;1,10\""};
+          "give one shape for each tensor, separated by semicolons: InputOptions::dims = \"1,3,224,224;1,10\""};
 }
 
 /// Assigns the given shapes to the method's tensors, in order; the arguments between them get defaults.
@@ -74,8 +74,7 @@ bool has_integers(const std::vector<ArgumentForm>& forms) {
   return std::any_of(forms.begin(), forms.end(), [](const ArgumentForm& form) { return form.type.starts_with("int"); });
 }
 
-/// The last memory format is used for all further inputs, so that one --input_memory_format also works with inferred
-/// shapes.
+/// One memory format goes for all, so that it works with inferred shapes, too.
 void set_memory_formats(std::vector<ArgumentForm>& forms, const std::vector<std::string>& formats) {
   for (std::size_t k = 0; k < forms.size() && !formats.empty(); ++k)
     forms[k].memory_format = formats[std::min(k, formats.size() - 1)];
@@ -104,7 +103,7 @@ InputSummary resolve_inputs(Module& module, const InputOptions& options, const s
   if (!options.file.empty()) return resolve_file(module, options, method);
   const bool inferred = options.dims.empty();
   if (inferred && !options.types.empty())
-    throw Error(ErrorKind::usage, "--input_type needs the shapes that it is for", "add --input_dims");
+    throw Error(ErrorKind::usage, "InputOptions::types needs the shapes that it is for", "add InputOptions::dims");
   std::vector<ArgumentForm> forms = inferred ? infer_inputs(module, method) : fit(module, options, method);
   if (inferred) set_memory_formats(forms, options.memory_formats);
 
@@ -117,6 +116,11 @@ InputSummary resolve_inputs(Module& module, const InputOptions& options, const s
   return {explicit_options, inferred, text + (inferred ? ", inferred" : "")};
 }
 
+InputSummary resolve_inputs(const file::Original& original, const InputOptions& options, const std::string& method) {
+  Module module = options.given() ? original.module() : original.fresh();  // only candidates are run
+  return resolve_inputs(module, options, method);
+}
+
 }  // namespace fusekit::inputs
 
 namespace fusekit {
@@ -124,6 +128,10 @@ namespace fusekit {
 InputSummary resolve_inputs(const std::filesystem::path& model, const InputOptions& options) {
   torch::jit::Module module = file::load(model).module;
   return inputs::resolve_inputs(module, options);
+}
+
+InputSummary resolve_inputs(const Model& model, const InputOptions& options) {
+  return inputs::resolve_inputs(*ModelParts::of(model).original, options);
 }
 
 }  // namespace fusekit

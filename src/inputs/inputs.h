@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "file/original.h"
 #include "fusekit/inputs.h"
 
 namespace fusekit::inputs {
@@ -19,8 +20,11 @@ Sample draw_sample(const InputOptions& options, std::uint64_t k);
 /// All samples of the file of `options`. For callers that need many samples: draw_sample reads the file each time.
 std::vector<Sample> read_samples(const InputOptions& options);
 
-/// The same as fusekit::resolve_inputs, for a loaded module and the method that will be run. Candidates are run on `module`
-/// itself, which changes a network with state: pass a separate copy.
+/// As fusekit::resolve_inputs, for the method of that name. The original stays as it is.
+InputSummary resolve_inputs(const file::Original& original, const InputOptions& options,
+                            const std::string& method = "forward");
+
+/// The same for a module. Candidates run on `module` itself, which changes a network with state.
 InputSummary resolve_inputs(torch::jit::Module& module, const InputOptions& options,
                             const std::string& method = "forward");
 

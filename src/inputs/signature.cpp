@@ -54,7 +54,8 @@ std::string literal_for(const c10::Argument& argument) {
   throw Error(ErrorKind::input,
               fmt::format("FuseKit can't make up the argument \"{}\" of type {}", argument.name(),
                           argument.type()->annotation_str()),
-              "save example arguments in Python, torch.save((arg1, arg2), \"inputs.pt\"), and give --inputs inputs.pt");
+              "save example arguments in Python, torch.save((arg1, arg2), \"inputs.pt\"), and give InputOptions::file "
+              "= inputs.pt");
 }
 
 }  // namespace fusekit::inputs

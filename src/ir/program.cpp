@@ -2,7 +2,6 @@
 
 #include <torch/csrc/jit/ir/constants.h>
 
-#include "fusekit/program.h"
 #include "ir/marks.h"
 #include "ir/stubs.h"
 
@@ -131,26 +130,3 @@ std::vector<const Node*> all_nodes(const Graph& graph) {
 }
 
 }  // namespace fusekit::ir
-
-namespace fusekit {
-
-Program::Program(std::unique_ptr<ir::Program> impl) : impl_(std::move(impl)) {}
-Program::Program(Program&&) noexcept = default;
-Program& Program::operator=(Program&&) noexcept = default;
-Program::~Program() = default;
-
-std::string Program::name() const { return impl_->original.type()->name()->name(); }
-
-std::vector<std::string> Program::methods() const {
-  std::vector<std::string> names;
-  for (const ir::Method& method : impl_->methods) names.push_back(method.name);
-  return names;
-}
-
-std::size_t Program::node_count() const {
-  std::size_t count = 0;
-  for (const ir::Method& method : impl_->methods) count += ir::all_nodes(*method.graph).size();
-  return count;
-}
-
-}  // namespace fusekit

@@ -1,8 +1,7 @@
 #include "quantize/qconfig.h"
 
-#include <fmt/ranges.h>
-
-#include "fusekit/error.h"
+#include <algorithm>
+#include <vector>
 
 namespace fusekit::quantize {
 namespace {
@@ -13,32 +12,19 @@ constexpr WeightScheme kPerChannelUnclipped{true, kSigned8Narrow, WeightScale::h
 
 const std::vector<QConfig>& all() {
   static const std::vector<QConfig> configs{
-      {"qnnpack", ObserverKind::histogram, kUnsigned8, kPerTensor},
-      {"x86", ObserverKind::histogram, kUnsigned8Reduced, kPerChannel},
-      {"fbgemm", ObserverKind::histogram, kUnsigned8Reduced, kPerChannel},
-      {"full", ObserverKind::squared_error, kUnsigned8, kPerChannelUnclipped},
-      {"reduced", ObserverKind::squared_error, kUnsigned8Reduced, kPerChannelUnclipped},
+      {Qconfig::qnnpack, ObserverKind::histogram, kUnsigned8, kPerTensor},
+      {Qconfig::x86, ObserverKind::histogram, kUnsigned8Reduced, kPerChannel},
+      {Qconfig::fbgemm, ObserverKind::histogram, kUnsigned8Reduced, kPerChannel},
+      {Qconfig::full, ObserverKind::squared_error, kUnsigned8, kPerChannelUnclipped},
+      {Qconfig::reduced, ObserverKind::squared_error, kUnsigned8Reduced, kPerChannelUnclipped},
   };
   return configs;
 }
 
 }  // namespace
 
-QConfig qconfig(const std::string& name) {
-  for (const QConfig& config : all()) {
-    if (config.name == name) return config;
-  }
-  throw Error(ErrorKind::usage, "there is no qconfig '" + name + "'",
-              fmt::format("one of {}", fmt::join(qconfig_names(), ", ")));
-}
-
-const std::vector<std::string>& qconfig_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> result;
-    for (const QConfig& config : all()) result.push_back(config.name);
-    return result;
-  }();
-  return names;
+QConfig qconfig(Qconfig name) {
+  return *std::find_if(all().begin(), all().end(), [&](const QConfig& config) { return config.name == name; });
 }
 
 }  // namespace fusekit::quantize

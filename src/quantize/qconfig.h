@@ -1,8 +1,6 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
+#include "fusekit/quantize_names.h"
 #include "quantize/observe/observer.h"
 #include "quantize/weights/weight.h"
 
@@ -10,22 +8,18 @@ namespace fusekit::quantize {
 
 /// How a network's activations are observed and its weights scaled.
 struct QConfig {
-  std::string name;
+  Qconfig name;
   ObserverKind activation = ObserverKind::min_max;
   Levels activation_levels = kUnsigned8;
   WeightScheme weight;
 };
 
-/// The qconfig of that name. Throws Error (usage) where there is none.
-///   "qnnpack", "x86", "fbgemm": PyTorch's get_default_qconfig: histogram activations, in x86's and fbgemm's with
+/// The qconfig of that name; "automatic" is the caller's choice among full and reduced.
+///   qnnpack, x86, fbgemm: PyTorch's get_default_qconfig: histogram activations, in x86's and fbgemm's with
 ///     reduced levels; weights per tensor in qnnpack's, per channel in the others.
-///   "full": all 256 levels over the range of least squared error, weights per channel at max / 127: for engines that
+///   full: all 256 levels over the range of least squared error, weights per channel at max / 127: for engines that
 ///     don't saturate.
-///   "reduced": the same with 128 levels, for engines that do (fbgemm and x86 without VNNI).
-/// "auto" is the caller's choice among the last two.
-QConfig qconfig(const std::string& name);
-
-/// Their names, in that order.
-const std::vector<std::string>& qconfig_names();
+///   reduced: the same with 128 levels, for engines that do (fbgemm and x86 without VNNI).
+QConfig qconfig(Qconfig name);
 
 }  // namespace fusekit::quantize

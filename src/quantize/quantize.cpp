@@ -1,9 +1,6 @@
 #include "fusekit/quantize.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -11,6 +8,7 @@
 #include "fusekit/error.h"
 #include "ir/functional.h"
 #include "ir/marks.h"
+#include "ir/model_parts.h"
 #include "ir/stubs.h"
 #include "quantize/costs.h"
 #include "quantize/fallback.h"
@@ -19,31 +17,21 @@
 #include "quantize/weights/fitted_weights.h"
 #include "quantize/weights/layer_weights.h"
 #include "runtime/captured_output.h"
+#include "verify/allowance.h"
 
 namespace fusekit {
 namespace quantize {
 namespace {
 
 QConfig chosen_qconfig(const QuantizeOptions& options) {
-  const bool is_auto = options.qconfig == "auto";
-  QConfig config = qconfig(is_auto ? (saturates() ? "reduced" : "full") : options.qconfig);
-  if (!options.observer.empty()) config.activation = observer_kind(options.observer);
+  const bool is_auto = options.qconfig == Qconfig::automatic;
+  QConfig config = qconfig(is_auto ? (saturates() ? Qconfig::reduced : Qconfig::full) : options.qconfig);
+  if (options.observer) config.activation = *options.observer;
   return config;
 }
 
-/// How weights become levels; what QuantizeOptions::rounding calls them.
-enum class Rounding { nearest, corrected, learned };
-constexpr std::array<const char*, 3> kRoundings = {"nearest", "corrected", "learned"};
-
-const char* name_of(Rounding rounding) { return kRoundings.at(static_cast<std::size_t>(rounding)); }
-
 Rounding chosen_rounding(const QuantizeOptions& options) {
-  if (options.rounding.empty()) return options.qconfig == "auto" ? Rounding::learned : Rounding::corrected;
-  const auto* found = std::find(kRoundings.begin(), kRoundings.end(), options.rounding);
-  if (found == kRoundings.end())
-    throw Error(ErrorKind::usage, fmt::format("there is no rounding '{}'", options.rounding),
-                fmt::format("{}", fmt::join(kRoundings, ", ")));
-  return static_cast<Rounding>(found - kRoundings.begin());
+  return options.rounding.value_or(options.qconfig == Qconfig::automatic ? Rounding::learned : Rounding::corrected);
 }
 
 /// Weights, and how they came about.
@@ -56,6 +44,9 @@ bool is_below(const std::string& scope, const std::string& path) {
   return scope == path || scope.starts_with(path + ".");
 }
 
+constexpr std::size_t kSamplesToWrite = 3;
+constexpr double kSlackDb = 6;  // below the worst sample: rounding may fall otherwise in another run
+
 using KeepFloat = std::function<Reason(const Node*)>;
 
 class Quantizer {
@@ -67,9 +58,9 @@ class Quantizer {
     prepare();
     const Numbering numbers(graph());
     Observed observed{&program_, &numbers, {}, may_absorb()};
-    observed.facts = observe(numbers, report);
-    const SampleSplit samples =
-        split_samples(options_.calibration, argument_names(program_.methods.front().schema), fits());
+    std::vector<Sample> kept;
+    observed.facts = observe(numbers, report, kept);
+    const SampleSplit samples = split_samples(std::move(kept), fits());
     Weights weights{nearest_weights(config_.weight), Rounding::nearest};
     const std::function<Built(const KeepFloat&)> builder = [&](const KeepFloat& keep) {
       return build(
@@ -90,14 +81,18 @@ class Quantizer {
       if (!holds(anew) || anew.whole.sqnr_db < before) weights = former;
     }
     report.qconfig = config_.name;
-    report.observer = name_of(config_.activation);
-    report.rounding = name_of(weights.rounding);
+    report.observer = config_.activation;
+    report.rounding = weights.rounding;
     tell_costs(builder(keep), judge, observed, alone_db_, report);
     Built final = builder(keep);
     if (!floats.empty()) report.fallback_time = judge.relative_time(final, builder({}));
     final.program.extra[kQuantizeRecord] = metadata(report);
     program_ = std::move(final.program);
+    allowance_ = allowance(judge.samples(), report);
   }
+
+  /// What the written network is held to.
+  [[nodiscard]] std::shared_ptr<const gate::Allowance> allowance() const { return allowance_; }
 
  private:
   Graph& graph() const { return *program_.methods.front().graph; }
@@ -109,8 +104,9 @@ class Quantizer {
       const auto nodes = ir::all_nodes(graph());
       if (std::none_of(nodes.begin(), nodes.end(),
                        [&](const Node* node) { return is_below(ir::scope_of(node), path); }))
-        throw Error(ErrorKind::usage, fmt::format("--skip {}: no operator of that module is left", path),
-                    "fusekit inspect lists the modules; a BatchNorm that was folded goes by its convolution's name");
+        throw Error(ErrorKind::usage,
+                    fmt::format("QuantizeOptions::skip = {}: no operator of that module is left", path),
+                    "fusekit::inspect lists the modules; a BatchNorm that was folded goes by its convolution's name");
     }
   }
 
@@ -131,7 +127,8 @@ class Quantizer {
     };
   }
 
-  Facts observe(const Numbering& numbers, QuantizeReport& report) {
+  /// Runs the network on all samples; those that are needed again are `kept`.
+  Facts observe(const Numbering& numbers, QuantizeReport& report, std::vector<Sample>& kept) {
     PlanOptions all;
     all.may_absorb = may_absorb();
     all.keep_float = [&](const Node* node) { return is_skipped(node); };
@@ -145,7 +142,9 @@ class Quantizer {
     Samples samples(options_.calibration, argument_names(program_.methods.front().schema));
     report.samples = samples.size();
     report.random = options_.calibration.paths.empty();
+    samples.keep(most_to_split(fits()));
     Facts facts = calibrate(program_, numbers, observed_values(candidates), config_, samples, options_.progress);
+    kept = samples.take_kept();
     report.warnings = suspicious(facts, numbers);
     return facts;
   }
@@ -197,10 +196,23 @@ class Quantizer {
     return fallback.floats;
   }
 
+  /// A few samples suffice: the reloaded network either is the one that was measured in memory, or far off.
+  static std::shared_ptr<const gate::Allowance> allowance(const std::vector<Sample>& judged,
+                                                          const QuantizeReport& report) {
+    auto allowance = std::make_shared<gate::Allowance>();
+    const std::size_t count = std::min(kSamplesToWrite, judged.size());
+    for (std::size_t k = 0; k < count; ++k) {
+      const Sample& sample = judged[k * judged.size() / count];
+      allowance->samples.push_back({sample.name, sample.inputs});
+    }
+    allowance->min_sqnr_db = report.worst_sqnr_db - kSlackDb;
+    return allowance;
+  }
+
   static std::string metadata(const QuantizeReport& report) {
-    return nlohmann::json{{"qconfig", report.qconfig},           {"observer", report.observer},
-                          {"rounding", report.rounding},         {"samples", report.samples},
-                          {"random_calibration", report.random}, {"sqnr_db", report.whole.sqnr_db}}
+    return nlohmann::json{{"qconfig", to_string(report.qconfig)},   {"observer", to_string(report.observer)},
+                          {"rounding", to_string(report.rounding)}, {"samples", report.samples},
+                          {"random_calibration", report.random},    {"sqnr_db", report.whole.sqnr_db}}
         .dump(2);
   }
 
@@ -209,18 +221,24 @@ class Quantizer {
   QConfig config_;
   Rounding rounding_;
   std::map<const Node*, double> alone_db_;
+  std::shared_ptr<const gate::Allowance> allowance_;
 };
 
 }  // namespace
 }  // namespace quantize
 
-QuantizeReport to_int8(Program& program, const QuantizeOptions& options) {
+QuantizeReport to_int8(Model& model, const QuantizeOptions& given) {
   const runtime::CapturedOutput
       captured;  // LibTorch's word on the future of quantized dtypes is for those who write Python
   QuantizeReport report;
-  quantize::Quantizer quantizer(program.impl(), options);  // refuses wrong options before any work
-  if (options.fuse) report.fused = fuse(program, options.fuse_options);
+  QuantizeOptions options = given;
+  ModelParts& parts = ModelParts::of(model);
+  quantize::Quantizer quantizer(parts.program, options);  // refuses wrong options before any work
+  if (options.calibration.random > 0)
+    options.calibration.inputs = resolve_inputs(model, options.calibration.inputs).options;
+  if (options.fuse) report.fused = fuse(model, options.fuse_options);
   quantizer.run(report);
+  parts.allowance = quantizer.allowance();
   return report;
 }
 

@@ -126,18 +126,16 @@ double Judge::relative_time(const Built& a, const Built& b) const {
   return least[0] / least[1];
 }
 
-SampleSplit split_samples(const CalibrationOptions& options, const std::vector<std::string>& arguments, bool learned) {
-  CalibrationOptions few = options;
-  const std::size_t most = learned ? 2 * kMostJudged : kMostJudged;
-  few.limit = few.limit == 0 ? most : std::min(few.limit, most);
-  Samples samples(few, arguments);
+std::size_t most_to_split(bool learned) { return learned ? 2 * kMostJudged : kMostJudged; }
+
+SampleSplit split_samples(std::vector<Sample> samples, bool learned) {
   const bool apart = learned && samples.size() >= kLeastToSplit;
-  const std::size_t every = samples.size() == most ? 2 : 4;
+  const std::size_t every = samples.size() == most_to_split(learned) ? 2 : 4;
   SampleSplit split;
-  for (std::size_t k = 0; auto sample = samples.next(); ++k) {
+  for (std::size_t k = 0; k < samples.size(); ++k) {
     const bool judged = !apart || k % every == every - 1;
-    if (judged) split.judged.push_back(*sample);
-    if (learned && (!judged || !apart)) split.learned.push_back(std::move(*sample));
+    if (judged) split.judged.push_back(samples[k]);
+    if (learned && (!judged || !apart)) split.learned.push_back(std::move(samples[k]));
   }
   return split;
 }

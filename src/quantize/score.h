@@ -40,6 +40,8 @@ class Judge {
   /// turns. A hint, without an interval.
   [[nodiscard]] double relative_time(const Built& a, const Built& b) const;
 
+  [[nodiscard]] const std::vector<Sample>& samples() const { return samples_; }
+
  private:
   const Observed& observed_;
   std::vector<Sample> samples_;
@@ -52,8 +54,11 @@ struct SampleSplit {
   std::vector<Sample> judged;   ///< the network's error is measured on these, at most 64
 };
 
-/// Takes samples from all over the data. Where weights are fitted (`learned`) and there are 8 samples or more, none is in both
-/// parts: what a network was fitted to says little about how it does on other data.
-SampleSplit split_samples(const CalibrationOptions& options, const std::vector<std::string>& arguments, bool learned);
+/// How many samples split_samples wants, from all over the data.
+std::size_t most_to_split(bool learned);
+
+/// Where weights are fitted (`learned`) and there are 8 samples or more, none is in both parts: what a network was fitted to
+/// says little about how it does on other data.
+SampleSplit split_samples(std::vector<Sample> samples, bool learned);
 
 }  // namespace fusekit::quantize

@@ -9,6 +9,7 @@
 #include "inputs/inputs.h"
 #include "ir/cleanup.h"
 #include "ir/marks.h"
+#include "ir/model_parts.h"
 #include "rewrite/match.h"
 #include "rewrite/module_lists.h"
 #include "rewrite/normalize.h"
@@ -18,12 +19,12 @@ namespace fusekit {
 namespace rewrite {
 namespace {
 
-void check_names(const std::vector<std::string>& names, const std::vector<Rule>& rules, const char* flag) {
+void check_names(const std::vector<std::string>& names, const std::vector<Rule>& rules, const char* option) {
   for (const std::string& name : names) {
     if (std::any_of(rules.begin(), rules.end(), [&](const Rule& rule) { return rule.name == name; })) continue;
     std::vector<std::string_view> known;
     for (const Rule& rule : rules) known.emplace_back(rule.name);
-    throw Error(ErrorKind::usage, fmt::format("{} {}: there is no such rule", flag, name),
+    throw Error(ErrorKind::usage, fmt::format("{} = {}: there is no such rule", option, name),
                 fmt::format("the rules are {}", fmt::join(known, ", ")));
   }
 }
@@ -63,8 +64,8 @@ class Runner {
  public:
   Runner(ir::Program& program, const FuseOptions& options)
       : program_(program), options_(options), rules_(all_rules()), lists_(options.modules) {
-    check_names(options.disabled, rules_, "--disable");
-    check_names(options.print_after, rules_, "--print-after");
+    check_names(options.disabled, rules_, "FuseOptions::disabled");
+    check_names(options.print_after, rules_, "FuseOptions::print_after");
     std::erase_if(rules_, [&](const Rule& rule) {
       return std::find(options.disabled.begin(), options.disabled.end(), rule.name) != options.disabled.end();
     });
@@ -100,7 +101,7 @@ class Runner {
         method.graph->lint();
       } catch (const std::exception& error) {
         throw Error(ErrorKind::model, fmt::format("rule {} broke {}: {}", rule.name, method.name, error.what()),
-                    fmt::format("leave it out with --disable {} and report this", rule.name));
+                    fmt::format("leave it out with FuseOptions::disabled = {} and report this", rule.name));
       }
     }
     fusion_.times[index].seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -165,7 +166,8 @@ class Runner {
   void complain() {
     for (std::string& complaint : lists_.complaints(fusion_, program_, all_rules())) {
       if (options_.strict)
-        throw Error(ErrorKind::usage, complaint, "leave this list out, or leave --strict out to go on without it");
+        throw Error(ErrorKind::usage, complaint,
+                    "leave this list out, or leave FuseOptions::strict out to go on without it");
       fusion_.warnings.push_back(std::move(complaint));
     }
   }
@@ -196,8 +198,8 @@ std::size_t FusionReport::fused() const {
 
 std::size_t FusionReport::declined() const { return entries.size() - fused(); }
 
-FusionReport fuse(Program& program, const FuseOptions& options) {
-  return rewrite::Runner(program.impl(), options).run();
+FusionReport fuse(Model& model, const FuseOptions& options) {
+  return rewrite::Runner(ModelParts::of(model).program, options).run();
 }
 
 }  // namespace fusekit

@@ -29,7 +29,7 @@ std::string engine_name(at::QEngine engine) {
 
 void use_engine(const std::string& wanted) {
   if (std::find(kEngines.begin(), kEngines.end(), wanted) == kEngines.end())
-    throw Error(ErrorKind::usage, fmt::format("--engine {}: no such engine", wanted),
+    throw Error(ErrorKind::usage, fmt::format("RuntimeOptions::engine = {}: no such engine", wanted),
                 fmt::format("use one of {}", fmt::join(kEngines, ", ")));
   if (wanted == "auto") return;
   for (const at::QEngine engine : at::globalContext().supportedQEngines()) {
@@ -37,7 +37,8 @@ void use_engine(const std::string& wanted) {
     at::globalContext().setQEngine(engine);
     return;
   }
-  throw Error(ErrorKind::unsupported, fmt::format("--engine {}: this LibTorch was built without it", wanted),
+  throw Error(ErrorKind::unsupported,
+              fmt::format("RuntimeOptions::engine = {}: this LibTorch was built without it", wanted),
               fmt::format("it has {}", fmt::join(quantized_engines(), ", ")));
 }
 
@@ -62,14 +63,14 @@ void load_libraries(const std::vector<std::string>& libraries) {
     } catch (const std::exception& error) {  // the registration of its operators, during the load, can throw
       reason = runtime::explain(error);
     }
-    throw Error(ErrorKind::usage, fmt::format("--library {}: {}", library, reason),
+    throw Error(ErrorKind::usage, fmt::format("RuntimeOptions::libraries = {}: {}", library, reason),
                 "it must be a shared library that was built for the LibTorch that FuseKit runs with");
   }
 }
 
 void apply(const RuntimeOptions& options) {
   if (options.threads < 0)
-    throw Error(ErrorKind::usage, fmt::format("--threads {}: must not be negative", options.threads),
+    throw Error(ErrorKind::usage, fmt::format("RuntimeOptions::threads = {}: must not be negative", options.threads),
                 "0 leaves it to LibTorch");
   load_libraries(options.libraries);
   use_engine(options.engine);

@@ -1,6 +1,6 @@
 #include "fusekit/error.h"
 #include "fusekit/lower.h"
-#include "fusekit/program.h"
+#include "ir/model_parts.h"
 #include "target/portable/portable.h"
 #include "target/target.h"
 
@@ -33,15 +33,15 @@ std::vector<TargetInfo> targets() {
   return infos;
 }
 
-void lower(Program& program, const std::string& name) {
+void lower(Model& model, const std::string& name) {
   const target::Target& target = target::find(name);
-  ir::Program& inner = program.impl();
-  if (inner.target == name) return;
-  if (!inner.target.empty())
-    throw Error(ErrorKind::usage, fmt::format("the network was lowered for {} already", inner.target),
+  ir::Program& program = ModelParts::of(model).program;
+  if (program.target == name) return;
+  if (!program.target.empty())
+    throw Error(ErrorKind::usage, fmt::format("the network was lowered for {} already", program.target),
                 fmt::format("read it again to lower it for {}", name));
-  target.lower(inner);
-  inner.target = name;
+  target.lower(program);
+  program.target = name;
 }
 
 }  // namespace fusekit

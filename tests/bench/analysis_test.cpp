@@ -71,7 +71,7 @@ TEST(BenchAnalysis, TooFewBlocksInOneProcessGiveNoVerdict) {
   const Report one = analyze(test::variants(2), {trace_of({block})}, 0.95);
   EXPECT_EQ(one.ratios.at(0).verdict, Verdict::no_difference);
   EXPECT_EQ(verdict_text(one, one.ratios[0]),
-            "too few runs to compare a.pt and b.pt; give a longer --max-time or leave out --quick");
+            "too few runs to compare a.pt and b.pt; give bench::Options::max_seconds more or more processes");
   EXPECT_TRUE(std::isinf(from_json(to_json(one), "x").ratios.at(0).detectable));
   EXPECT_EQ(analyze(test::variants(2), {trace_of({5, block})}, 0.95).ratios.at(0).verdict, Verdict::faster);
 }

@@ -59,11 +59,13 @@ class Cases : public testing::TestWithParam<Case> {
   }
 
   FusionReport fuse_to(const std::filesystem::path& output) const {
-    Program program = read(input_);
+    Model model = read(input_);
     FuseOptions options;
     options.inputs = inputs();
-    FusionReport fusion = fuse(program, options);
-    EXPECT_TRUE(write(std::move(program), output));
+    FusionReport fusion = fuse(model, options);
+    WriteOptions checked;
+    checked.verify.inputs = options.inputs;
+    EXPECT_TRUE(write(std::move(model), output, checked).written);
     return fusion;
   }
 };
@@ -80,7 +82,7 @@ TEST_P(Cases, FusesWhatIsRightAndComputesTheSame) {
 TEST_P(Cases, TheOutputIsAsLargeAsItsWeightsAndNeedsNoSecondFuse) {
   fuse_to(work_ / "out.pt");
   EXPECT_LT(std::filesystem::file_size(work_ / "out.pt"), 1.2 * std::filesystem::file_size(input_) + 4096);
-  Program again = read(work_ / "out.pt");
+  Model again = read(work_ / "out.pt");
   const FusionReport second = fuse(again);
   for (const FusionSite& entry : second.entries) EXPECT_TRUE(!entry.fused || entry.rule.ends_with("relu"));
 }
@@ -95,7 +97,7 @@ TEST(CasesFolder, IsThere) { EXPECT_GT(all_cases().size(), 50U); }
 
 TEST(CasesFolder, ExtraFilesSurvive) {
   const test::TemporaryFolder work;
-  write(read(folder() / "extra_files.script.pt"), work / "out.pt");
+  write_unverified(read(folder() / "extra_files.script.pt"), work / "out.pt");
   ir::ExtraFiles extra{{"notes.txt", ""}, {"labels/en.txt", ""}};
   torch::jit::load((work / "out.pt").string(), at::kCPU, extra);
   EXPECT_EQ(extra["notes.txt"], "kept");
@@ -105,16 +107,16 @@ TEST(CasesFolder, ExtraFilesSurvive) {
 TEST(CasesFolder, TheSameProgramGivesTheSameBytesUnderAnyName) {
   const test::TemporaryFolder work;
   for (const char* name : {"a.pt", "another_name.pt"}) {
-    Program program = read(folder() / "control_flow.script.pt");
-    fuse(program);
-    write(std::move(program), work / name);
+    Model model = read(folder() / "control_flow.script.pt");
+    fuse(model);
+    write_unverified(std::move(model), work / name);
   }
   EXPECT_EQ(test::bytes_of(work / "a.pt"), test::bytes_of(work / "another_name.pt"));
 }
 
 TEST(CasesFolder, AnotherMethodIsKept) {
   const test::TemporaryFolder work;
-  write(read(folder() / "other_method.script.pt"), work / "out.pt");
+  write_unverified(read(folder() / "other_method.script.pt"), work / "out.pt");
   VerifyOptions options;
   options.inputs.dims = {{1, 3, 5, 5}};
   options.method = "features";

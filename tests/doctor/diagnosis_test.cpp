@@ -100,7 +100,7 @@ TEST(Doctor, FindsMoreThreadsThanGranted) {
   facts.cpu.quota = 1.5;
   EXPECT_EQ(finding(facts, "Threads").severity, Severity::bad);
   EXPECT_EQ(finding(facts, "Threads").value, "4 by default, 8 CPUs on 4 cores, quota 1.5");
-  EXPECT_NE(finding(facts, "Threads").advice.find("--threads 1 "), std::string::npos);
+  EXPECT_NE(finding(facts, "Threads").advice.find("RuntimeOptions::threads = 1 "), std::string::npos);
   facts.cpu.quota.reset();
   facts.cpu.allowed = 2;
   EXPECT_EQ(finding(facts, "Threads").severity, Severity::bad);

@@ -80,7 +80,7 @@ TEST(Engine, AnEngineThatSaturatesIsReported) {
 }
 
 TEST(Engine, QnnpackIsForOneThread) {
-  EXPECT_TRUE(has(warnings("qnnpack", with_threads(kAvx512Vnni, 2), kFull), "--threads 1"));
+  EXPECT_TRUE(has(warnings("qnnpack", with_threads(kAvx512Vnni, 2), kFull), "RuntimeOptions::threads = 1"));
   EXPECT_EQ(warnings("qnnpack", kAvx512Vnni, kFull), "");
   EXPECT_TRUE(has(warnings("auto", with_threads(kNoVnni, 8), kFull), "more than one thread, and it has 8"));
 }
@@ -96,7 +96,7 @@ TEST(Engine, QnnpackIsNotChosenForAFileThatClamps) {
 TEST(Engine, SomeOperatorsRunUnderOnednnAlone) {
   const Int8Facts sums{true, true, false, ""};
   EXPECT_EQ(engine(kAvx512Vnni, {kFull, sums}), "onednn");
-  EXPECT_TRUE(has(warnings("x86", kAvx512Vnni, sums), "--engine onednn"));
+  EXPECT_TRUE(has(warnings("x86", kAvx512Vnni, sums), "RuntimeOptions::engine = onednn"));
 }
 
 TEST(Engine, TransposedConvolutionsAvoidTheEnginesThatSwapThem) {

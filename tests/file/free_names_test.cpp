@@ -5,7 +5,7 @@
 #include <torch/script.h>
 
 #include "fusekit/fuse.h"
-#include "fusekit/program.h"
+#include "fusekit/model.h"
 #include "fusekit/quantize.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"

@@ -6,10 +6,11 @@
 
 #include <sstream>
 
+#include "file/rebuild.h"
 #include "fusekit/error.h"
 #include "fusekit/fuse.h"
-#include "fusekit/program.h"
 #include "fusekit/quantize.h"
+#include "ir/model_parts.h"
 #include "ir/program.h"
 #include "support/module.h"
 #include "support/packed_module.h"
@@ -69,14 +70,15 @@ class NewModuleInAFile : public ::testing::Test {
   void start(torch::jit::Module module) {
     original_ = std::move(module);
     test::save_module(original_, folder_ / "net.pt");
-    program_ = std::make_unique<ir::Program>(read(folder_ / "net.pt").impl());
+    Model model = read(folder_ / "net.pt");
+    program_ = std::make_unique<ir::Program>(ModelParts::of(model).program);
   }
   void start() { start(test::make_module("Net", two_convolutions(), kTwoConvolutions)); }
 
   ir::Program& program() { return *program_; }
   /// Of forward: the operator that gives the output.
   ir::Node* last_node() { return *program().methods.front().graph->nodes().rbegin(); }
-  torch::jit::Module tree() { return Program(std::make_unique<ir::Program>(program())).to_module(); }
+  torch::jit::Module tree() { return file::rebuild(program()); }
   /// The tree of the file that FuseKit makes of `module`'s file.
   torch::jit::Module read_again(const torch::jit::Module& module) {
     test::save_module(module, folder_ / "again.pt");
@@ -263,7 +265,7 @@ TEST_F(NewModuleInAFile, IsFusedAround) {
                         "                            self.bn.running_var, False, 0.1, 1e-5, True)\n"));
   ASSERT_EQ(pack_convolutions(program(), negating_convolution).size(), 1U);
   test::save_module(tree(), folder_ / "packed.pt");
-  Program again = read(folder_ / "packed.pt");
+  Model again = read(folder_ / "packed.pt");
   fuse(again);
   torch::jit::Module fused = after_a_save(again.to_module());
   EXPECT_EQ(child_names(fused), (PathNames{"mid", "stem"}));
@@ -275,7 +277,7 @@ TEST_F(NewModuleInAFile, CopiesOfTheProgramHaveIt) {
   pack_convolutions(program(), negating_convolution);
   const ir::Program copy = ir::copy_of(program());
   program_.reset();
-  torch::jit::Module loaded = after_a_save(Program(std::make_unique<ir::Program>(copy)).to_module());
+  torch::jit::Module loaded = after_a_save(file::rebuild(copy));
   EXPECT_TRUE(at::equal(output_on_picture(loaded), truth()));
 }
 
@@ -330,7 +332,8 @@ TEST_F(NewModuleInAFile, TheRestOfTheNetworkCanBeQuantized) {
       "    return torch._convolution(x, self.mid.weight, self.mid.bias, [1, 1], [0, 0], [1, 1], False, [0, 0], 1,\n"
       "                              False, False, True, True)\n"));
   ASSERT_EQ(pack_convolutions(program(), negating_convolution).size(), 1U);
-  Program network(std::make_unique<ir::Program>(program()));
+  Model network = read(folder_ / "net.pt");
+  ModelParts::of(network).program = program();
   QuantizeOptions options;
   options.calibration.random = 4;
   options.calibration.inputs.dims = {{1, 3, 6, 6}};

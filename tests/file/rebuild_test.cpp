@@ -5,7 +5,8 @@
 
 #include <set>
 
-#include "fusekit/program.h"
+#include "fusekit/model.h"
+#include "ir/model_parts.h"
 #include "ir/program.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
@@ -149,12 +150,12 @@ TEST(Rebuild, TheProgramStaysAsItWas) {
   root.register_module("one", layer_with("One", at::randn({3})));
   root.define("def forward(self, x):\n    return x * self.one.weight\n");
   test::save_module(root, folder / "model.pt");
-  const Program program = read(folder / "model.pt");
-  const auto text = [&] { return program.impl().methods.at(0).graph->toString(); };
+  const Model model = read(folder / "model.pt");
+  const auto text = [&] { return ModelParts::of(model).program.methods.at(0).graph->toString(); };
   const std::string before = text();
-  torch::jit::Module first = program.to_module();
+  torch::jit::Module first = model.to_module();
   EXPECT_EQ(text(), before);
-  torch::jit::Module second = program.to_module();
+  torch::jit::Module second = model.to_module();
   const at::Tensor input = at::randn({3});
   EXPECT_TRUE(at::equal(output_of(first, input), output_of(root, input)));
   EXPECT_TRUE(at::equal(output_of(second, input), output_of(root, input)));

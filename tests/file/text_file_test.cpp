@@ -1,4 +1,4 @@
-#include "fusekit/text_file.h"
+#include "file/text_file.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 #include "fusekit/error.h"
 #include "support/temporary_folder.h"
 
-namespace fusekit {
+namespace fusekit::file {
 namespace {
 
 TEST(TextFile, IsWrittenAtOnceReplacedAndReadBack) {
@@ -38,4 +38,4 @@ TEST(TextFile, OnlyRegularFilesInFoldersThatAreThere) {
 }
 
 }  // namespace
-}  // namespace fusekit
+}  // namespace fusekit::file

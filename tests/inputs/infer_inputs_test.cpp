@@ -152,7 +152,8 @@ TEST(InferInputs, SaysWhatToGiveWhereNothingRuns) {
               "can't work out the inputs of forward(x: Tensor): none of 12 candidates runs; the first: AssertionError: "
               "seven!");
     EXPECT_EQ(error.hint(),
-              "give them, in this manner: --input_dims \"1,3,224,224\" --input_type \"float\"; or --inputs FILE");
+              "give them, in this manner: InputOptions::dims = \"1,3,224,224\" InputOptions::types = \"float\"; or "
+              "InputOptions::file = FILE");
   }
 }
 

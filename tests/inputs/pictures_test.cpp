@@ -165,12 +165,18 @@ TEST(Pictures, OptionsThatMakeNoSenseAreNamed) {
     change(options);
     return options;
   };
-  EXPECT_EQ(message_of(path, form(-1, 10)), "--resize -1 is no size");
-  EXPECT_EQ(message_of(path, form(10, 20000)), "--crop 20000 is no size");
-  EXPECT_EQ(message_of(path, with([](auto& o) { o.mean = {0.5}; })), "--mean has 1 values and --std 3");
-  EXPECT_EQ(message_of(path, with([](auto& o) { o.std = o.mean = {0.5, 0.5}; })), "--mean has 2 values and --std 2");
-  EXPECT_EQ(message_of(path, with([](auto& o) { o.std[1] = 0; })), "--mean 0.456 --std 0 can't be computed with");
-  EXPECT_EQ(message_of(path, with([](auto& o) { o.mean[0] = NAN; })), "--mean nan --std 0.229 can't be computed with");
+  EXPECT_EQ(message_of(path, form(-1, 10)), "PictureOptions::resize = -1 is no size");
+  EXPECT_EQ(message_of(path, form(10, 20000)), "PictureOptions::crop = 20000 is no size");
+  EXPECT_EQ(message_of(path, with([](auto& o) { o.mean = {0.5}; })),
+            "PictureOptions::mean has 1 values and PictureOptions::std 3");
+  EXPECT_EQ(message_of(path, with([](auto& o) {
+                         o.std = o.mean = {0.5, 0.5};
+                       })),
+            "PictureOptions::mean has 2 values and PictureOptions::std 2");
+  EXPECT_EQ(message_of(path, with([](auto& o) { o.std[1] = 0; })),
+            "PictureOptions::mean = 0.456 PictureOptions::std = 0 can't be computed with");
+  EXPECT_EQ(message_of(path, with([](auto& o) { o.mean[0] = NAN; })),
+            "PictureOptions::mean = nan PictureOptions::std = 0.229 can't be computed with");
 }
 
 }  // namespace

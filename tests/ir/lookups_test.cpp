@@ -2,7 +2,8 @@
 #include <gtest/gtest.h>
 #include <torch/script.h>
 
-#include "fusekit/program.h"
+#include "fusekit/model.h"
+#include "ir/model_parts.h"
 #include "ir/program.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
@@ -34,9 +35,9 @@ struct Flat {
 Flat flat(const torch::jit::Module& module) {
   const test::TemporaryFolder folder;
   test::save_module(module, folder / "model.pt");
-  Program program = read(folder / "model.pt");
-  std::string graph = program.impl().methods.front().graph->toString(false);
-  program.to_module().save((folder / "again.pt").string());
+  Model model = read(folder / "model.pt");
+  std::string graph = ModelParts::of(model).program.methods.front().graph->toString(false);
+  model.to_module().save((folder / "again.pt").string());
   return {graph, torch::jit::load((folder / "again.pt").string())};
 }
 

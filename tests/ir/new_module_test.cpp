@@ -5,8 +5,8 @@
 #include <torch/csrc/jit/runtime/interpreter.h>
 
 #include "fusekit/error.h"
-#include "fusekit/program.h"
 #include "ir/flatten.h"
+#include "ir/model_parts.h"
 #include "ir/program.h"
 #include "support/module.h"
 #include "support/packed_module.h"
@@ -25,7 +25,8 @@ class NewModuleTest : public ::testing::Test {
     test::save_module(test::make_module("Net", {{"weight", at::ones({1})}},
                                         "def forward(self, x):\n    return torch.add(x, self.weight)\n"),
                       folder_ / "net.pt");
-    program_ = std::make_unique<ir::Program>(read(folder_ / "net.pt").impl());
+    Model model = read(folder_ / "net.pt");
+    program_ = std::make_unique<ir::Program>(ModelParts::of(model).program);
   }
 
   ir::Program& program() { return *program_; }

@@ -36,12 +36,12 @@ class FittedWeights : public ::testing::Test {
     options_.calibration.inputs.types = {"float"};
   }
 
-  QuantizeReport quantize(const std::string& rounding) {
+  QuantizeReport quantize(std::optional<Rounding> rounding) {
     options_.rounding = rounding;
-    Program program = read(folder_ / "float.pt");
-    QuantizeReport report = to_int8(program, options_);
+    Model model = read(folder_ / "float.pt");
+    QuantizeReport report = to_int8(model, options_);
     std::filesystem::remove(folder_ / "int8.pt");
-    write(std::move(program), folder_ / "int8.pt");
+    EXPECT_TRUE(write(std::move(model), folder_ / "int8.pt").written);
     return report;
   }
 
@@ -67,14 +67,14 @@ class FittedWeights : public ::testing::Test {
 };
 
 TEST_F(FittedWeights, AreNearerThanTheNearestOnOtherData) {
-  quantize("nearest");
+  quantize(Rounding::nearest);
   const double nearest = sqnr();
-  EXPECT_EQ(quantize("learned").rounding, "learned");
+  EXPECT_EQ(quantize(Rounding::learned).rounding, Rounding::learned);
   EXPECT_GT(sqnr(), nearest + 0.7);
 }
 
 TEST_F(FittedWeights, AreJudgedByOtherSamplesThanTheyWereLearnedOn) {
-  const QuantizeReport report = quantize("learned");
+  const QuantizeReport report = quantize(Rounding::learned);
   EXPECT_NEAR(report.whole.sqnr_db, sqnr(), 1.5);
 }
 
@@ -95,32 +95,32 @@ void save_chain(const std::filesystem::path& file) {
 
 TEST_F(FittedWeights, NoErrorIsMadeUpForTwice) {
   save_chain(folder_ / "float.pt");
-  options_.qconfig = "qnnpack";
+  options_.qconfig = Qconfig::qnnpack;
   options_.calibration.random = 64;
-  quantize("nearest");
+  quantize(Rounding::nearest);
   const double nearest = sqnr();
-  quantize("learned");
+  quantize(Rounding::learned);
   EXPECT_GT(sqnr(), nearest + 6);
 }
 
 TEST_F(FittedWeights, AreTheDefaultOfAutoAndFittedBiasesThatOfPyTorchsQConfigs) {
-  EXPECT_EQ(quantize("").rounding, "learned");
-  options_.qconfig = "qnnpack";
-  EXPECT_EQ(quantize("").rounding, "corrected");
+  EXPECT_EQ(quantize({}).rounding, Rounding::learned);
+  options_.qconfig = Qconfig::qnnpack;
+  EXPECT_EQ(quantize({}).rounding, Rounding::corrected);
 }
 
 TEST_F(FittedWeights, CorrectedBiasesLeaveTheNearestLevelsAndComeNearer) {
   save_chain(folder_ / "float.pt");
-  options_.qconfig = "qnnpack";
+  options_.qconfig = Qconfig::qnnpack;
   options_.calibration.random = 64;
   const auto first_layer = [&] {
     const auto packed = torch::jit::load(folder_ / "int8.pt").attr("c1").toModule().attr("_packed_params").toObject();
     return packed->type()->getMethod("unpack")({packed}).toTupleRef().elements().vec();
   };
-  quantize("nearest");
+  quantize(Rounding::nearest);
   const double nearest = sqnr();
   const auto nearest_layer = first_layer();
-  EXPECT_EQ(quantize("corrected").rounding, "corrected");
+  EXPECT_EQ(quantize(Rounding::corrected).rounding, Rounding::corrected);
   const auto corrected_layer = first_layer();
   EXPECT_GT(sqnr(), nearest + 3);
   EXPECT_TRUE(at::equal(corrected_layer[0].toTensor().int_repr(), nearest_layer[0].toTensor().int_repr()));
@@ -139,29 +139,19 @@ TEST_F(FittedWeights, LearnedLevelsAreKeptOnlyWhereTheyAreBetterOnOtherSamples) 
                                         "    return torch.linear(x, self.b.weight)\n"),
                       folder_ / "float.pt");
     options_.calibration.inputs.dims = {{1, 60}};
-    const double corrected = quantize("corrected").whole.sqnr_db;
-    const QuantizeReport report = quantize("learned");
-    EXPECT_GE(report.whole.sqnr_db, corrected) << seed << " " << report.rounding;
-  }
-}
-
-TEST_F(FittedWeights, AnUnknownRoundingIsRefused) {
-  try {
-    quantize("adaround");
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::usage);
-    EXPECT_NE(std::string(error.what()).find("adaround"), std::string::npos);
+    const double corrected = quantize(Rounding::corrected).whole.sqnr_db;
+    const QuantizeReport report = quantize(Rounding::learned);
+    EXPECT_GE(report.whole.sqnr_db, corrected) << seed << " " << to_string(report.rounding);
   }
 }
 
 TEST_F(FittedWeights, LayersAreLearnedAnewWhereOthersWentBackToFloat) {
   options_.calibration.random = 32;
   options_.skip = {"c2"};
-  const QuantizeReport skipped = quantize("learned");
+  const QuantizeReport skipped = quantize(Rounding::learned);
   options_.skip.clear();
   options_.min_sqnr_db = skipped.whole.sqnr_db;
-  const QuantizeReport report = quantize("learned");
+  const QuantizeReport report = quantize(Rounding::learned);
   EXPECT_TRUE(report.bound_holds);
   EXPECT_GE(report.whole.sqnr_db, skipped.whole.sqnr_db);
 }
@@ -172,10 +162,20 @@ std::set<std::string> names(const std::vector<quantize::Sample>& samples) {
   return result;
 }
 
-TEST_F(FittedWeights, SamplesAreSplitInTwoWhereThereAreEnough) {
-  for (const std::size_t count : {8U, 31U, 128U, 500U}) {
-    options_.calibration.random = count;
-    const auto split = quantize::split_samples(options_.calibration, {"x"}, true);
+quantize::SampleSplit split_of(int count, bool learned) {
+  CalibrationOptions options;
+  options.random = count;
+  options.inputs.dims = {{1}};
+  quantize::Samples samples(options, {"x"});
+  samples.keep(quantize::most_to_split(learned));
+  while (samples.next()) {
+  }
+  return quantize::split_samples(samples.take_kept(), learned);
+}
+
+TEST(SampleSplit, SamplesAreSplitInTwoWhereThereAreEnough) {
+  for (const int count : {8, 31, 128, 500}) {
+    const auto split = split_of(count, true);
     const std::set<std::string> learned = names(split.learned);
     EXPECT_EQ(learned.size() + split.judged.size(), std::min<std::size_t>(count, 128));
     EXPECT_GE(split.judged.size(), std::min<std::size_t>(count / 4, 64));
@@ -183,15 +183,14 @@ TEST_F(FittedWeights, SamplesAreSplitInTwoWhereThereAreEnough) {
   }
 }
 
-TEST_F(FittedWeights, FewSamplesServeForBoth) {
-  options_.calibration.random = 7;
-  const auto split = quantize::split_samples(options_.calibration, {"x"}, true);
+TEST(SampleSplit, FewSamplesServeForBoth) {
+  const auto split = split_of(7, true);
   EXPECT_EQ(split.learned.size(), 7U);
   EXPECT_EQ(names(split.learned), names(split.judged));
 }
 
-TEST_F(FittedWeights, WithoutLearningAllAreForJudging) {
-  const auto split = quantize::split_samples(options_.calibration, {"x"}, false);
+TEST(SampleSplit, WithoutLearningAllAreForJudging) {
+  const auto split = split_of(256, false);
   EXPECT_TRUE(split.learned.empty());
   EXPECT_EQ(split.judged.size(), 64U);
 }

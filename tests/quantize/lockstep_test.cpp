@@ -3,7 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "fusekit/program.h"
+#include "fusekit/model.h"
+#include "ir/model_parts.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
 
@@ -22,15 +23,15 @@ const char* const kForked =
 
 class LockstepTest : public ::testing::Test {
  protected:
-  LockstepTest() : weight_(at::tensor({1.0F, -2.0F, 3.0F})), program_(written_and_read()) {
+  LockstepTest() : weight_(at::tensor({1.0F, -2.0F, 3.0F})), model_(written_and_read()) {
     samples_ = {{"positive", {at::tensor({1.0F, 1.0F, 1.0F})}}, {"negative", {at::tensor({1.0F, 4.0F, 1.0F})}}};
   }
 
-  Program written_and_read() {
+  Model written_and_read() {
     test::save_module(test::make_module("Net", {{"weight", weight_}}, kForked), folder_ / "net.pt");
     return read(folder_ / "net.pt");
   }
-  ir::Program& program() { return program_.impl(); }
+  ir::Program& program() { return ModelParts::of(model_).program; }
 
   const Value* result_of(const char* kind) {
     for (const Node* node : program().methods.front().graph->nodes())
@@ -40,7 +41,7 @@ class LockstepTest : public ::testing::Test {
 
   test::TemporaryFolder folder_;
   at::Tensor weight_;
-  Program program_;
+  Model model_;
   std::vector<Sample> samples_;
 };
 

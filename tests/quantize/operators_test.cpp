@@ -48,14 +48,14 @@ class QuantizedOperator : public testing::TestWithParam<test::OperatorCase> {
     test::save_module(test::make_module("Net", tensors_of(GetParam()), test::source_of(GetParam().body)),
                       folder_ / "float.pt");
     QuantizeOptions options;
-    options.qconfig = "x86";
-    options.observer = "min-max";
+    options.qconfig = Qconfig::x86;
+    options.observer = ObserverKind::min_max;
     options.calibration.random = 16;
     options.calibration.inputs.dims = {GetParam().shape};
     options.calibration.inputs.types = {"float"};
-    Program program = read(folder_ / "float.pt");
-    to_int8(program, options);
-    ASSERT_TRUE(write(std::move(program), folder_ / "int8.pt"));
+    Model model = read(folder_ / "float.pt");
+    to_int8(model, options);
+    ASSERT_TRUE(write(std::move(model), folder_ / "int8.pt").written);
   }
 
   [[nodiscard]] torch::jit::Module load(const std::string& name) const {
@@ -116,8 +116,8 @@ TEST(QuantizedOperators, WhatLibTorchGetsWrongStaysFloat) {
     options.calibration.random = 2;
     options.calibration.inputs.dims = {test::Shape{2, 4, 10, 9}};
     options.calibration.inputs.types = {"float"};
-    Program program = read(folder / "float.pt");
-    const QuantizeReport report = to_int8(program, options);
+    Model model = read(folder / "float.pt");
+    const QuantizeReport report = to_int8(model, options);
     ASSERT_EQ(report.floats.size(), 1U);
     EXPECT_EQ(to_text(report.floats[0].reason), reason);
   }

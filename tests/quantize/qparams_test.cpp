@@ -41,26 +41,26 @@ TEST(QParams, SymmetricScalesComeFromTheLargestMagnitude) {
 }
 
 TEST(QConfig, PyTorchsAreAsTheRecipeGivesThem) {
-  const QConfig qnnpack = qconfig("qnnpack");
+  const QConfig qnnpack = qconfig(Qconfig::qnnpack);
   EXPECT_EQ(qnnpack.activation, ObserverKind::histogram);
   EXPECT_EQ(qnnpack.activation_levels, (Levels{0, 255}));
   EXPECT_FALSE(qnnpack.weight.per_channel);
-  for (const char* name : {"x86", "fbgemm"}) {
+  for (const Qconfig name : {Qconfig::x86, Qconfig::fbgemm}) {
     const QConfig config = qconfig(name);
     EXPECT_EQ(config.name, name);
     EXPECT_EQ(config.activation, ObserverKind::histogram);
     EXPECT_EQ(config.activation_levels, (Levels{0, 127}));
     EXPECT_TRUE(config.weight.per_channel);
   }
-  for (const char* name : {"qnnpack", "x86", "fbgemm"}) {
+  for (const Qconfig name : {Qconfig::qnnpack, Qconfig::x86, Qconfig::fbgemm}) {
     EXPECT_EQ(qconfig(name).weight.levels, (Levels{-128, 127}));
     EXPECT_EQ(qconfig(name).weight.scale, WeightScale::half_of_steps);
   }
 }
 
 TEST(QConfig, OursDifferInTheirActivationsLevelsOnly) {
-  const QConfig full = qconfig("full");
-  const QConfig reduced = qconfig("reduced");
+  const QConfig full = qconfig(Qconfig::full);
+  const QConfig reduced = qconfig(Qconfig::reduced);
   EXPECT_EQ(full.activation_levels, (Levels{0, 255}));
   EXPECT_EQ(reduced.activation_levels, (Levels{0, 127}));
   for (const QConfig& config : {full, reduced}) {
@@ -71,14 +71,23 @@ TEST(QConfig, OursDifferInTheirActivationsLevelsOnly) {
   }
 }
 
-TEST(QConfig, UnknownOnesAreRefusedWithTheNamesThereAre) {
+TEST(QuantizeNames, GoToTextAndBack) {
+  for (const char* name : {"auto", "qnnpack", "x86", "fbgemm", "full", "reduced"})
+    EXPECT_EQ(to_string(parse_qconfig(name)), name);
+  for (const char* name : {"nearest", "corrected", "learned"}) EXPECT_EQ(to_string(parse_rounding(name)), name);
+  EXPECT_EQ(parse_qconfig("x86"), Qconfig::x86);
+  EXPECT_EQ(parse_rounding("corrected"), Rounding::corrected);
+  EXPECT_THROW((void)parse_rounding("up"), Error);
+}
+
+TEST(QuantizeNames, UnknownOnesAreRefusedWithThoseThatThereAre) {
   try {
-    (void)qconfig("tensorrt");
+    (void)parse_qconfig("tensorrt");
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::usage);
     EXPECT_EQ(error.message(), "there is no qconfig 'tensorrt'");
-    EXPECT_EQ(error.hint(), "one of qnnpack, x86, fbgemm, full, reduced");
+    EXPECT_EQ(error.hint(), "one of auto, qnnpack, x86, fbgemm, full, reduced");
   }
 }
 

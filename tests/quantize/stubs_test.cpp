@@ -44,9 +44,9 @@ Result quantized(const torch::jit::Module& module) {
   options.calibration.random = 4;
   options.calibration.inputs.dims = {{1, 3, 6, 6}};
   options.calibration.inputs.types = {"float"};
-  Program program = read(folder / "float.pt");
-  Result result{to_int8(program, options), ""};
-  write(std::move(program), folder / "int8.pt");
+  Model model = read(folder / "float.pt");
+  Result result{to_int8(model, options), ""};
+  EXPECT_TRUE(write(std::move(model), folder / "int8.pt").written);
   torch::jit::Module written = torch::jit::load((folder / "int8.pt").string());
   result.graph = written.get_method("forward").graph()->toString(false);
   const torch::NoGradGuard no_grad;

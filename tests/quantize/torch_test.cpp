@@ -57,7 +57,7 @@ void expect_equal(const Expected& expected, const std::vector<at::Tensor>& sampl
     EXPECT_EQ(expected.zero_point, 0);
     return;
   }
-  const auto observer = make_observer(observer_kind(expected.observer));
+  const auto observer = make_observer(parse_observer(expected.observer));
   for (const at::Tensor& sample : samples) observer->observe(sample);
   const QParams qparams = observer->qparams(expected.levels);
   EXPECT_EQ(qparams.scale, expected.scales.at(0)) << std::hexfloat << qparams.scale << " " << expected.scales.at(0);

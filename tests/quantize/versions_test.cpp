@@ -3,7 +3,7 @@
 #include <torch/script.h>
 
 #include "fusekit/engine.h"
-#include "fusekit/program.h"
+#include "fusekit/model.h"
 #include "support/text.h"
 
 namespace fusekit {
@@ -36,8 +36,8 @@ TEST_P(Int8FileOf, RunsHereUnderEveryEngine) {
 }
 
 TEST_P(Int8FileOf, IsReadAndKnownForWhatItIs) {
-  const Program program = read(file());
-  EXPECT_EQ(program.name(), "Net");
+  const Model model = read(file());
+  EXPECT_EQ(model.name(), "Net");
   const auto facts = int8_facts(file());
   ASSERT_TRUE(facts);
   EXPECT_EQ(facts->full_range, true);

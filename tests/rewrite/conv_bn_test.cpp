@@ -26,7 +26,8 @@ class ConvBnSpelling : public testing::TestWithParam<Spelling> {};
 
 TEST_P(ConvBnSpelling, FoldsAndComputesTheSame) {
   const Spelling& spelling = GetParam();
-  Fused fused(layer("conv", spelling.weight) + batch_norm("bn", spelling.weight[0]), conv_bn(spelling.call));
+  const bool has_bias = std::string(spelling.call).find("conv.bias") != std::string::npos;
+  Fused fused(layer("conv", spelling.weight, has_bias) + batch_norm("bn", spelling.weight[0]), conv_bn(spelling.call));
   EXPECT_EQ(fused.fired("conv+bn"), 1);
   EXPECT_EQ(fused.fired(), 1);
   test::FileCheck().check_not("batch_norm")->check("aten::sigmoid")->run(fused.graph());

@@ -2,6 +2,7 @@
 
 #include "fusekit/write.h"
 #include "ir/marks.h"
+#include "ir/model_parts.h"
 #include "ir/program.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
@@ -44,16 +45,16 @@ Fused::Fused(const torch::jit::Module& given, const FuseOptions& options) {
   const TemporaryFolder folder;
   save_module(given, folder / "in.pt");
   original = torch::jit::load((folder / "in.pt").string());
-  Program program = read(folder / "in.pt");
+  Model model = read(folder / "in.pt");
   const auto text = [&] {
-    const auto graph = program.impl().methods.at(0).graph->copy();
+    const auto graph = ModelParts::of(model).program.methods.at(0).graph->copy();
     ir::remove_operator_marks(*graph);
     return graph->toString(false);
   };
   before_ = text();
-  fusion = fuse(program, options);
+  fusion = fuse(model, options);
   after_ = text();
-  write(std::move(program), folder / "out.pt");
+  write_unverified(std::move(model), folder / "out.pt");
   module = torch::jit::load((folder / "out.pt").string());
 }
 

@@ -60,14 +60,14 @@ TEST_F(Runtime, SetsEachEngineThatLibTorchHas) {
 TEST_F(Runtime, RefusesNegativeThreads) {
   const Error error = error_of({.threads = -2});
   EXPECT_EQ(error.kind(), ErrorKind::usage);
-  EXPECT_EQ(error.message(), "--threads -2: must not be negative");
+  EXPECT_EQ(error.message(), "RuntimeOptions::threads = -2: must not be negative");
 }
 
 TEST_F(Runtime, RefusesAnUnknownEngineAndNamesTheKnown) {
   const int threads = at::get_num_threads();
   const Error error = error_of({.threads = threads + 1, .engine = "tensorrt"});
   EXPECT_EQ(error.kind(), ErrorKind::usage);
-  EXPECT_EQ(error.message(), "--engine tensorrt: no such engine");
+  EXPECT_EQ(error.message(), "RuntimeOptions::engine = tensorrt: no such engine");
   EXPECT_EQ(error.hint(), "use one of auto, onednn, x86, fbgemm, qnnpack");
   EXPECT_EQ(at::get_num_threads(), threads) << "a refused call changed something";
 }

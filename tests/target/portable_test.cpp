@@ -16,15 +16,15 @@ using torch::jit::testing::FileCheck;
 
 class Portable : public testing::Test {
  protected:
-  Program network(const std::string& body) {
+  Model network(const std::string& body) {
     test::save_module(
         test::make_module("Net", {{"c.weight", torch::randn({4, 3, 3, 3})}}, "def forward(self, x):\n" + body),
         folder_ / "in.pt");
     return read(folder_ / "in.pt");
   }
 
-  static std::string text(Program& program) {
-    return program.to_module().get_method("forward").graph()->toString(false);
+  static std::string text(const Model& model) {
+    return model.to_module().get_method("forward").graph()->toString(false);
   }
 
  private:
@@ -32,33 +32,33 @@ class Portable : public testing::Test {
 };
 
 TEST_F(Portable, AGroupsActivationWorksInPlaceOnlyWhenTheNetworkIsLowered) {
-  Program program = network("  return torch.relu(torch.conv2d(x, self.c.weight))\n");
-  fuse(program);
-  FileCheck().check("aten::relu(")->run(text(program));
-  lower(program);
-  FileCheck().check("aten::relu_(")->run(text(program));
-  lower(program);  // once is enough
-  FileCheck().check_count("aten::relu_(", 1, /*exactly=*/true)->run(text(program));
+  Model model = network("  return torch.relu(torch.conv2d(x, self.c.weight))\n");
+  fuse(model);
+  FileCheck().check("aten::relu(")->run(text(model));
+  lower(model);
+  FileCheck().check("aten::relu_(")->run(text(model));
+  lower(model);  // once is enough
+  FileCheck().check_count("aten::relu_(", 1, /*exactly=*/true)->run(text(model));
 }
 
 TEST_F(Portable, WhatIsInNoGroupStaysAsItWas) {
-  Program program = network("  y = torch.conv2d(x, self.c.weight)\n  return torch.sigmoid(torch.relu(y) + y)\n");
-  fuse(program);
-  lower(program);
-  FileCheck().check("aten::relu(")->check("aten::sigmoid(")->run(text(program));
+  Model model = network("  y = torch.conv2d(x, self.c.weight)\n  return torch.sigmoid(torch.relu(y) + y)\n");
+  fuse(model);
+  lower(model);
+  FileCheck().check("aten::relu(")->check("aten::sigmoid(")->run(text(model));
 }
 
 TEST_F(Portable, AFileThatWorkedInPlaceIsReadFunctionalAndWrittenInPlace) {
-  Program program = network("  y = torch.conv2d(x, self.c.weight)\n  y.mul_(2)\n  return y.sigmoid_()\n");
-  FileCheck().check("aten::mul(")->check("aten::sigmoid(")->run(text(program));
-  lower(program);
-  FileCheck().check("aten::mul_(")->check("aten::sigmoid_(")->run(text(program));
+  Model model = network("  y = torch.conv2d(x, self.c.weight)\n  y.mul_(2)\n  return y.sigmoid_()\n");
+  FileCheck().check("aten::mul(")->check("aten::sigmoid(")->run(text(model));
+  lower(model);
+  FileCheck().check("aten::mul_(")->check("aten::sigmoid_(")->run(text(model));
 }
 
 TEST_F(Portable, AnUnknownTargetNamesThoseThereAre) {
-  Program program = network("  return torch.conv2d(x, self.c.weight)\n");
+  Model model = network("  return torch.conv2d(x, self.c.weight)\n");
   try {
-    lower(program, "toaster");
+    lower(model, "toaster");
     FAIL() << "nothing was thrown";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::unsupported);

@@ -45,7 +45,7 @@ std::pair<std::int64_t, std::int64_t> resized(const Picture& picture, std::int64
     throw Error(
         ErrorKind::file,
         fmt::format("{}: its {}x{} pixels would become {}x{}", where, picture.width, picture.height, shorter, longer),
-        "leave it out, or give another --resize");
+        "leave it out, or give another PictureOptions::resize");
   return picture.width <= picture.height ? std::pair{shorter, longer} : std::pair{longer, shorter};
 }
 
@@ -85,22 +85,24 @@ at::Tensor normalized(const Picture& picture, const Box& place, const PictureOpt
 }  // namespace
 
 void check_picture_options(const PictureOptions& options) {
-  const auto check_side = [](const char* flag, std::int64_t value) {
+  const auto check_side = [](const char* name, std::int64_t value) {
     if (value < 0 || value > kLargestSide)
-      throw Error(ErrorKind::usage, fmt::format("{} {} is no size", flag, value),
+      throw Error(ErrorKind::usage, fmt::format("PictureOptions::{} = {} is no size", name, value),
                   fmt::format("give pixels, at most {}, or 0 for none", kLargestSide));
   };
-  check_side("--resize", options.resize);
-  check_side("--crop", options.crop);
+  check_side("resize", options.resize);
+  check_side("crop", options.crop);
   if ((options.mean.size() != 1 && options.mean.size() != 3) || options.mean.size() != options.std.size())
     throw Error(ErrorKind::usage,
-                fmt::format("--mean has {} values and --std {}", options.mean.size(), options.std.size()),
+                fmt::format("PictureOptions::mean has {} values and PictureOptions::std {}", options.mean.size(),
+                            options.std.size()),
                 "give three values each for red, green and blue, or one each for grey pictures");
   const auto finite = [](double value) { return std::isfinite(static_cast<float>(value)); };
   for (std::size_t c = 0; c < options.mean.size(); ++c)
     if (!finite(options.mean[c]) || !finite(options.std[c]) || static_cast<float>(options.std[c]) == 0)
       throw Error(ErrorKind::usage,
-                  fmt::format("--mean {} --std {} can't be computed with", options.mean[c], options.std[c]),
+                  fmt::format("PictureOptions::mean = {} PictureOptions::std = {} can't be computed with",
+                              options.mean[c], options.std[c]),
                   "give finite numbers, and a std other than 0");
 }
 

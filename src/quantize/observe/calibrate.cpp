@@ -34,7 +34,7 @@ class Observers {
       watched.observer->observe(clipped(tensor, watched.interval));
     } catch (const NotFinite& problem) {
       throw Error(ErrorKind::input, fmt::format("{}: {} has {}", sample, place(numbers_.value(number)), problem.what()),
-                  "leave this sample out, or keep the layer float with --skip");
+                  "leave this sample out, or keep the layer float with QuantizeOptions::skip");
     }
   }
 

@@ -3,6 +3,9 @@
 #include <torch/csrc/jit/runtime/custom_operator.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
+#include <unordered_set>
+
+#include "file/copy_module.h"
 #include "file/rebuild.h"
 #include "fusekit/error.h"
 #include "runtime/error_text.h"
@@ -53,6 +56,18 @@ void watch(Graph& graph, const Watch& watch) {
   graph.insertNode(graph.create(c10::Symbol::fromQualString(kObserve), {watch.value, number}, 0));
 }
 
+/// What runs write must not reach the program, whose attributes `module` has: they are to be written to a file as they are.
+torch::jit::Module with_state_of_its_own(torch::jit::Module module, const ir::Program& program) {
+  std::unordered_set<const void*> read_only;
+  for (const auto& [key, weight] : program.weights)
+    if (weight.packed.isNone()) read_only.insert(weight.tensor.unsafeGetTensorImpl());
+  const auto shares = [&](const std::string&, const c10::IValue& value) {
+    return value.isTensor() ? read_only.count(value.toTensor().unsafeGetTensorImpl()) > 0 : value.isObject();
+  };
+  auto copy = file::copy_module(module, shares);
+  return copy ? std::move(*copy) : std::move(module);
+}
+
 class RunGuard {
  public:
   explicit RunGuard(Run& run) : before_(current()) { current() = &run; }
@@ -70,7 +85,7 @@ Network::Network(ir::Program program, const std::vector<Watch>& watches) {
   register_observe();
   for (const Watch& each : watches) watch(*program.methods.front().graph, each);
   program.methods.erase(program.methods.begin() + 1, program.methods.end());  // forward alone
-  module_ = file::rebuild(program);
+  module_ = with_state_of_its_own(file::rebuild(program), program);
 }
 
 c10::IValue Network::run(const std::vector<c10::IValue>& inputs, const See& see) {

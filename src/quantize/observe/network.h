@@ -17,7 +17,7 @@ struct Watch {
   Value* value = nullptr;
 };
 
-/// A Program made runnable in memory, with observers at some of its values.
+/// A Program made runnable in memory, with observers at some of its values. It has a state of its own.
 class Network {
  public:
   /// `program` is taken as it is; `watches` are values of its forward.

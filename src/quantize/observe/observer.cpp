@@ -12,17 +12,6 @@
 namespace fusekit::quantize {
 namespace {
 
-struct Named {
-  ObserverKind kind;
-  const char* name;
-};
-
-constexpr std::array kNames{
-    Named{ObserverKind::min_max, "min-max"},     Named{ObserverKind::moving_average, "moving-average"},
-    Named{ObserverKind::histogram, "histogram"}, Named{ObserverKind::percentile, "percentile"},
-    Named{ObserverKind::entropy, "entropy"},     Named{ObserverKind::squared_error, "squared-error"},
-};
-
 /// The elements in the order in which they lie in memory: no copy of channels_last or transposed tensors.
 at::Tensor as_row_of_floats(const at::Tensor& x) {
   const at::Tensor floats = x.detach().to(at::kFloat);
@@ -117,28 +106,6 @@ Range Observer::range() const {
 Range Observer::chosen_range(Levels levels) const {
   (void)range();
   return choose(levels);
-}
-
-const std::vector<ObserverKind>& observer_kinds() {
-  static const std::vector<ObserverKind> kinds = [] {
-    std::vector<ObserverKind> all;
-    for (const Named& named : kNames) all.push_back(named.kind);
-    return all;
-  }();
-  return kinds;
-}
-
-std::string name_of(ObserverKind kind) {
-  return std::find_if(kNames.begin(), kNames.end(), [&](const Named& named) { return named.kind == kind; })->name;
-}
-
-ObserverKind observer_kind(const std::string& name) {
-  std::string all;
-  for (const Named& named : kNames) {
-    if (name == named.name) return named.kind;
-    all += (all.empty() ? "" : ", ") + std::string(named.name);
-  }
-  throw Error(ErrorKind::usage, "there is no observer '" + name + "'", "one of " + all);
 }
 
 std::unique_ptr<Observer> make_observer(ObserverKind kind, const ObserverOptions& options) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "fusekit/quantize_names.h"
 #include "quantize/observe/qparams.h"
 
 namespace fusekit::quantize {
@@ -56,24 +57,6 @@ class Observer {
   bool empty_ = true;
   Range seen_;
 };
-
-enum class ObserverKind {
-  min_max,         ///< all that was seen (PyTorch's MinMaxObserver)
-  moving_average,  ///< an average over the samples' ranges (MovingAverageMinMaxObserver)
-  histogram,       ///< PyTorch's HistogramObserver: 2,048 bins, its search for the least L2 error
-  percentile,      ///< a share of the values, the rest is cut off on both sides
-  entropy,         ///< least Kullback-Leibler divergence, as TensorRT and MXNet choose thresholds
-  squared_error,   ///< the range of least expected squared error, searched on both sides
-};
-
-/// Every kind, in the order above.
-const std::vector<ObserverKind>& observer_kinds();
-
-/// "min-max", "moving-average", "histogram", "percentile", "entropy", "squared-error".
-std::string name_of(ObserverKind kind);
-
-/// The kind of that name. Throws Error (usage) where there is none.
-ObserverKind observer_kind(const std::string& name);
 
 struct ObserverOptions {
   double averaging = 0.01;    ///< moving_average: the weight of a new sample, in (0, 1]

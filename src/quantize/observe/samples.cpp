@@ -1,6 +1,7 @@
 #include "quantize/observe/samples.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "fusekit/error.h"
 #include "inputs/input_file.h"
@@ -16,8 +17,8 @@ void check(const CalibrationOptions& options) {
                 "give a positive number");
   if (options.paths.empty() && options.random == 0)
     throw Error(ErrorKind::usage, "there is no calibration data",
-                "give files or folders of real inputs: --calibrate PATH...; without any, --random-calibration N draws "
-                "random ones, which fit real activations badly");
+                "give files or folders of real inputs as CalibrationOptions::paths; without any, "
+                "CalibrationOptions::random draws random ones, which fit real activations badly");
   if (!options.paths.empty() && options.random > 0)
     throw Error(ErrorKind::usage, "calibration data is given, and random data is asked for", "leave out one of both");
   inputs::check_picture_options(options.pictures);
@@ -78,9 +79,23 @@ Sample Samples::sample_at(std::size_t index) {
 
 std::optional<Sample> Samples::next() {
   if (next_ == size_) return std::nullopt;
-  return sample_at(chosen(next_++));
+  Sample sample = sample_at(chosen(next_));
+  if (kept_.size() < keep_ && next_ == kept_.size() * size_ / keep_) kept_.push_back(sample);
+  ++next_;
+  return sample;
 }
 
 void Samples::rewind() { next_ = 0; }
+
+void Samples::keep(std::size_t most) {
+  rewind();
+  kept_.clear();
+  keep_ = std::min(most, size_);
+}
+
+std::vector<Sample> Samples::take_kept() {
+  keep_ = 0;
+  return std::exchange(kept_, {});
+}
 
 }  // namespace fusekit::quantize

@@ -40,6 +40,12 @@ class Samples {
   /// Starts again with the first sample.
   void rewind();
 
+  /// From the first sample on, `most` of those that `next` gives, from all over the data, are kept, so that no file has to
+  /// be read and no picture decoded again for them.
+  void keep(std::size_t most);
+  /// Those that were kept.
+  [[nodiscard]] std::vector<Sample> take_kept();
+
  private:
   [[nodiscard]] std::size_t chosen(std::size_t k) const;
   [[nodiscard]] Sample sample_at(std::size_t index);
@@ -51,6 +57,8 @@ class Samples {
   std::size_t total_ = 0;          ///< samples that there are, of which size_ are chosen
   std::size_t size_ = 0;
   std::size_t next_ = 0;
+  std::size_t keep_ = 0;  ///< so many are to be kept, at most size_
+  std::vector<Sample> kept_;
   std::size_t loaded_ = 0;  ///< which file `tensors_` are of; valid while there are any
   std::vector<std::vector<c10::IValue>> tensors_;
 };

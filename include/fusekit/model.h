@@ -11,21 +11,19 @@ struct Module;
 
 namespace fusekit {
 
-namespace ir {
-struct Program;
-}
+struct ModelParts;  // for FuseKit's own rooms: no header that is installed says what is in it
 
-/// A network as FuseKit works on it: one flat graph a method, in which every weight knows its path in the module tree.
-class Program {
+/// A network on its way from a file to a file: `read` gives it, `fuse` and `to_int8` change it, `write` writes it. It is
+/// one flat graph a method, in which every weight knows its path in the module tree, and it keeps the network that was
+/// read, so that inputs are worked out and results are compared without another load.
+class Model {
  public:
-  explicit Program(std::unique_ptr<ir::Program> impl);
-  Program(Program&&) noexcept;
-  Program& operator=(Program&&) noexcept;
-  ~Program();
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
 
-  [[nodiscard]] ir::Program& impl() { return *impl_; }
-  [[nodiscard]] const ir::Program& impl() const { return *impl_; }
-
+  /// The file that it was read from.
+  [[nodiscard]] const std::filesystem::path& path() const;
   /// A fresh module tree of what the graphs still use, under the original paths and class names.
   [[nodiscard]] torch::jit::Module to_module() const;
   /// The class name of the root module, e.g. "ResNet".
@@ -36,11 +34,13 @@ class Program {
   [[nodiscard]] std::size_t node_count() const;
 
  private:
-  std::unique_ptr<ir::Program> impl_;
+  friend struct ModelParts;
+  explicit Model(std::unique_ptr<ModelParts> parts);
+  std::unique_ptr<ModelParts> parts_;
 };
 
 /// Reads a TorchScript file; no method of it is run. Error{file}: it can't be opened or is no TorchScript file (the
 /// message says what it is instead); Error{model}: it uses what FuseKit can't follow.
-Program read(const std::filesystem::path& path);
+Model read(const std::filesystem::path& path);
 
 }  // namespace fusekit

@@ -1,7 +1,8 @@
+#include "fusekit/verify.h"
+
 #include <gtest/gtest.h>
 
 #include "fusekit/error.h"
-#include "fusekit/verify.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
 
@@ -107,7 +108,7 @@ TEST_F(Gate, OneThatFailsInTheFirstIsAnErrorOfTheInput) {
     EXPECT_EQ(error.message(),
               (folder_ / "a.pt").string() +
                   " can't be run on 2x3 float: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)");
-    EXPECT_EQ(error.hint(), "give the --input_dims and --input_type that the network takes");
+    EXPECT_EQ(error.hint(), "give the InputOptions::dims and InputOptions::types that the network takes");
   }
 }
 

@@ -1,13 +1,10 @@
-#include "fusekit/write.h"
+#include "file/output.h"
 
 #include <torch/csrc/jit/serialization/export.h>
 #include <unistd.h>
 
-#include "file/atomic_file.h"
 #include "file/rebuild.h"
 #include "fusekit/error.h"
-#include "ir/functional.h"
-#include "ir/program.h"
 
 namespace fusekit {
 namespace {
@@ -26,29 +23,11 @@ bool is_same_file(const fs::path& a, const fs::path& b) {
   return !a.empty() && fs::equivalent(a, b, error) && !error;
 }
 
-void serialize(Program program, file::AtomicFile& file) {
-  // In-memory first where it can fail, on the disk as a stream: the archive is never in memory as a whole.
-  for (const ir::Method& method : program.impl().methods) ir::make_in_place(*method.graph);
-  const torch::jit::Module module = program.to_module();
-  const ir::ExtraFiles extra = program.impl().extra;
-  try {
-    torch::jit::ExportModule(
-        module,
-        [&file](const void* bytes, std::size_t size) {
-          file.append(bytes, size);
-          return size;
-        },
-        extra);
-  } catch (const std::exception& error) {
-    throw Error(ErrorKind::model, fmt::format("the network can't be saved: {}", error.what()));
-  }
-}
-
 }  // namespace
 
-void check_output(const fs::path& given, const WriteOptions& options) {
+void check_output(const fs::path& given, const fs::path& input, const WriteOptions& options) {
   if (given.empty() || given.filename().empty())
-    throw Error(ErrorKind::file, fmt::format("'{}' is no file name", given.string()), "give the output with -o FILE");
+    throw Error(ErrorKind::file, fmt::format("'{}' is no file name", given.string()), "give the path of a file");
   const fs::path output = resolve(given);
   const fs::path folder = output.parent_path().empty() ? fs::path(".") : output.parent_path();
   std::error_code error;
@@ -62,26 +41,41 @@ void check_output(const fs::path& given, const WriteOptions& options) {
                 fmt::format("{} is {}, not a regular file", given.string(),
                             fs::is_directory(status) ? "a folder" : "a device, pipe or socket"),
                 "give the name of a file to be made");
-  if (is_same_file(options.input, output)) {
+  if (is_same_file(input, output)) {
     if (!options.in_place)
       throw Error(ErrorKind::file, fmt::format("{} is the input file itself", given.string()),
-                  "give another output, or --in-place to replace the input");
+                  "give another output, or WriteOptions::in_place to replace the input");
   } else if (exists && !options.force) {
-    throw Error(ErrorKind::file, fmt::format("{} exists", given.string()), "give --force to replace it");
+    throw Error(ErrorKind::file, fmt::format("{} exists", given.string()), "give WriteOptions::force to replace it");
   }
   if (access(folder.c_str(), W_OK | X_OK) != 0)
     throw Error(ErrorKind::file, fmt::format("{}: the folder {} can't be written to", given.string(), folder.string()),
                 "choose a folder that you may write to");
 }
 
-bool write(Program program, const fs::path& output, const WriteOptions& options) {
-  check_output(output, options);
-  file::AtomicFile file(resolve(output));
-  serialize(std::move(program), file);
-  file.finish();
-  if (options.accept && !options.accept(file.readable_path())) return false;
-  file.publish(options.force || options.in_place);
-  return true;
+namespace file {
+
+AtomicFile begin_output(const fs::path& output, const fs::path& input, const WriteOptions& options) {
+  check_output(output, input, options);
+  return AtomicFile(resolve(output));
 }
 
+void serialize(ir::Program program, AtomicFile& file) {
+  // In-memory first where it can fail, on the disk as a stream: the archive is never in memory as a whole.
+  const torch::jit::Module module = rebuild(program);
+  try {
+    torch::jit::ExportModule(
+        module,
+        [&file](const void* bytes, std::size_t size) {
+          file.append(bytes, size);
+          return size;
+        },
+        program.extra);
+  } catch (const std::exception& error) {
+    throw Error(ErrorKind::model, fmt::format("the network can't be saved: {}", error.what()));
+  }
+  file.finish();
+}
+
+}  // namespace file
 }  // namespace fusekit

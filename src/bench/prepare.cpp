@@ -1,0 +1,141 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "file/text_file.h"
+#include "fusekit/bench.h"
+#include "fusekit/engine.h"
+#include "fusekit/error.h"
+
+namespace fusekit::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Collects remarks; what was said is not said again.
+class Remarks {
+ public:
+  void add(Remark::Kind kind, const std::string& text) {
+    if (said_.insert(text).second) all_.push_back({kind, text});
+  }
+  std::vector<Remark> take() { return std::move(all_); }
+
+ private:
+  std::set<std::string> said_;
+  std::vector<Remark> all_;
+};
+
+/// Files that are run in one process share an engine.
+void settle_engines(std::vector<Variant>& variants, Remarks& remarks) {
+  std::map<std::pair<int, std::string>, std::vector<fs::path>> processes;
+  for (const Variant& variant : variants)
+    if (variant.command.empty()) processes[{variant.runtime.threads, variant.runtime.engine}].push_back(variant.model);
+  for (Variant& variant : variants) {
+    if (!variant.command.empty()) continue;
+    const auto choice = choose_engine(variant.runtime, processes.at({variant.runtime.threads, variant.runtime.engine}));
+    if (!choice) continue;
+    for (const std::string& warning : choice->warnings) remarks.add(Remark::Kind::warning, warning);
+    if (!choice->reason.empty())
+      remarks.add(Remark::Kind::engine, fmt::format("engine {}: {}", choice->engine, choice->reason));
+    variant.runtime.engine = choice->engine;
+  }
+}
+
+/// Works inputs out, once for each model and shape: the cells of a matrix share them.
+class Inputs {
+ public:
+  void settle(Variant& variant) {
+    Arguments& arguments = variant.arguments;
+    if (!variant.command.empty()) return;  // its own affair
+    if (arguments.none) {
+      variant.inputs = "none";
+    } else if (arguments.bundled >= 0) {
+      variant.inputs = fmt::format("bundled input {}", arguments.bundled);
+    } else {
+      std::string key = variant.model.string();
+      for (const auto& shape : arguments.inputs.dims) key += fmt::format(" {}", fmt::join(shape, "x"));
+      auto found = known_.find(key);
+      if (found == known_.end()) found = known_.emplace(key, resolve_inputs(variant.model, arguments.inputs)).first;
+      arguments.inputs = found->second.options;
+      variant.inputs = found->second.text;
+    }
+  }
+
+ private:
+  std::map<std::string, InputSummary> known_;
+};
+
+/// Numbers those that are alike.
+void make_distinct(std::vector<std::string>& labels) {
+  const std::vector<std::string> all = labels;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (std::count(all.begin(), all.end(), all[i]) == 1) continue;
+    const auto before = std::count(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(i), all[i]);
+    labels[i] += fmt::format(" ({})", before + 1);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> labels_of(const std::vector<fs::path>& models) {
+  std::vector<std::string> labels;
+  for (const fs::path& model : models) labels.push_back(model.filename().string());
+  const std::vector<std::string> names = labels;
+  for (std::size_t i = 0; i < models.size(); ++i)
+    if (std::count(names.begin(), names.end(), names[i]) > 1) labels[i] = models[i].string();
+  make_distinct(labels);
+  return labels;
+}
+
+std::vector<Variant> variants_of(const std::vector<fs::path>& models) {
+  const std::vector<std::string> labels = labels_of(models);
+  std::vector<Variant> variants(models.size());
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    variants[i].label = labels[i];
+    variants[i].model = models[i];
+  }
+  return variants;
+}
+
+std::vector<Remark> prepare(std::vector<Variant>& variants, const std::function<bool()>& interrupted) {
+  Remarks remarks;
+  settle_engines(variants, remarks);
+  Inputs inputs;
+  std::set<std::string> distinct;
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    Variant& variant = variants[i];
+    inputs.settle(variant);
+    if (interrupted && interrupted()) throw Error(ErrorKind::usage, "interrupted");
+    const Variant& other = variants[variant.against <= i ? variant.against : 0];
+    if (variant.inputs != other.inputs && variant.samples == other.samples)
+      remarks.add(Remark::Kind::warning,
+                  fmt::format("{} is run on {}, {} on {}", other.label, other.inputs, variant.label, variant.inputs));
+    if (!variant.inputs.empty()) distinct.insert(variant.inputs);
+  }
+  remarks.add(Remark::Kind::inputs, fmt::format("inputs: {}", fmt::join(distinct, " | ")));
+  return remarks.take();
+}
+
+Report unmeasured(const std::vector<Variant>& variants) {
+  Report report;
+  report.environment = this_environment(real_clock());
+  for (const Variant& variant : variants) copy_settings(variant, report.outcomes.emplace_back());
+  return report;
+}
+
+void save(const Report& report, const fs::path& path) {
+  file::write_text_file(path, to_json(report, /*traces=*/false) + "\n");
+}
+
+void save_page(const std::string& json, const fs::path& path) { file::write_text_file(path, html_page(json)); }
+
+void check_save(const fs::path& path) { file::check_text_file(path); }
+
+Report load(const fs::path& path) {
+  return from_json(file::read_text_file(path, "make it with bench::save"), path.string());
+}
+
+}  // namespace fusekit::bench

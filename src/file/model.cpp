@@ -1,0 +1,32 @@
+#include "fusekit/model.h"
+
+#include "file/original.h"
+#include "file/rebuild.h"
+#include "ir/model_parts.h"
+
+namespace fusekit {
+
+Model::Model(std::unique_ptr<ModelParts> parts) : parts_(std::move(parts)) {}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+const std::filesystem::path& Model::path() const { return parts_->original->path(); }
+
+torch::jit::Module Model::to_module() const { return file::rebuild(parts_->program); }
+
+std::string Model::name() const { return parts_->program.original.type()->name()->name(); }
+
+std::vector<std::string> Model::methods() const {
+  std::vector<std::string> names;
+  for (const ir::Method& method : parts_->program.methods) names.push_back(method.name);
+  return names;
+}
+
+std::size_t Model::node_count() const {
+  std::size_t count = 0;
+  for (const ir::Method& method : parts_->program.methods) count += ir::all_nodes(*method.graph).size();
+  return count;
+}
+
+}  // namespace fusekit

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+
+#include "file/atomic_file.h"
+#include "fusekit/write.h"
+#include "ir/program.h"
+
+namespace fusekit::file {
+
+/// The unnamed file that is to become `output`. Error as check_output.
+AtomicFile begin_output(const std::filesystem::path& output, const std::filesystem::path& input,
+                        const WriteOptions& options);
+
+/// Writes the program as a TorchScript file and flushes it to the disk. The program is taken by value so that its weights
+/// are freed afterwards. Error{model}: it can't be saved; Error{file}: the disk.
+void serialize(ir::Program program, AtomicFile& file);
+
+}  // namespace fusekit::file

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "inputs/inputs.h"
+
+namespace fusekit::gate {
+
+/// How a network is judged that is not meant to compute the same: by the SQNR of its outputs on samples that it was made
+/// with.
+struct Allowance {
+  struct Named {
+    std::string name;  ///< for messages: "photos/china.jpg"
+    inputs::Sample inputs;
+  };
+
+  std::vector<Named> samples;
+  double min_sqnr_db = 0;
+};
+
+}  // namespace fusekit::gate

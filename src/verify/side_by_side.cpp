@@ -1,0 +1,121 @@
+#include "verify/side_by_side.h"
+
+#include "runtime/captured_output.h"
+#include "runtime/error_text.h"
+#include "verify/compare.h"
+#include "verify/metrics.h"
+#include "verify/seed_guard.h"
+#include "verify/state.h"
+
+namespace fusekit::gate {
+namespace {
+
+using inputs::Sample;
+
+constexpr std::uint64_t kSeed = 20200722;  // any number: the same before each run of a and of b
+
+/// One network's run: what it gave, what it made of its inputs, what it printed; or why it could not be run.
+struct Run {
+  c10::IValue output;
+  Sample inputs;
+  std::string printed;
+  std::optional<std::string> problem;
+};
+
+Run run_once(torch::jit::Module& module, const std::string& method, const Sample& sample,
+             runtime::CapturedOutput& captured) {
+  Run run;
+  for (const c10::IValue& input : sample) run.inputs.push_back(input.deepcopy());
+  at::manual_seed(kSeed);
+  try {
+    run.output = module.get_method(method)(run.inputs);
+  } catch (...) {
+    run.problem = runtime::explain_current_exception();
+  }
+  run.printed = captured.take_printed();
+  return run;
+}
+
+/// Outputs first, then what was written into the inputs, then what was printed.
+Comparison compare_runs(const Run& a, const Run& b) {
+  Comparison all = compare(a.output, b.output);
+  for (std::size_t k = 0; k < a.inputs.size() && all.failure.empty(); ++k) {
+    const Comparison input = compare(a.inputs[k], b.inputs[k], fmt::format("input[{}]", k));
+    if (input.error.max_rel > all.error.max_rel) all.worst_at = input.worst_at;
+    if (input.error.max_abs > 0) all.error = worse(all.error, input.error);
+    if (!input.failure.empty()) all.failure = "what is written into " + input.failure;
+  }
+  if (all.failure.empty() && a.printed != b.printed) all.failure = "the networks print different text";
+  return all;
+}
+
+/// Takes one run's comparison into the report; false where no later run could be told apart from this failure.
+bool take(VerifyReport& report, const Comparison& comparison, const std::string& run) {
+  if (comparison.error.max_rel > report.worst.max_rel || report.worst_at.empty()) report.worst_at = comparison.worst_at;
+  report.worst = worse(report.worst, comparison.error);
+  if (!comparison.failure.empty()) {
+    if (report.failure.empty()) report.failure = run + ": " + comparison.failure;
+    return false;
+  }
+  if (comparison.error.max_rel > report.tolerance && report.failure.empty())
+    report.failure = fmt::format("{}: {} is off by {:.2g} of its largest value, more than {:.2g}", run,
+                                 comparison.worst_at, comparison.error.max_rel, report.tolerance);
+  if (report.min_sqnr_db && comparison.error.sqnr_db < *report.min_sqnr_db && report.failure.empty())
+    report.failure =
+        fmt::format("{}: the SQNR is {:.1f} dB, less than {:.4g}", run, comparison.error.sqnr_db, *report.min_sqnr_db);
+  return true;
+}
+
+/// Runs both on one sample as often as asked for; false where that is enough to know that they differ.
+class Pair {
+ public:
+  Pair(torch::jit::Module& a, torch::jit::Module& b, const Course& course, VerifyReport& report)
+      : a_(a), b_(b), course_(course), report_(report), state_(a) {}
+
+  bool run(const std::string& name, const Sample& sample) {
+    for (int k = 0; k < report_.runs; ++k)
+      if (!run_once_on(sample, fmt::format("run {} of {}", k + 1, name))) return false;
+    return true;
+  }
+
+ private:
+  bool run_once_on(const Sample& sample, const std::string& run) {
+    const Run ours = run_once(a_, course_.method, sample, captured_);
+    if (ours.problem) throw course_.cannot_run(run, *ours.problem);
+    const Run theirs = run_once(b_, course_.method, sample, captured_);
+    if (theirs.problem) {
+      if (report_.failure.empty())
+        report_.failure = fmt::format("{}: {} fails: {}", run, course_.b_name, *theirs.problem);
+      return false;
+    }
+    const Comparison comparison = compare_runs(ours, theirs);
+    report_.compared += comparison.compared;
+    return take(report_, comparison, run) && take(report_, state_.compare_written(b_), run);
+  }
+
+  torch::jit::Module& a_;
+  torch::jit::Module& b_;
+  const Course& course_;
+  VerifyReport& report_;
+  State state_;
+  runtime::CapturedOutput captured_;
+};
+
+}  // namespace
+
+void run_side_by_side(torch::jit::Module& a, torch::jit::Module& b, const Course& course, VerifyReport& report) {
+  const torch::NoGradGuard no_grad;
+  const SeedGuard seed_guard;
+  if (!b.find_method(course.method)) {
+    report.failure = fmt::format("{} has no method \"{}\"", course.b_name, course.method);
+    return;
+  }
+  Pair pair(a, b, course, report);
+  for (int k = 0; k < report.samples; ++k) {
+    const auto [name, sample] = course.sample(static_cast<std::size_t>(k));
+    if (!pair.run(name, sample)) return;
+  }
+  report.passed = report.failure.empty();
+}
+
+}  // namespace fusekit::gate

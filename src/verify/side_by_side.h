@@ -1,0 +1,27 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "fusekit/error.h"
+#include "fusekit/verify.h"
+#include "inputs/inputs.h"
+
+namespace fusekit::gate {
+
+/// What two networks are run on, one after the other: `VerifyReport::samples` samples, each `VerifyReport::runs` times.
+struct Course {
+  std::string method;
+  std::string b_name;  ///< what messages call the second network
+  /// The k-th sample and what messages call it.
+  std::function<std::pair<std::string, inputs::Sample>(std::size_t k)> sample;
+  /// For a run ("run 1 of sample 2") in which the first network throws (what it throws).
+  std::function<Error(const std::string& run, const std::string& problem)> cannot_run;
+};
+
+/// Runs both and fills in what `report` leaves open; its bounds and counts, and what the inputs are called, are given.
+/// Both are changed by their runs. The caller's random generator stays as it was.
+void run_side_by_side(torch::jit::Module& a, torch::jit::Module& b, const Course& course, VerifyReport& report);
+
+}  // namespace fusekit::gate

@@ -1,0 +1,108 @@
+#include "fusekit/verify.h"
+
+#include <cmath>
+
+#include "file/original.h"
+#include "fusekit/engine.h"
+#include "fusekit/error.h"
+#include "inputs/inputs.h"
+#include "ir/model_parts.h"
+#include "verify/second_file.h"
+#include "verify/seed_guard.h"
+#include "verify/side_by_side.h"
+#include "verify/tolerance.h"
+
+namespace fusekit {
+namespace {
+
+namespace fs = std::filesystem;
+using inputs::Sample;
+
+Error cannot_run(const fs::path& path, const VerifyOptions& options, const std::string& inputs, const std::string& run,
+                 const std::string& problem) {
+  const std::string message = fmt::format("{} can't be run on {}: {}", path.string(), inputs, problem);
+  if (!options.inputs.given())
+    return {ErrorKind::model, fmt::format("{} ({})", message, run), "give InputOptions::dims"};
+  return {ErrorKind::input, message,
+          options.inputs.file.empty() ? "give the InputOptions::dims and InputOptions::types that the network takes"
+                                      : "the file has to hold what the network's " + options.method + " takes"};
+}
+
+void check(const VerifyOptions& options) {
+  if (options.tolerance && (!std::isfinite(*options.tolerance) || *options.tolerance < 0))
+    throw Error(ErrorKind::usage, fmt::format("a tolerance of {} is not a number from 0 on", *options.tolerance));
+  if (options.min_sqnr_db && !std::isfinite(*options.min_sqnr_db))
+    throw Error(ErrorKind::usage, fmt::format("an SQNR of {} dB is no bound", *options.min_sqnr_db));
+  if (options.samples < 0 || options.runs < 1)
+    throw Error(ErrorKind::usage,
+                fmt::format("{} samples with {} runs each: nothing to verify", options.samples, options.runs));
+}
+
+/// Candidates that run leave the original as it is.
+InputSummary resolve(const file::Original& original, const VerifyOptions& options) {
+  if (!original.module().find_method(options.method))
+    throw Error(ErrorKind::input, fmt::format("{} has no method \"{}\"", original.path().string(), options.method));
+  const gate::SeedGuard seed_guard;
+  return inputs::resolve_inputs(original, options.inputs, options.method);
+}
+
+/// What b is held to.
+void set_bounds(VerifyReport& report, const VerifyOptions& options, const fs::path& a_path, const fs::path& b_path,
+                const torch::jit::Module& a) {
+  report.min_sqnr_db = options.min_sqnr_db;
+  if (!options.tolerance && !options.min_sqnr_db && int8_facts(b_path) && !int8_facts(a_path))
+    report.min_sqnr_db = kInt8Sqnr;
+  const double otherwise = report.min_sqnr_db ? std::numeric_limits<double>::infinity() : gate::default_tolerance(a);
+  report.tolerance = options.tolerance.value_or(otherwise);
+}
+
+/// Runs `a`, which was read from `a_path`, beside b.
+VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate::SecondFile& b_file,
+                        const InputSummary& summary, const VerifyOptions& options) {
+  torch::jit::Module b = file::load(b_file.path).module;
+  const std::vector<Sample> from_file =
+      summary.options.file.empty() ? std::vector<Sample>{} : inputs::read_samples(summary.options);
+
+  VerifyReport report;
+  report.inputs = summary.text;
+  set_bounds(report, options, a_path, b_file.path, a);
+  report.runs = options.runs;
+  report.samples = options.samples > 0 ? options.samples : std::max(3, static_cast<int>(from_file.size()));
+  gate::Course course;
+  course.method = options.method;
+  course.b_name = b_file.name;
+  course.sample = [&](std::size_t k) {
+    return std::pair(fmt::format("sample {}", k + 1),
+                     from_file.empty() ? inputs::draw_sample(summary.options, k) : from_file[k % from_file.size()]);
+  };
+  course.cannot_run = [&](const std::string& run, const std::string& problem) {
+    return cannot_run(a_path, options, summary.text, run, problem);
+  };
+  gate::run_side_by_side(a, b, course, report);
+  return report;
+}
+
+}  // namespace
+
+namespace gate {
+
+VerifyReport verify_file(const file::Original& a, const SecondFile& b, const VerifyOptions& options) {
+  check(options);
+  const InputSummary summary = resolve(a, options);
+  return run_beside(a.fresh(), a.path(), b, summary, options);
+}
+
+}  // namespace gate
+
+VerifyReport verify(const fs::path& a, const fs::path& b, const VerifyOptions& options) {
+  check(options);
+  file::Original original(a);
+  const InputSummary summary = resolve(original, options);
+  return run_beside(std::move(original).last(), a, {b, b.string()}, summary, options);
+}
+
+VerifyReport verify(const Model& a, const fs::path& b, const VerifyOptions& options) {
+  return gate::verify_file(*ModelParts::of(a).original, {b, b.string()}, options);
+}
+
+}  // namespace fusekit

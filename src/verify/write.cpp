@@ -1,0 +1,119 @@
+#include "fusekit/write.h"
+
+#include "file/original.h"
+#include "file/output.h"
+#include "fusekit/error.h"
+#include "fusekit/lower.h"
+#include "ir/model_parts.h"
+#include "verify/allowance.h"
+#include "verify/second_file.h"
+#include "verify/side_by_side.h"
+
+namespace fusekit {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kRuns = 3;  // the executor specializes in the second
+
+/// Compares a written file with the original, method by method.
+class Check {
+ public:
+  Check(const file::Original& original, const gate::Allowance* allowance, gate::SecondFile written,
+        const VerifyOptions& options)
+      : original_(original), allowance_(allowance), written_(std::move(written)), options_(options) {}
+
+  [[nodiscard]] MethodCheck of(const std::string& method) const {
+    if (method != "forward") return of_other(method);
+    if (allowance_ != nullptr) return {method, within_allowance(), ""};
+    VerifyOptions options = options_;
+    options.method = method;
+    return {method, gate::verify_file(original_, written_, options), ""};
+  }
+
+ private:
+  /// The inputs that were given are forward's. One whose inputs can't be worked out is left unverified.
+  [[nodiscard]] MethodCheck of_other(const std::string& method) const {
+    VerifyOptions options = options_;
+    options.method = method;
+    options.inputs.dims.clear();
+    options.inputs.file.clear();
+    try {
+      return {method, gate::verify_file(original_, written_, options), ""};
+    } catch (const Error& error) {
+      return {method, std::nullopt, error.message()};
+    }
+  }
+
+  [[nodiscard]] VerifyReport within_allowance() const {
+    torch::jit::Module a = original_.fresh();
+    torch::jit::Module b = file::load(written_.path).module;
+    VerifyReport report;
+    report.samples = static_cast<int>(allowance_->samples.size());
+    report.runs = kRuns;
+    report.inputs = "calibration samples";
+    report.min_sqnr_db = allowance_->min_sqnr_db;
+    report.tolerance = std::numeric_limits<double>::infinity();
+    gate::Course course;
+    course.method = "forward";
+    course.b_name = written_.name;
+    course.sample = [this](std::size_t k) {
+      return std::pair(allowance_->samples[k].name, allowance_->samples[k].inputs);
+    };
+    course.cannot_run = [this](const std::string& run, const std::string& problem) {
+      return Error(ErrorKind::model, fmt::format("{} can't be run: {} ({})", original_.path().string(), problem, run));
+    };
+    gate::run_side_by_side(a, b, course, report);
+    return report;
+  }
+
+  const file::Original& original_;
+  const gate::Allowance* allowance_;
+  gate::SecondFile written_;
+  const VerifyOptions& options_;
+};
+
+/// Lowers the model, where that was not done.
+void finish(Model& model, const WriteOptions& options) {
+  const bool is_lowered = !ModelParts::of(model).program.target.empty();
+  if (!options.target.empty()) {
+    lower(model, options.target);
+  } else if (!is_lowered) {
+    lower(model);
+  }
+}
+
+}  // namespace
+
+const VerifyReport* WriteReport::failure() const {
+  if (written || methods.empty() || !methods.back().report) return nullptr;
+  return &*methods.back().report;
+}
+
+WriteReport write(Model model, const fs::path& output, const WriteOptions& options) {
+  WriteReport report;
+  report.output = output;
+  const std::vector<std::string> methods = model.methods();
+  file::AtomicFile file = file::begin_output(output, model.path(), options);
+  finish(model, options);
+  ModelParts& parts = ModelParts::of(model);
+  file::serialize(std::exchange(parts.program, {}), file);
+  const Check check(*parts.original, parts.allowance.get(), {file.readable_path(), output.string()}, options.verify);
+  for (const std::string& method : methods) {
+    report.methods.push_back(check.of(method));
+    const auto& compared = report.methods.back().report;
+    if (compared && !compared->passed) return report;
+  }
+  file.publish(options.force || options.in_place);
+  report.written = true;
+  return report;
+}
+
+void write_unverified(Model model, const fs::path& output, const WriteOptions& options) {
+  file::AtomicFile file = file::begin_output(output, model.path(), options);
+  finish(model, options);
+  file::serialize(std::move(ModelParts::of(model).program), file);
+  file.publish(options.force || options.in_place);
+}
+
+}  // namespace fusekit

@@ -1,0 +1,122 @@
+#include "fusekit/write.h"
+
+#include <gtest/gtest.h>
+
+#include "fusekit/error.h"
+#include "fusekit/fuse.h"
+#include "fusekit/inputs.h"
+#include "ir/model_parts.h"
+#include "support/module.h"
+#include "support/temporary_folder.h"
+#include "support/text.h"
+
+namespace fusekit {
+namespace {
+
+/// A network with a weight, read from a file.
+class VerifiedWrite : public testing::Test {
+ protected:
+  Model model(const std::string& source) {
+    at::manual_seed(3);
+    const std::map<std::string, at::Tensor> tensors{
+        {"c.weight", at::randn({4, 3, 3, 3})}, {"count", at::zeros({1})},
+        {"bn.weight", at::rand({4}) + 0.5},    {"bn.bias", at::randn({4})},
+        {"bn.running_mean", at::randn({4})},   {"bn.running_var", at::rand({4}) + 0.5}};
+    test::save_module(test::make_module("Net", tensors, source), folder_ / "in.pt");
+    return read(folder_ / "in.pt");
+  }
+
+  /// As if a rule had computed a wrong weight.
+  static void plant_fault(Model& model) {
+    ir::Weight& weight = ModelParts::of(model).program.weights.at("c.weight");
+    weight.tensor = weight.tensor * 1.01;
+  }
+
+  test::TemporaryFolder folder_;
+};
+
+const char* const kConvBn =
+    "def forward(self, x):\n"
+    "    y = torch.conv2d(x, self.c.weight)\n"
+    "    return torch.batch_norm(y, self.bn.weight, self.bn.bias, self.bn.running_mean, self.bn.running_var, False, "
+    "0.1, 1e-5, True)\n";
+
+const char* const kConv =
+    "def forward(self, x):\n    return torch.conv2d(x, self.c.weight)\n"
+    "def twice(self, x):\n    return torch.conv2d(x, self.c.weight) * 2\n"
+    "def labelled(self, x: Tensor, label: str):\n    return torch.conv2d(x, self.c.weight)\n";
+
+TEST_F(VerifiedWrite, ReadsItsInputOnce) {
+  Model model = this->model(kConvBn);
+  std::filesystem::remove(folder_ / "in.pt");
+  EXPECT_EQ(resolve_inputs(model, {}).text, "1x3x224x224 float, inferred");
+  EXPECT_EQ(fuse(model).fused(), 1U);
+  const WriteReport report = write(std::move(model), folder_ / "out.pt");
+  EXPECT_TRUE(report.written);
+  EXPECT_EQ(report.failure(), nullptr);
+  ASSERT_EQ(report.methods.size(), 1U);
+  EXPECT_EQ(report.methods[0].report->inputs, "1x3x224x224 float, inferred");
+  EXPECT_EQ(report.methods[0].report->compared, 3 * 3 * 4 * 222 * 222);
+  EXPECT_EQ(verify(read(folder_ / "out.pt"), folder_ / "out.pt").passed, true);
+}
+
+TEST_F(VerifiedWrite, WritesNothingThatComputesSomethingElse) {
+  Model model = this->model(kConv);
+  plant_fault(model);
+  WriteOptions options;
+  options.verify.inputs.dims = {{1, 3, 5, 5}};
+  const WriteReport report = write(std::move(model), folder_ / "out.pt", options);
+  EXPECT_FALSE(report.written);
+  ASSERT_NE(report.failure(), nullptr);
+  EXPECT_NEAR(report.failure()->worst.max_rel, 0.01, 1e-3);
+  EXPECT_EQ(report.methods.size(), 1U) << "the first is enough";
+  EXPECT_EQ(folder_.entries(), 1U);
+}
+
+TEST_F(VerifiedWrite, HasToBeRefusedByName) {
+  Model model = this->model(kConv);
+  plant_fault(model);
+  write_unverified(std::move(model), folder_ / "out.pt");
+  EXPECT_FALSE(verify(folder_ / "in.pt", folder_ / "out.pt").passed);
+}
+
+TEST_F(VerifiedWrite, ComparesEveryMethodAndSaysWhichItCannot) {
+  WriteOptions options;
+  options.verify.inputs.dims = {{1, 3, 5, 5}};
+  const WriteReport report = write(model(kConv), folder_ / "out.pt", options);
+  EXPECT_TRUE(report.written);
+  ASSERT_EQ(report.methods.size(), 3U);
+  for (const MethodCheck& check : report.methods) {
+    EXPECT_EQ(check.report.has_value(), check.method != "labelled") << check.method;
+    EXPECT_EQ(check.unverified.empty(), check.method != "labelled") << check.method;
+  }
+  EXPECT_EQ(report.methods[0].report->inputs, "1x3x5x5 float");
+}
+
+TEST_F(VerifiedWrite, RunsThatWorkOutInputsLeaveNoTraces) {
+  Model model = this->model(
+      "def forward(self, x):\n    self.count += 1\n    return torch.conv2d(x, self.c.weight) * self.count\n");
+  resolve_inputs(model, {});
+  EXPECT_TRUE(write(std::move(model), folder_ / "out.pt").written);
+  EXPECT_EQ(torch::jit::load((folder_ / "out.pt").string()).attr("count").toTensor().item<double>(), 0);
+}
+
+TEST_F(VerifiedWrite, TheOutputIsTheInputOnlyInPlace) {
+  WriteOptions options;
+  options.force = true;
+  EXPECT_THROW((void)write(model(kConvBn), folder_ / "in.pt", options), Error);
+  options.in_place = true;
+  Model model = this->model(kConvBn);
+  fuse(model);
+  EXPECT_TRUE(write(std::move(model), folder_ / "in.pt", options).written);
+  EXPECT_EQ(folder_.entries(), 1U);
+  try {
+    check_output(folder_ / "in.pt", {});
+    FAIL() << "no Error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.hint(), "give WriteOptions::force to replace it");
+  }
+}
+
+}  // namespace
+}  // namespace fusekit
