@@ -1,6 +1,8 @@
 # Installs the build in BUILD into an empty folder WORK/prefix, then builds the programs of include/fusekit/README.md
 # against it and runs them.
 #   cmake -D BUILD=... -D WORK=... [-D FLAGS=...] -P check.cmake
+cmake_minimum_required(VERSION 3.25)
+
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT result EQUAL 0)
