@@ -37,7 +37,7 @@ constexpr std::array kMagics{
           "give the TorchScript file that it was made from"},
     Magic{4, "TFL3"sv, "is a TensorFlow Lite file", kFromOnnx},
     Magic{0, "\x89HDF"sv, "is an HDF5 file (Keras saves such)", kFromPython},
-    Magic{0, "\x93NUMPY"sv, "is a NumPy array", "give it as InputOptions::file"},
+    Magic{0, "\x93NUMPY"sv, "is a NumPy array", "give it with InputOptions::file"},
     Magic{0, "GGUF"sv, "is a GGUF file", kFromPython},
     Magic{8, "{\""sv, "is a safetensors file: weights without a network", kFromStateDict},
     Magic{0, "\x1f\x8b"sv, "is compressed with gzip", "unpack it first: gunzip"},
@@ -98,7 +98,7 @@ void check_holds_torchscript(const Archive& archive, const fs::path& path) {
     throw is_something_else(path, "is a torch.package archive, no TorchScript file", kFromPython);
   const auto is_array = [](const Archive::Record& record) { return record.name.ends_with(".npy"); };
   if (!archive.records().empty() && std::ranges::all_of(archive.records(), is_array))
-    throw is_something_else(path, "holds NumPy arrays", "give it as InputOptions::file");
+    throw is_something_else(path, "holds NumPy arrays", "give it with InputOptions::file");
   if (!has_code && archive.has("data.pkl")) throw plain_torch_save(archive, path);
   throw is_something_else(path, "is a zip archive, but no TorchScript file", kFromPython);
 }

@@ -40,7 +40,7 @@ std::vector<std::int64_t> parse_shape(std::string_view text) {
   for (const std::int64_t size : shape)
     if (__builtin_mul_overflow(elements, size, &elements) || elements > std::numeric_limits<std::int32_t>::max())
       throw Error(ErrorKind::usage, fmt::format("the shape \"{}\" has more than 2^31 elements", text),
-                  "give smaller InputOptions::dims");
+                  "give a smaller InputOptions::dims");
   return shape;
 }
 
