@@ -70,6 +70,16 @@ TEST_F(FuseCommand, TellsAProgramTheSameFacts) {
   EXPECT_TRUE(report["verification"]["forward"]["passed"]);
 }
 
+TEST_F(FuseCommand, TellsAProgramTheCodeOfAReason) {
+  const ProgramResult result = run_fusekit({"fuse", network("second_reader.script"), "--dry-run", "--json"});
+  const nlohmann::json report = nlohmann::json::parse(result.out);
+  ASSERT_EQ(report["declined"], 1) << result.out;
+  for (const auto& site : report["sites"])
+    if (!site["fused"]) {
+      EXPECT_EQ(site["reason_code"], "read_by_another");
+    }
+}
+
 TEST_F(FuseCommand, ListsTheRulesInTheirOrder) {
   const ProgramResult result = run_fusekit({"fuse", "--list-rules", "--json"});
   std::vector<std::string> names;

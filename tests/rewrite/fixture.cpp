@@ -53,6 +53,11 @@ Fused::Fused(const torch::jit::Module& given, const FuseOptions& options) {
   before_ = text();
   fusion = fuse(program, options);
   after_ = text();
+  for (const auto& [number, group] : program.impl().groups) {
+    groups.emplace_back();
+    for (const ir::Node* node : ir::nodes_of_group(program.impl(), number))
+      groups.back().emplace_back(node->kind().toQualString());
+  }
   write(std::move(program), folder / "out.pt");
   module = torch::jit::load((folder / "out.pt").string());
 }
