@@ -131,12 +131,12 @@ void BenchFlags::check_combinations() const {
                 "--report_pep and --print_output are for one model, timed as speed_benchmark_torch does",
                 "leave them out, or give one model");
   if (!baseline.empty() && !baseline_model.empty())
-    throw Error(ErrorKind::usage, "--baseline and --baseline-model exclude each other");
+    throw Error(ErrorKind::usage, "--baseline and --baseline-model exclude each other", "give one of them");
   if (!max_regression.empty() && baseline.empty() && baseline_model.empty())
     throw Error(ErrorKind::usage, "--max-regression needs something to compare with",
                 "give --baseline or --baseline-model");
   if (int{common.json} + int{csv} + int{markdown} > 1)
-    throw Error(ErrorKind::usage, "--json, --csv and --markdown exclude each other");
+    throw Error(ErrorKind::usage, "--json, --csv and --markdown exclude each other", "give one of them");
 }
 
 void BenchFlags::check_numbers() const {
@@ -145,7 +145,7 @@ void BenchFlags::check_numbers() const {
   };
   if (iterations && *iterations < 1)
     refuse(fmt::format("--iter {} leaves nothing to time", *iterations), "give --iter 1 or more");
-  if (warmup && *warmup < 0) refuse(fmt::format("--warmup {} is negative", *warmup));
+  if (warmup && *warmup < 0) refuse(fmt::format("--warmup {} is negative", *warmup), "give --warmup 0 or more");
   if (processes && *processes < 1)
     refuse(fmt::format("--processes {} measures nothing", *processes), "give --processes 3 or more");
   if (max_seconds && !(*max_seconds > 0 && std::isfinite(*max_seconds)))

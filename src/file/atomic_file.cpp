@@ -77,6 +77,7 @@ void AtomicFile::publish(bool replace) {
 
 void AtomicFile::fail(const std::string& what, int error) const {
   const char* hint = "";
+  if (error == ENOENT || error == ENOTDIR) hint = "make its folder first, e.g. with mkdir -p, or give another one";
   if (error == ENOSPC || error == EDQUOT) hint = "free some space or write to another disk";
   if (error == EACCES || error == EROFS || error == EPERM) hint = "choose a folder that you may write to";
   if (error == EEXIST) hint = "give WriteOptions::force to replace it";

@@ -72,6 +72,7 @@ class FakeLauncher : public Launcher {
   }
 
   std::vector<Call> calls;
+  std::vector<std::size_t> paddings;
   std::vector<RuntimeOptions> runtimes;
   std::vector<std::vector<std::string>> environments;
   std::size_t started = 0;
@@ -88,7 +89,8 @@ class FakeLauncher : public Launcher {
     }
     ~FakeProcess() override { --world_.alive; }
 
-    LoadFigures load(std::size_t index, const Variant&, std::size_t) override {
+    LoadFigures load(std::size_t index, const Variant&, std::size_t padding) override {
+      world_.paddings.push_back(padding);
       world_.calls.push_back({'l', number_, {index, 0, 0}});
       placement_[index] = world_.normal() * world_.world_.placement + (loaded_++ == 0 ? world_.world_.loaded_first : 0);
       world_.clock_.advance(1e5);

@@ -8,6 +8,7 @@
 #include "bench/fake.h"
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
+#include "support/refusal.h"
 
 namespace fusekit::bench {
 namespace {
@@ -237,6 +238,19 @@ TEST(BenchMeasure, EachVariantIsLoadedFirstInSomeProcessForItsPeakMemory) {
   }
 }
 
+TEST(BenchMeasure, EachLoadStandsElsewhereInMemory) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {9000, 9000}}, clock, 1);
+  measure(test::variants(2), {.max_seconds = 10}, launcher, clock);
+  std::set<std::size_t> paddings(launcher.paddings.begin(), launcher.paddings.end());
+  EXPECT_GE(launcher.paddings.size(), 6U);
+  EXPECT_EQ(paddings.size(), launcher.paddings.size());
+  for (const std::size_t padding : paddings) {
+    EXPECT_EQ(padding % 64, 0U);
+    EXPECT_LT(padding, std::size_t{4} << 20);
+  }
+}
+
 TEST(BenchMeasure, OneProcessIsReportedWithAWarning) {
   const Report report = run({.run_us = {20000, 20000}}, {.processes = 1, .max_seconds = 5}, 1);
   EXPECT_TRUE(warns_of(report, "one process only"));  // there may be warnings about this machine's noise, too
@@ -266,11 +280,13 @@ TEST(BenchMeasure, AnInterruptEndsItAndNoProcessIsLeft) {
 }
 
 TEST(BenchMeasure, RefusesWrongOptions) {
-  EXPECT_THROW(run({.run_us = {}}, {}, 1), Error);
-  EXPECT_THROW(run({.run_us = {1}}, {.processes = 0}, 1), Error);
-  EXPECT_THROW(run({.run_us = {1}}, {.max_seconds = 0}, 1), Error);
-  EXPECT_THROW(run({.run_us = {1}}, {.iterations = 0}, 1), Error);
-  EXPECT_THROW(run({.run_us = {1}}, {.warmup = -1}, 1), Error);
+  const auto with = [](const Options& options) { return [=] { run({.run_us = {1}}, options, 1); }; };
+  using fusekit::test::refuses;
+  EXPECT_TRUE(refuses(ErrorKind::usage, "no model", [] { run({.run_us = {}}, {}, 1); }));
+  EXPECT_TRUE(refuses(ErrorKind::usage, "bench::Options::processes", with({.processes = 0})));
+  EXPECT_TRUE(refuses(ErrorKind::usage, "bench::Options::max_seconds", with({.max_seconds = 0})));
+  EXPECT_TRUE(refuses(ErrorKind::usage, "bench::Options::iterations", with({.iterations = 0})));
+  EXPECT_TRUE(refuses(ErrorKind::usage, "bench::Options::warmup", with({.warmup = -1})));
 }
 
 }  // namespace

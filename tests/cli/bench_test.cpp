@@ -139,7 +139,9 @@ TEST_F(Bench, RefusesWhatItCantDoInOneLineWithAHint) {
     all.insert(all.end(), words.begin(), words.end());
     const auto result = run_fusekit(all);
     EXPECT_EQ(result.exit_code, 2) << words.front();
-    EXPECT_NE(result.err.find("error: "), std::string::npos) << words.front();
+    EXPECT_EQ(test::count_of("error: ", result.err), 1U) << words.front() << "\n" << result.err;
+    EXPECT_EQ(test::count_of("\nhint: ", result.err), 1U) << words.front() << "\n" << result.err;
+    EXPECT_EQ(result.err.find('\n', result.err.find("\nhint: ") + 1), result.err.size() - 1) << result.err;
     EXPECT_EQ(result.out.find("finished"), std::string::npos) << words.front();
   }
   EXPECT_EQ(run_fusekit({"bench"}).exit_code, 2);

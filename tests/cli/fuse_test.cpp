@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
@@ -68,6 +69,16 @@ TEST_F(FuseCommand, TellsAProgramTheSameFacts) {
   EXPECT_EQ(report["sites"][0]["modules"], (std::vector<std::string>{"conv", "bn"}));
   EXPECT_EQ(report["output"], out_);
   EXPECT_TRUE(report["verification"]["forward"]["passed"]);
+}
+
+TEST_F(FuseCommand, TellsAProgramTheCodeOfAReason) {
+  const ProgramResult result = run_fusekit({"fuse", network("second_reader.script"), "--dry-run", "--json"});
+  const nlohmann::json report = nlohmann::json::parse(result.out);
+  std::set<std::string> codes;
+  for (const auto& site : report["sites"])
+    if (!site["fused"]) codes.insert(site["reason_code"]);
+  EXPECT_EQ(codes.size(), 1U) << result.out;
+  EXPECT_TRUE(codes.begin()->starts_with("read_by_another")) << *codes.begin();
 }
 
 TEST_F(FuseCommand, ListsTheRulesInTheirOrder) {

@@ -57,6 +57,16 @@ class Load : public testing::Test {
     ASSERT_EQ(zip_close(archive), 0);
   }
 
+  static std::string pickle_of(const fs::path& path) {
+    zip_t* archive = zip_open(path.c_str(), ZIP_RDONLY, nullptr);
+    zip_file_t* file = zip_fopen(archive, "scale/data.pkl", 0);
+    std::string bytes(4096, '\0');
+    bytes.resize(static_cast<std::size_t>(zip_fread(file, bytes.data(), bytes.size())));
+    zip_fclose(file);
+    zip_discard(archive);
+    return bytes;
+  }
+
   test::TemporaryFolder folder_;
 };
 
@@ -128,17 +138,17 @@ TEST_F(Load, ARecordShorterThanItsTensorIsFound) {
   EXPECT_EQ(refusal_to_load(path), "the record data/0 has 252 bytes, its tensor needs 64 elements of 4 bytes");
 }
 
+TEST_F(Load, AConstantShorterThanItsTensorIsFound) {
+  torch::jit::Module module = torch::jit::load(save("scale.pt").string());
+  torch::jit::freeze(module).save((folder_ / "frozen.pt").string());
+  set_record(folder_ / "frozen.pt", "constants/0", std::string(252, 'x'), ZIP_CM_STORE);
+  EXPECT_EQ(refusal_to_load(folder_ / "frozen.pt"),
+            "the record constants/0 has 252 bytes, its tensor needs 64 elements of 4 bytes");
+}
+
 TEST_F(Load, ATensorThatReachesBeyondItsRecordIsFound) {
   const fs::path path = save("scale.pt");
-  const std::string pickle = [&] {
-    zip_t* archive = zip_open(path.c_str(), ZIP_RDONLY, nullptr);
-    zip_file_t* file = zip_fopen(archive, "scale/data.pkl", 0);
-    std::string bytes(4096, '\0');
-    bytes.resize(static_cast<std::size_t>(zip_fread(file, bytes.data(), bytes.size())));
-    zip_fclose(file);
-    zip_discard(archive);
-    return bytes;
-  }();
+  const std::string pickle = pickle_of(path);
   // The storage has 64 elements, then come the offset 0 and the size (64,): K@ (64) twice.
   const auto storage = pickle.find("K@");
   const auto size = pickle.find("K@", storage + 2);
@@ -146,6 +156,13 @@ TEST_F(Load, ATensorThatReachesBeyondItsRecordIsFound) {
   std::string larger = pickle;
   larger[size + 1] = 'A';
   set_record(path, "data.pkl", larger, ZIP_CM_STORE);
+  EXPECT_EQ(refusal_to_load(path), "the record data/0 has 64 elements, and a tensor reaches beyond them");
+  // Behind the size comes the stride (1,): K and the number. J has four bytes for it, here of -1.
+  std::string backwards = pickle;
+  const auto stride = pickle.find("K\1", size + 2);
+  ASSERT_NE(stride, std::string::npos);
+  backwards.replace(stride, 2, "J\xff\xff\xff\xff");
+  set_record(path, "data.pkl", backwards, ZIP_CM_STORE);
   EXPECT_EQ(refusal_to_load(path), "the record data/0 has 64 elements, and a tensor reaches beyond them");
 }
 

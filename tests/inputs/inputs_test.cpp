@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fusekit/error.h"
+#include "support/temporary_folder.h"
 
 namespace fusekit {
 namespace {
@@ -76,6 +77,8 @@ TEST(DrawSample, FollowsTypesAndMemoryFormats) {
   EXPECT_EQ(sample[0].toTensor().scalar_type(), at::kHalf);
   EXPECT_TRUE(sample[0].toTensor().is_contiguous(at::MemoryFormat::ChannelsLast));
   EXPECT_EQ(sample[1].toTensor().scalar_type(), at::kDouble);
+  EXPECT_FALSE(sample[1].toTensor().equal(sample[1].toTensor().to(at::kFloat).to(at::kDouble)))
+      << "only a float's digits";
   EXPECT_EQ(sample[2].toTensor().scalar_type(), at::kByte);
   EXPECT_GT(sample[2].toTensor().max().item<int>(), 100);
   EXPECT_EQ(sample[3].toInt(), 3);
@@ -83,6 +86,29 @@ TEST(DrawSample, FollowsTypesAndMemoryFormats) {
   EXPECT_EQ(sample[5].toDouble(), 0.5);
   EXPECT_TRUE(sample[6].toBool());
   EXPECT_EQ(sample[7].toStringRef(), "mean");
+}
+
+TEST(DrawSample, BytesTakeAllTheirValues) {
+  InputOptions options;
+  options.dims = {{20000}, {20000}};
+  options.types = {"uint8_t", "int8"};
+  const auto sample = inputs::draw_sample(options, 0);
+  EXPECT_EQ(sample[0].toTensor().min().item<int>(), 0);
+  EXPECT_EQ(sample[0].toTensor().max().item<int>(), 255);
+  EXPECT_EQ(sample[1].toTensor().min().item<int>(), 0);
+  EXPECT_EQ(sample[1].toTensor().max().item<int>(), 127);
+}
+
+TEST(DrawSample, AFilesPicturesGetTheMemoryFormatToo) {
+  const test::TemporaryFolder folder;
+  const std::vector<char> bytes = torch::jit::pickle_save(at::randn({1, 3, 4, 4}));
+  test::write_bytes(folder / "x.pt", {bytes.begin(), bytes.end()});
+  InputOptions options;
+  options.file = folder / "x.pt";
+  options.arguments = {"x"};
+  EXPECT_FALSE(inputs::draw_sample(options, 0)[0].toTensor().is_contiguous(at::MemoryFormat::ChannelsLast));
+  options.memory_formats = {"channels_last"};
+  EXPECT_TRUE(inputs::draw_sample(options, 0)[0].toTensor().is_contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 TEST(DrawSample, AListOfOneTensor) {

@@ -108,6 +108,19 @@ TEST(PropagateConstants, ALoopThatNeverRunsGivesWhatWentIn) {
   FileCheck().check_not("prim::Loop")->check("return (%x)")->run(graph);
 }
 
+TEST(PropagateConstants, ALoopThatRunsOnceStays) {
+  const std::string graph = cleaned(R"(graph(%x : Tensor):
+  %one : int = prim::Constant[value=1]()
+  %true : bool = prim::Constant[value=1]()
+  %y : Tensor = prim::Loop(%one, %true, %x)
+    block0(%i : int, %carried : Tensor):
+      %next : Tensor = aten::relu(%carried)
+      -> (%true, %next)
+  return (%y)
+)");
+  FileCheck().check("prim::Loop")->check("aten::relu")->run(graph);
+}
+
 TEST(PropagateConstants, WhatALoopOnlyCarriesStaysOutside) {
   const std::string graph = cleaned(R"(graph(%x : Tensor, %n : int):
   %true : bool = prim::Constant[value=1]()

@@ -72,6 +72,10 @@ TEST(Functional, TheActivationOfAGroupWorksInPlaceUnlessItsInputIsStillNeeded) {
     if (node->kind() == c10::aten::relu || node->kind() == c10::aten::sigmoid) set_group(node, number++);
   make_in_place(*graph);
   graph->lint();
+  for (Node* node : all_nodes(*graph))
+    if (node->kind() == c10::aten::relu_) {
+      EXPECT_EQ(group_of(node), 0);
+    }
   // The second ReLU's input is read again; a sigmoid of integers would need another dtype.
   FileCheck().check("aten::relu_(")->check("aten::relu(")->check("aten::sigmoid(")->run(text(graph));
 }
@@ -82,6 +86,43 @@ TEST(Functional, AViewIsNoMemoryOfItsOwn) {
     if (node->kind() == c10::aten::relu) set_group(node, 0);
   make_in_place(*graph);
   FileCheck().check("aten::relu(")->run(text(graph));
+}
+
+TEST(Functional, AnOlderViewKeepsAnActivationFromIt) {
+  const auto graph = graph_of(R"(  %y : Tensor = aten::mm(%x, %w)
+  %v : Tensor = aten::t(%y)
+  %r : Tensor = aten::relu(%y)
+  return (%r, %v))");
+  for (Node* node : all_nodes(*graph))
+    if (node->kind() == c10::aten::relu) set_group(node, 0);
+  make_in_place(*graph);
+  FileCheck().check("aten::relu(")->run(text(graph));
+}
+
+TEST(Functional, DropoutThatIsOffIsNoMemoryOfItsOwn) {
+  const auto graph = graph_of(R"(  %half : float = prim::Constant[value=0.5]()
+  %off : bool = prim::Constant[value=0]()
+  %d : Tensor = aten::dropout(%x, %half, %off)
+  %r : Tensor = aten::relu(%d)
+  return (%r))");
+  for (Node* node : all_nodes(*graph))
+    if (node->kind() == c10::aten::relu) set_group(node, 0);
+  make_in_place(*graph);
+  FileCheck().check("aten::relu(")->run(text(graph));
+}
+
+TEST(Functional, WhatABranchWritesStaysInPlace) {
+  const auto graph = graph_of(R"(  %y : Tensor = aten::mm(%x, %w)
+  %c : bool = aten::Bool(%m)
+  %b : Tensor = prim::If(%c)
+    block0():
+      %r : Tensor = aten::relu_(%y)
+      -> (%r)
+    block1():
+      -> (%y)
+  return (%b, %y))");
+  make_functional(*graph);
+  FileCheck().check("aten::relu_(")->run(text(graph));
 }
 
 TEST(Functional, AReaderOfTheShapeDoesNotKeepAnActivationFromIt) {

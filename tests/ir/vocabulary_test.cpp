@@ -120,9 +120,9 @@ struct Bounds {
 TEST(Vocabulary, WhatAnActivationClampsTo) {
   for (const Bounds& given :
        {Bounds{"aten::relu(%x)", 0, kInfinity}, Bounds{"aten::relu_(%x)", 0, kInfinity},
-        Bounds{"aten::relu6(%x)", 0, 6}, Bounds{"aten::hardtanh(%x, %low, %high)", -2, 3},
-        Bounds{"aten::clamp(%x, %low, %none)", -2, kInfinity}, Bounds{"aten::clamp_min(%x, %low)", -2, kInfinity},
-        Bounds{"aten::clamp_max(%x, %high)", -kInfinity, 3}}) {
+        Bounds{"aten::relu6(%x)", 0, 6}, Bounds{"aten::relu6_(%x)", 0, 6},
+        Bounds{"aten::hardtanh(%x, %low, %high)", -2, 3}, Bounds{"aten::clamp(%x, %low, %none)", -2, kInfinity},
+        Bounds{"aten::clamp_min(%x, %low)", -2, kInfinity}, Bounds{"aten::clamp_max(%x, %high)", -kInfinity, 3}}) {
     const auto graph = parsed(std::string("graph(%x : Tensor):\n  %none : NoneType = prim::Constant()\n"
                                           "  %low : float = prim::Constant[value=-2.]()\n"
                                           "  %high : float = prim::Constant[value=3.]()\n  %y : Tensor = ") +
@@ -173,6 +173,19 @@ TEST(Vocabulary, APadCountsFromTheLastDimension) {
   EXPECT_EQ(pad->before, (std::vector<std::int64_t>{1, 3}));
   EXPECT_EQ(pad->after, (std::vector<std::int64_t>{2, 4}));
   EXPECT_EQ(pad->value, 0);
+}
+
+TEST(Vocabulary, APadThatReflectsIsNoneOfZeros) {
+  for (const bool constant : {true, false}) {
+    const auto graph = parsed(fmt::format(R"(graph(%x : Tensor):
+  %counts : int[] = prim::Constant[value=[1, 1]]()
+  %mode : str = prim::Constant[value="{}"]()
+  %none : NoneType = prim::Constant()
+  %y : Tensor = aten::pad(%x, %counts, %mode, %none)
+  return (%y))",
+                                          constant ? "constant" : "reflect"));
+    EXPECT_EQ(as_pad(graph->outputs()[0]->node()).has_value(), constant);
+  }
 }
 
 TEST(Reasons, EachCodeHasANameAndItsWords) {

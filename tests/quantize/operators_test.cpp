@@ -123,6 +123,42 @@ TEST(QuantizedOperators, WhatLibTorchGetsWrongStaysFloat) {
   }
 }
 
+struct NoInt8 {
+  ReasonCode code;
+  std::string body;
+  test::Shape weight;
+};
+
+TEST(QuantizedOperators, WhatHasNoInt8FormStaysFloat) {
+  for (const NoInt8& given :
+       {NoInt8{ReasonCode::geometry_unknown,
+               "return torch.conv2d(x, self.t.weight, None, [1, 1], \"same\")",
+               {4, 4, 2, 2}},
+        NoInt8{ReasonCode::input_written_in_place,
+               "y = torch.tanh(x); v = y[0]; v.add_(1); return torch.conv2d(y, self.t.weight)",
+               {4, 4, 3, 3}},
+        NoInt8{ReasonCode::wrong_rank, "return torch.conv2d(x[0], self.t.weight)", {4, 4, 3, 3}},
+        NoInt8{ReasonCode::converts_dtype, "return torch.mean(x, [2, 3], False, dtype=6)", {1}},
+        NoInt8{ReasonCode::alpha_not_one, "return torch.add(x, torch.sigmoid(x), alpha=2)", {1}}}) {
+    const test::TemporaryFolder folder;
+    test::save_module(
+        test::make_module(
+            "Net",
+            {{"c.weight", at::randn({4, 4, 3, 3})}, {"c.bias", at::randn({4})}, {"t.weight", at::randn(given.weight)}},
+            test::source_of("CONV; " + given.body)),
+        folder / "float.pt");
+    QuantizeOptions options;
+    options.calibration.random = 2;
+    options.calibration.inputs.dims = {test::Shape{2, 4, 10, 9}};
+    options.calibration.inputs.types = {"float"};
+    Model model = read(folder / "float.pt");
+    const QuantizeReport report = to_int8(model, options);
+    EXPECT_TRUE(std::any_of(report.floats.begin(), report.floats.end(), [&](const FloatOperator& op) {
+      return op.reason.code == given.code;
+    })) << given.body;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, QuantizedOperator, testing::ValuesIn(test::operator_cases()),
                          [](const testing::TestParamInfo<test::OperatorCase>& info) { return info.param.name; });
 

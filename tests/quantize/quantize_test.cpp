@@ -2,13 +2,16 @@
 #include "fusekit/quantize.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <torch/script.h>
 
+#include "bench/resident_memory.h"
 #include "fusekit/error.h"
 #include "fusekit/runtime.h"
 #include "fusekit/write.h"
+#include "ir/model_parts.h"
+#include "ir/program.h"
 #include "support/module.h"
+#include "support/refusal.h"
 #include "support/temporary_folder.h"
 #include "support/text.h"
 
@@ -17,6 +20,7 @@ namespace {
 
 using test::count_of;
 using test::has;
+using test::refuses;
 
 using Tensors = std::map<std::string, at::Tensor>;
 
@@ -160,9 +164,49 @@ TEST(Quantize, LayersGoBackToFloatUntilTheBoundHolds) {
 }
 
 TEST(Quantize, RefusesWhatIsWrong) {
-  EXPECT_THROW(Quantized(residual_weights(), kResidual, {1, 3, 12, 12}, {.skip = {"nowhere"}}), Error);
-  EXPECT_THROW(Quantized(residual_weights(), kResidual, {1, 4, 12, 12}), Error);
-  EXPECT_THROW(Quantized({}, "def forward(self, x):\n    return x + 1\n", {1, 3}), Error);
+  const auto with = [](const QuantizeOptions& options, std::vector<std::int64_t> shape = {1, 3, 12, 12}) {
+    return [=] { Quantized(residual_weights(), kResidual, shape, options); };
+  };
+  EXPECT_TRUE(refuses(ErrorKind::usage, "nowhere", with({.skip = {"nowhere"}})));
+  EXPECT_TRUE(refuses(ErrorKind::input, "random[0] does not fit the network", with({}, {1, 4, 12, 12})));
+  EXPECT_TRUE(refuses(ErrorKind::model, "no convolution or linear that could be int8", [] {
+    Quantized({}, "def forward(self, x):\n    return x + 1\n", {1, 3});
+  }));
+}
+
+TEST(Quantize, WhatIsSkippedIsThatModuleAndWhatIsInIt) {
+  at::manual_seed(5);
+  const Quantized net({{"c1.weight", at::randn({3, 3, 3, 3}) / 5}, {"c10.weight", at::randn({3, 3, 3, 3}) / 5}},
+                      "def forward(self, x):\n"
+                      "    return torch.conv2d(torch.conv2d(x, self.c1.weight), self.c10.weight)\n",
+                      {1, 3, 9, 9}, {.skip = {"c1"}});
+  ASSERT_EQ(net.report.layers.size(), 2U);
+  for (const LayerCost& layer : net.report.layers) EXPECT_EQ(layer.int8, layer.path == "c10") << layer.path;
+}
+
+TEST(Quantize, WhatLiesAboveTheLevelsOfAReluCounts) {
+  at::manual_seed(5);
+  const Quantized net({{"c1.weight", at::randn({4, 3, 1, 1})}},
+                      "def forward(self, x):\n    return torch.relu(torch.conv2d(x, self.c1.weight))\n", {2, 3, 64, 64},
+                      {.observer = ObserverKind::percentile});
+  EXPECT_GT(net.report.layers.at(0).saturated, 0);
+  EXPECT_LT(net.report.layers.at(0).saturated, 0.01);
+}
+
+TEST(Quantize, AGroupIsOneInt8Operator) {
+  const test::TemporaryFolder folder;
+  test::save_module(test::make_module("Net", residual_weights(), kResidual), folder / "float.pt");
+  Model model = read(folder / "float.pt");
+  QuantizeOptions options;
+  options.calibration.random = 2;
+  options.calibration.inputs.dims = {{1, 3, 12, 12}};
+  options.calibration.inputs.types = {"float"};
+  to_int8(model, options);
+  std::vector<std::string> names;
+  const ir::Program& program = ModelParts::of(model).program;
+  for (const auto& [number, group] : program.groups)
+    for (const ir::Node* node : ir::nodes_of_group(program, number)) names.emplace_back(node->kind().toQualString());
+  EXPECT_EQ(names, std::vector<std::string>{"quantized::conv2d_relu"});
 }
 
 TEST(Quantize, ANaNIsNamedWithItsLayer) {
@@ -267,26 +311,22 @@ TEST(Quantize, AListThatABranchAppendsToStaysFloat) {
   EXPECT_EQ(net.module.forward({at::randn({1, 3, 10, 10})}).toTensor().size(1), 8);
 }
 
-long peak_kib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss;
-}
-
 TEST(Quantize, MoreSamplesTakeNoMoreMemory) {
   at::manual_seed(9);
-  const auto quantize = [](int samples) {
+  // The peak of this call alone: earlier ones, and other tests in this process, may have taken more.
+  const auto peak_of = [](int samples) {
+    bench::reset_peak_resident();
     QuantizeOptions options{.rounding = Rounding::nearest};
     options.calibration.random = samples;
     const Quantized net({{"c1.weight", at::randn({2, 1, 8, 8}) / 8}},
                         "def forward(self, x):\n    return torch.conv2d(x, self.c1.weight, None, [8, 8])\n",
                         {1, 1, 512, 512}, options);
     EXPECT_EQ(net.report.samples, samples);
+    return bench::peak_resident_kib();
   };
-  quantize(80);
-  const long before = peak_kib();
-  quantize(280);  // 200 MiB more
-  EXPECT_LT(peak_kib() - before, 70 * 1024);
+  peak_of(80);  // what is allocated once
+  const std::int64_t few = peak_of(80);
+  EXPECT_LT(peak_of(280) - few, 70 * 1024) << "200 MiB of samples more";
 }
 
 }  // namespace

@@ -85,6 +85,12 @@ TEST(ConvBn, VarianceThatIsNotPositiveIsLeft) {
   }
 }
 
+TEST(ConvBn, AVarianceOfZeroIsPositiveWithItsEps) {
+  Tensors tensors = layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3);
+  tensors["bn.running_var"][1] = 0;
+  EXPECT_EQ(Fused(tensors, conv_bn(kConv2d)).fired("conv+bn"), 1);
+}
+
 TEST(ConvBn, AFoldThatLeavesTheFiniteRangeIsLeft) {
   Tensors tensors = layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3);
   tensors["conv.weight"].fill_(1e30);

@@ -127,6 +127,38 @@ TEST(ConvBn, FoldsThroughInactiveDropout) {
   EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
 }
 
+TEST(ConvBn, DropoutThatMayBeActiveKeepsThePairApart) {
+  const Fused fused(layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4), std::string("  y = torch.dropout(") + kConv2d +
+                                                                           ", 0.5, x.size(0) > 100)\n  return " +
+                                                                           batch_norm_call("y", "bn") + "\n");
+  EXPECT_EQ(fused.fired(), 0);
+}
+
+// What a weight is beside its numbers.
+
+TEST(ConvBn, KeepsTheMemoryFormat) {
+  Tensors tensors = layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4);
+  for (const at::MemoryFormat format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+    tensors["conv.weight"] = tensors["conv.weight"].contiguous(format);
+    const Fused fused(tensors, conv_bn(kConv2d));
+    EXPECT_EQ(fused.fired("conv+bn"), 1);
+    EXPECT_TRUE(fused.module.attr("conv").toModule().attr("weight").toTensor().is_contiguous(format));
+  }
+}
+
+TEST(ConvBn, WhatLearnsGoesOnLearning) {
+  for (const bool learns : {true, false}) {
+    Tensors tensors = layer("conv", {4, 3, 3, 3}, /*bias=*/false) + batch_norm("bn", 4);
+    tensors["conv.weight"].requires_grad_(learns);
+    const Fused fused(tensors, conv_bn("torch.conv2d(x, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)"));
+    EXPECT_EQ(fused.fired("conv+bn"), 1);
+    const torch::jit::Module conv = fused.module.attr("conv").toModule();
+    EXPECT_EQ(conv.attr("weight").toTensor().requires_grad(), learns);
+    EXPECT_EQ(conv.attr("bias").toTensor().requires_grad(), learns) << "the new bias is as the weight";
+    EXPECT_EQ(conv.named_parameters().size(), 2U);
+  }
+}
+
 TEST(ConvBn, GoesOnThroughASecondBatchNorm) {
   Fused fused(layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4) + batch_norm("bn2", 4),
               std::string("  y = ") + kConv2d + "\n  z = " + batch_norm_call("y", "bn") + "\n  return " +
@@ -152,6 +184,17 @@ TEST(ConvBn, AConvolutionWithTwoBatchNormsIsFoldedIntoCopies) {
   const std::string again =
       batch_norm_call("torch.conv2d(y, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)", "bn2");
   Fused fused(layer("conv", {3, 3, 3, 3}, false) + batch_norm("bn", 3) + batch_norm("bn2", 3),
+              "  y = torch.sigmoid(" + call + ")\n  return " + again + "\n");
+  EXPECT_EQ(fused.fired("conv+bn"), 2);
+  EXPECT_EQ(fused.state_dict_names().size(), 4U);
+  EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
+}
+
+TEST(ConvBn, AnotherEpsIsAnotherFold) {
+  const std::string call = batch_norm_call("torch.conv2d(x, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)", "bn");
+  std::string again = batch_norm_call("torch.conv2d(y, self.conv.weight, None, [1, 1], [1, 1], [1, 1], 1)", "bn");
+  again.replace(again.find("1e-5"), 4, "0.5");
+  Fused fused(layer("conv", {3, 3, 3, 3}, false) + batch_norm("bn", 3),
               "  y = torch.sigmoid(" + call + ")\n  return " + again + "\n");
   EXPECT_EQ(fused.fired("conv+bn"), 2);
   EXPECT_EQ(fused.state_dict_names().size(), 4U);
@@ -212,6 +255,13 @@ TEST(ConvBn, ChecksOfARankThatAnOperatorInsistsOnAreDropped) {
 TEST(ConvBn, ACheckOfARankThatIsNotProvenStays) {
   Fused fused(layer("conv", {3, 3, 3, 3}), std::string("  y = ") + kConv2d + "\n" + kCheck + "  return y\n");
   EXPECT_TRUE(fused.is_unchanged());
+  test::FileCheck().check_count("prim::RaiseException", 1, true)->run(fused.graph());
+}
+
+TEST(ConvBn, ACheckThatComesBeforeTheOperatorThatInsistsStays) {
+  const Fused fused(layer("conv", {3, 3, 3, 3}),
+                    "  assert x.dim() == 4, 'expected 4D input'\n  return torch._convolution(x, self.conv.weight, "
+                    "self.conv.bias, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, False, False, True, True)\n");
   test::FileCheck().check_count("prim::RaiseException", 1, true)->run(fused.graph());
 }
 

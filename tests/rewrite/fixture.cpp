@@ -54,6 +54,11 @@ Fused::Fused(const torch::jit::Module& given, const FuseOptions& options) {
   before_ = text();
   fusion = fuse(model, options);
   after_ = text();
+  for (const auto& [number, group] : ModelParts::of(model).program.groups) {
+    groups.emplace_back();
+    for (const ir::Node* node : ir::nodes_of_group(ModelParts::of(model).program, number))
+      groups.back().emplace_back(node->kind().toQualString());
+  }
   write_unverified(std::move(model), folder / "out.pt");
   module = torch::jit::load((folder / "out.pt").string());
 }

@@ -54,6 +54,8 @@ class Fused {
   torch::jit::Module original;
   torch::jit::Module module;
   FusionReport fusion;
+  /// The operators of each group after `fuse`.
+  std::vector<std::vector<std::string>> groups;
 
  private:
   std::string before_;

@@ -81,6 +81,7 @@ TEST_P(ConvBnRelu, FoldsAndMakesTheReluWorkInPlace) {
   EXPECT_EQ(fused.fired("conv+bn+relu"), 1);
   EXPECT_EQ(fused.fired(), 1);
   test::FileCheck().check("aten::_convolution")->check_not("batch_norm")->check("aten::relu_(")->run(fused.graph());
+  EXPECT_EQ(fused.groups, (std::vector<std::vector<std::string>>{{"aten::_convolution", "aten::relu"}}));
   EXPECT_LT(fused.error({2, 3, 9, 9}), 1e-5);
 }
 
@@ -113,6 +114,13 @@ TEST(ConvRelu, AReluThatWorksInPlaceAlreadyIsOnlyNoted) {
   EXPECT_TRUE(in_place.is_unchanged());
   const Fused made(layer("conv", {3, 3, 3, 3}), "  return torch.relu(" + kConv + ")\n");
   EXPECT_FALSE(made.fusion.entries.at(0).as_found);
+}
+
+TEST(ConvRelu, EachPlaceIsAGroupOfItsOwn) {
+  const Fused fused(layer("conv", {3, 3, 3, 3}) + layer("fc", {5, 9}),
+                    "  y = torch.relu(" + kConv + ")\n  return torch.relu(torch.linear(y, self.fc.weight))\n");
+  EXPECT_EQ(fused.groups,
+            (std::vector<std::vector<std::string>>{{"aten::conv2d", "aten::relu"}, {"aten::linear", "aten::relu"}}));
 }
 
 TEST(ConvRelu, AnotherReaderSeesWhatItSaw) {
@@ -175,6 +183,29 @@ TEST(LinearBn, FoldsTheAddmmOfOldTraces) {
   EXPECT_EQ(fused.fired("linear+bn"), 1);
   test::FileCheck().check("aten::addmm")->check_not("batch_norm")->run(fused.graph());
   EXPECT_LT(fused.error({3, 4}), 1e-5);
+}
+
+TEST(LinearBn, AnAddmmThatIsNoLinearIsLeft) {
+  for (const char* call : {"torch.addmm(self.fc.bias, x, torch.t(self.fc.weight), beta=0.5)",
+                           "torch.addmm(self.fc.bias, x, torch.t(self.fc.weight), alpha=2)",
+                           "torch.addmm(self.fc.bias, x, torch.transpose(self.fc.weight, 0, 0))"}) {
+    Fused fused(layer("fc", {4, 4}) + batch_norm("bn", 4),
+                std::string("  y = ") + call + "\n  return " + batch_norm_call("y", "bn") + "\n");
+    EXPECT_EQ(fused.fired(), 0) << call;
+    EXPECT_EQ(fused.error({3, 4}), 0) << call;
+  }
+}
+
+// Data that has two dimensions somewhere else, or may have more.
+TEST(LinearBn, ARankThatIsNotProvenIsARefusal) {
+  for (const char* before : {"  x = torch.flatten(x, 2, -1)\n", "  x = torch.flatten(x, 1, -1)\n  x.unsqueeze_(0)\n",
+                             "  x = torch.flatten(x, 1, -1) + self.shift.weight\n",
+                             "  if bool(x.sum() > 0):\n    x = torch.flatten(x, 1, -1)\n"}) {
+    const Fused fused(layer("fc", {5, 12}) + batch_norm("bn", 5) + Tensors{{"shift.weight", torch::randn({2, 1, 12})}},
+                      before + kLinearBn);
+    EXPECT_EQ(fused.fired(), 0) << before;
+    EXPECT_TRUE(fused.declined_for(ReasonCode::rank_unknown)) << before << fused.reasons();
+  }
 }
 
 TEST(LinearBn, WithoutABiasGetsOne) {

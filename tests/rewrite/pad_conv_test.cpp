@@ -51,6 +51,16 @@ INSTANTIATE_TEST_SUITE_P(
                                         "[1, 1], False, [0, 0], 1, False, False, True, True)")}),
     [](const auto& info) { return std::string(info.param.name); });
 
+TEST(PadConv, KeepsTheGroups) {
+  for (const char* call : {"torch.conv2d(p, self.conv.weight, self.conv.bias, [1, 1], [0, 0], [1, 1], 2)",
+                           "torch._convolution(p, self.conv.weight, self.conv.bias, [1, 1], [0, 0], [1, 1], False, "
+                           "[0, 0], 2, False, False, True, True)"}) {
+    Fused fused(layer("conv", {4, 2, 3, 3}), padded("[1, 1, 2, 2]", call));
+    EXPECT_EQ(fused.fired("pad+conv"), 1);
+    EXPECT_LT(fused.error({2, 4, 9, 8}), 1e-6);
+  }
+}
+
 TEST(PadConv, TheBatchNormBehindItFoldsAsWell) {
   Fused fused(layer("conv", {4, 3, 3, 3}) + batch_norm("bn", 4),
               "  p = torch.constant_pad_nd(x, [1, 1, 1, 1], 0.)\n  y = " + kPaddedConv + "\n  return torch.relu(" +

@@ -41,7 +41,7 @@ const char* const kConvBn =
     "    return torch.batch_norm(y, self.bn.weight, self.bn.bias, self.bn.running_mean, self.bn.running_var, False, "
     "0.1, 1e-5, True)\n";
 
-const char* const kConv =
+const char* const kWrittenConv =
     "def forward(self, x):\n    return torch.conv2d(x, self.c.weight)\n"
     "def twice(self, x):\n    return torch.conv2d(x, self.c.weight) * 2\n"
     "def labelled(self, x: Tensor, label: str):\n    return torch.conv2d(x, self.c.weight)\n";
@@ -61,7 +61,7 @@ TEST_F(VerifiedWrite, ReadsItsInputOnce) {
 }
 
 TEST_F(VerifiedWrite, WritesNothingThatComputesSomethingElse) {
-  Model model = this->model(kConv);
+  Model model = this->model(kWrittenConv);
   plant_fault(model);
   WriteOptions options;
   options.verify.inputs.dims = {{1, 3, 5, 5}};
@@ -74,7 +74,7 @@ TEST_F(VerifiedWrite, WritesNothingThatComputesSomethingElse) {
 }
 
 TEST_F(VerifiedWrite, HasToBeRefusedByName) {
-  Model model = this->model(kConv);
+  Model model = this->model(kWrittenConv);
   plant_fault(model);
   write_unverified(std::move(model), folder_ / "out.pt");
   EXPECT_FALSE(verify(folder_ / "in.pt", folder_ / "out.pt").passed);
@@ -83,7 +83,7 @@ TEST_F(VerifiedWrite, HasToBeRefusedByName) {
 TEST_F(VerifiedWrite, ComparesEveryMethodAndSaysWhichItCannot) {
   WriteOptions options;
   options.verify.inputs.dims = {{1, 3, 5, 5}};
-  const WriteReport report = write(model(kConv), folder_ / "out.pt", options);
+  const WriteReport report = write(model(kWrittenConv), folder_ / "out.pt", options);
   EXPECT_TRUE(report.written);
   ASSERT_EQ(report.methods.size(), 3U);
   for (const MethodCheck& check : report.methods) {
