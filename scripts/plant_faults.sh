@@ -18,7 +18,7 @@ need_packages python3
 scripts/setup.sh
 source=build/faults/source build=build/faults/build
 export limit=300 # seconds for the tests of one fault: one that makes them hang is caught, too
-export FUSEKIT_FAULT=none OMP_NUM_THREADS=1
+export FUSEKIT_FAULT=none
 export tests=$PWD/$build/tests/fusekit_tests
 
 say "planting the faults in $source"
@@ -37,7 +37,7 @@ cmake --build "$build" --parallel "$(jobs_of 1600000)" --target fusekit_tests >"
 
 # run_tests FILTER FILE: runs them in a process of its own, up to the first that fails; its output goes to the file.
 run_tests() {
-  timeout -k 10 "$limit" "$tests" --gtest_brief=1 --gtest_fail_fast --gtest_filter="$1" >"$2" 2>&1
+  OMP_NUM_THREADS=1 timeout -k 10 "$limit" "$tests" --gtest_brief=1 --gtest_fail_fast --gtest_filter="$1" >"$2" 2>&1
 }
 
 first_failure() { sed -n 's/^\[  FAILED  \] \([^ ,]*\).*/\1/p' "$1" | head -n 1; }
