@@ -49,12 +49,19 @@ struct VerifyReport {
   int runs = 0;
   /// Elements of a's outputs over all runs; 0: they were all empty, so that nothing is proven.
   std::int64_t compared = 0;
+  /// Detections in the outputs of all runs (dicts with "boxes" (N, 4) and "scores" (N), as torchvision's networks return
+  /// them), of the file that has more; how many have a counterpart, which has the same label and overlaps by one half;
+  /// and how many of these stand in another row. What is compared are those with a counterpart.
+  std::int64_t detections = 0;
+  std::int64_t matched = 0;
+  std::int64_t moved = 0;
   std::string inputs;  ///< InputSummary::text
 };
 
 /// Loads both files and compares them run by run on the same inputs, seeds set alike before each run, so that a network
 /// with state has to agree at every step: in its outputs, in what it writes into its inputs and attributes, and in what it
-/// prints. Infinities and NaNs must stand where they stood; structure, shapes and dtypes must be equal.
+/// prints. Infinities and NaNs must stand where they stood; structure, shapes and dtypes must be equal. Detections may come
+/// in another order; all of them have to have a counterpart, or half of them where the SQNR alone counts.
 /// Error{input} where the inputs don't fit; Error{model} where a (the original) can't be run; Error{usage} for a
 /// tolerance or count that is no such thing. Where only b throws, that is a failed report, not an Error.
 VerifyReport verify(const std::filesystem::path& a, const std::filesystem::path& b, const VerifyOptions& options = {});

@@ -25,6 +25,14 @@ const char* emptiness(const VerifyReport& report) {
                              : "; but its outputs are EMPTY here, which proves little: give --inputs with real data";
 }
 
+std::string detections_text(const VerifyReport& report) {
+  const std::string matched = report.matched == report.detections
+                                  ? "all have a counterpart"
+                                  : fmt::format("{} have a counterpart", report.matched);
+  const std::string moved = report.moved == 0 ? "" : fmt::format(", {} in another row", report.moved);
+  return fmt::format("{}, {}{}", report.detections, matched, moved);
+}
+
 /// JSON has no infinity.
 nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(); }
 
@@ -48,6 +56,7 @@ std::string verify_table(const VerifyReport& report) {
   line("max rel", fmt::format("{:.3g}{}{}", worst.max_rel, tolerance, place));
   line("SQNR", sqnr_text(report));
   line("cosine", fmt::format("{:.9f}", worst.cosine));
+  if (report.detections > 0) line("boxes", detections_text(report));
   if (worst.top1) line("top-1", fmt::format("{:.4g} % agree", 100 * *worst.top1));
   return table;
 }
@@ -70,6 +79,9 @@ nlohmann::json verify_json(const VerifyReport& report) {
           {"samples", report.samples},
           {"runs", report.runs},
           {"compared", report.compared},
+          {"detections", report.detections},
+          {"detections_matched", report.matched},
+          {"detections_moved", report.moved},
           {"max_abs", number(report.worst.max_abs)},
           {"max_rel", number(report.worst.max_rel)},
           {"worst_at", report.worst_at},

@@ -7,6 +7,7 @@
 
 #include "fusekit/error.h"
 #include "verify/compare.h"
+#include "verify/detections.h"
 #include "verify/metrics.h"
 
 namespace fusekit::quantize {
@@ -66,8 +67,8 @@ Score Judge::score(const Built& built, std::size_t limit) const {
   double top1 = 0;
   bool has_top1 = true;
   for (std::size_t k = 0; k < count; ++k) {
-    const c10::IValue output = network.run(samples_[k].inputs);
-    const gate::Comparison comparison = gate::compare(outputs_[k], output);
+    const gate::AlignedOutputs outputs = gate::align_detections(outputs_[k], network.run(samples_[k].inputs));
+    const gate::Comparison comparison = gate::compare(outputs.a, outputs.b);
     if (!comparison.failure.empty())
       throw Error(ErrorKind::model, fmt::format("{}: the int8 network can't stand for the float one: {}",
                                                 samples_[k].name, comparison.failure));
@@ -75,7 +76,7 @@ Score Judge::score(const Built& built, std::size_t limit) const {
     score.worst_sqnr_db = std::min(score.worst_sqnr_db, comparison.error.sqnr_db);
     has_top1 = has_top1 && comparison.error.top1.has_value();
     top1 += comparison.error.top1.value_or(0);
-    all.add(outputs_[k], output);
+    all.add(outputs.a, outputs.b);
   }
   score.whole.sqnr_db = gate::sqnr_db(all.signal, all.noise);
   score.whole.cosine = all.dot / std::sqrt(all.signal * all.other);

@@ -3,6 +3,7 @@
 #include "runtime/captured_output.h"
 #include "runtime/error_text.h"
 #include "verify/compare.h"
+#include "verify/detections.h"
 #include "verify/metrics.h"
 #include "verify/seed_guard.h"
 #include "verify/state.h"
@@ -36,9 +37,15 @@ Run run_once(torch::jit::Module& module, const std::string& method, const Sample
   return run;
 }
 
-/// Outputs first, then what was written into the inputs, then what was printed.
-Comparison compare_runs(const Run& a, const Run& b) {
-  Comparison all = compare(a.output, b.output);
+/// Outputs first, then what was written into the inputs, then what was printed. The report counts detections.
+Comparison compare_runs(const Run& a, const Run& b, VerifyReport& report) {
+  const AlignedOutputs outputs = align_detections(a.output, b.output);
+  Comparison all = compare(outputs.a, outputs.b);
+  report.detections += outputs.detections;
+  report.matched += outputs.matched;
+  report.moved += outputs.moved;
+  if (outputs.alone() > (report.min_sqnr_db ? outputs.detections / 2 : 0))
+    all.failure = fmt::format("{} of {} detections have no counterpart", outputs.alone(), outputs.detections);
   for (std::size_t k = 0; k < a.inputs.size() && all.failure.empty(); ++k) {
     const Comparison input = compare(a.inputs[k], b.inputs[k], fmt::format("input[{}]", k));
     if (input.error.max_rel > all.error.max_rel) all.worst_at = input.worst_at;
@@ -88,7 +95,7 @@ class Pair {
         report_.failure = fmt::format("{}: {} fails: {}", run, course_.b_name, *theirs.problem);
       return false;
     }
-    const Comparison comparison = compare_runs(ours, theirs);
+    const Comparison comparison = compare_runs(ours, theirs, report_);
     report_.compared += comparison.compared;
     return take(report_, comparison, run) && take(report_, state_.compare_written(b_), run);
   }
