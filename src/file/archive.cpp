@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
+#include <string_view>
 
 #include "fusekit/error.h"
 
@@ -19,6 +21,37 @@ constexpr std::uint64_t kHarmless = 64 << 20;
 
 Error damaged(const fs::path& path, const std::string& what) {
   return {ErrorKind::file, path.string() + ": " + what, "the file is damaged or cut short: copy or download it again"};
+}
+
+Error misleading(const fs::path& path, const std::string& what) {
+  return {ErrorKind::file, path.string() + ": " + what, "no writer of TorchScript files does this: the file is made to mislead"};
+}
+
+/// What was made to fill the memory.
+void check_ratio(const fs::path& path, const std::string& what, std::uint64_t compressed, std::uint64_t size) {
+  if (size <= kHarmless || size / kLargestRatio <= compressed) return;
+  throw Error(ErrorKind::file,
+              fmt::format("{}: {} unpacks from {} to {} bytes, which no network does", path.string(), what, compressed, size),
+              "FuseKit does not open archives that are made to fill the memory");
+}
+
+std::string printable(const std::string& name) {
+  std::string text;
+  for (const char c : name) text += static_cast<unsigned char>(c) < 32 || c == 127 ? '?' : c;
+  return text;
+}
+
+/// Why a record can't have this name; empty where it can. Folders end with a slash.
+std::string problem_of_name(const std::string& name) {
+  if (name.empty() || printable(name) != name) return "has control characters or nothing for a name";
+  if (name.front() == '/' || name.find('\\') != std::string::npos) return "has a name that is no relative path";
+  for (std::size_t begin = 0; begin < name.size();) {
+    const std::size_t end = std::min(name.find('/', begin), name.size());
+    const std::string_view part = std::string_view(name).substr(begin, end - begin);
+    if (part == "..") return "has a name that leads out of the archive";
+    begin = end + 1;
+  }
+  return {};
 }
 
 zip* open(const fs::path& path) {
@@ -65,6 +98,12 @@ void read_record(zip* archive, std::uint64_t index, const Archive::Record& recor
 
 }  // namespace
 
+std::string in_lower_case(std::string name) {
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return name;
+}
+
 Archive::Archive(const fs::path& path) : path_(path), zip_(open(path), [](zip* opened) { zip_discard(opened); }) {
   const zip_int64_t count = zip_get_num_entries(zip_.get(), 0);
   for (zip_int64_t k = 0; k < count; ++k) {
@@ -75,6 +114,7 @@ Archive::Archive(const fs::path& path) : path_(path), zip_(open(path), [](zip* o
     records_.push_back({stat.name, stat.size, stat.comp_size, stat.crc});
   }
   top_ = common_folder(records_);
+  check_names();
   check_sizes();
 }
 
@@ -96,22 +136,37 @@ std::string Archive::read(const std::string& name) const {
   throw damaged(path_, "has no record " + name);
 }
 
-void Archive::check_sizes() const {
-  const std::uint64_t file_size = fs::file_size(path_);
+void Archive::check_names() const {
+  std::set<std::string> names;
   for (const Record& record : records_) {
-    if (record.compressed > file_size)
-      throw damaged(path_, fmt::format("the record {} is said to be larger than the file", record.name));
-    if (record.size > kHarmless && record.size / kLargestRatio > record.compressed)
-      throw Error(ErrorKind::file,
-                  fmt::format("{}: the record {} unpacks from {} to {} bytes, which no network does", path_.string(),
-                              record.name, record.compressed, record.size),
-                  "FuseKit does not open archives that are made to fill the memory");
+    if (const std::string problem = problem_of_name(record.name); !problem.empty())
+      throw misleading(path_, fmt::format("the record \"{}\" {}", printable(record.name), problem));
+    // LibTorch takes "data/A" for "data/a"; source files may be called after classes that differ in case alone.
+    const bool is_code = record.name.starts_with(top_ + "code/");
+    if (!names.insert(is_code ? record.name : in_lower_case(record.name)).second)
+      throw misleading(path_, fmt::format("there are two records {}", printable(record.name)));
   }
 }
 
+void Archive::check_sizes() const {
+  const std::uint64_t file_size = fs::file_size(path_);
+  std::uint64_t size = 0;
+  std::uint64_t compressed = 0;
+  for (const Record& record : records_) {
+    if (record.compressed > file_size)
+      throw damaged(path_, fmt::format("the record {} is said to be larger than the file", record.name));
+    check_ratio(path_, "the record " + record.name, record.compressed, record.size);
+    if (__builtin_add_overflow(size, record.size, &size)) throw damaged(path_, "its records have no possible size");
+    compressed += record.compressed;
+  }
+  check_ratio(path_, "it", std::min(compressed, file_size), size);
+}
+
 void Archive::check_bytes() const {
+  // A writer that computes no CRC-32 leaves all of them 0. Where others are given, a 0 is one, too.
+  if (std::ranges::all_of(records_, [](const Record& record) { return record.crc == 0; })) return;
   for (std::size_t k = 0; k < records_.size(); ++k)
-    if (records_[k].crc != 0) read_record(zip_.get(), k, records_[k], path_, [](const char*, std::size_t) {});
+    read_record(zip_.get(), k, records_[k], path_, [](const char*, std::size_t) {});
 }
 
 }  // namespace fusekit::file

@@ -48,32 +48,33 @@ def tensors_in(output, place="output"):
             yield from tensors_in(value, f"{place}[{key!r}]")
 
 
-def overlap(a, b):
-    """Intersection over union of two boxes (x1, y1, x2, y2)."""
-    low, high = torch.maximum(a[:2], b[:2]), torch.minimum(a[2:], b[2:])
-    both = (high - low).clamp(min=0).prod()
-    either = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - both
-    return 1.0 if torch.equal(a, b) else (both / either).item()
+def overlaps(a, b):
+    """Intersection over union of each box (x1, y1, x2, y2) of a with each of b."""
+    low, high = torch.maximum(a[:, None, :2], b[None, :, :2]), torch.minimum(a[:, None, 2:], b[None, :, 2:])
+    both = (high - low).clamp(min=0).prod(2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (a, b)]
+    return torch.nan_to_num(both / (areas[0][:, None] + areas[1][None] - both), nan=1.0)
 
 
 def in_order_of(expected, actual):
     """`actual`, its detections (dicts with boxes and scores) in the order of those of `expected`: nearly equal scores come
-    in any order."""
+    in any order. As it is where one has no counterpart."""
     if isinstance(expected, (tuple, list)) and len(expected) == len(actual):
         return [in_order_of(a, b) for a, b in zip(expected, actual)]
     if not (isinstance(expected, dict) and {"boxes", "scores"} <= set(expected)):
         return actual
-    boxes, labels = expected["boxes"], expected.get("labels", torch.zeros(len(expected["boxes"])))
-    others, other_labels = actual["boxes"], actual.get("labels", torch.zeros(len(actual["boxes"])))
-    if len(boxes) != len(others):
+    if expected["boxes"].shape != actual["boxes"].shape or len(expected["boxes"]) == 0:
         return actual
-    left, rows = list(range(len(others))), []
-    for box, label in zip(boxes, labels):
-        fitting = [k for k in left if other_labels[k] == label and overlap(box, others[k]) >= 0.5]
-        if not fitting:
+    left = overlaps(expected["boxes"].double(), actual["boxes"].double())
+    if "labels" in expected:
+        left[expected["labels"][:, None] != actual["labels"][None]] = -1
+    rows = []
+    for k in range(len(left)):
+        row = k if left[k, k] > left[k].max() - 1e-3 else left[k].argmax().item()
+        if left[k, row] < 0.5:
             return actual
-        rows.append(max(fitting, key=lambda k: (overlap(box, others[k]), -k)))
-        left.remove(rows[-1])
+        rows.append(row)
+        left[:, row] = -1
     return {key: value[rows] if len(value) == len(rows) else value for key, value in actual.items()}
 
 
