@@ -24,15 +24,17 @@ Error damaged(const fs::path& path, const std::string& what) {
 }
 
 Error misleading(const fs::path& path, const std::string& what) {
-  return {ErrorKind::file, path.string() + ": " + what, "no writer of TorchScript files does this: the file is made to mislead"};
+  return {ErrorKind::file, path.string() + ": " + what,
+          "no writer of TorchScript files does this: the file is made to mislead"};
 }
 
 /// What was made to fill the memory.
 void check_ratio(const fs::path& path, const std::string& what, std::uint64_t compressed, std::uint64_t size) {
   if (size <= kHarmless || size / kLargestRatio <= compressed) return;
-  throw Error(ErrorKind::file,
-              fmt::format("{}: {} unpacks from {} to {} bytes, which no network does", path.string(), what, compressed, size),
-              "FuseKit does not open archives that are made to fill the memory");
+  throw Error(
+      ErrorKind::file,
+      fmt::format("{}: {} unpacks from {} to {} bytes, which no network does", path.string(), what, compressed, size),
+      "FuseKit does not open archives that are made to fill the memory");
 }
 
 std::string printable(const std::string& name) {

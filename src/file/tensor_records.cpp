@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostItems = 50'000'000;  // on the stack: what a file of 64 MB could push would take 1 GB
-constexpr int kDeepest = 1000;                  // tuples in tuples: deeper ones overflow the stack of whoever frees them
+constexpr int kDeepest = 1000;  // tuples in tuples: deeper ones overflow the stack of whoever frees them
 
 /// A value on the pickle machine's stack, as far as tensors need it.
 struct Item {
@@ -57,8 +57,8 @@ class Scan {
       if (opcode == '.') return;
       const std::size_t place = at_ - 1;
       if (!step(opcode) || stack_.size() > kMostItems)
-        throw malformed(fmt::format("can't be followed at byte {} (opcode 0x{:02x})", place,
-                                    static_cast<unsigned char>(opcode)));
+        throw malformed(
+            fmt::format("can't be followed at byte {} (opcode 0x{:02x})", place, static_cast<unsigned char>(opcode)));
     }
     throw malformed("has no end");
   }

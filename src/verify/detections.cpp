@@ -12,7 +12,8 @@ namespace {
 using Dict = c10::impl::GenericDict;
 
 constexpr double kLeastOverlap = 0.5;
-constexpr double kEqualOverlap = 1e-3;  // overlaps that differ by less are taken as equal: then the same row is preferred
+constexpr double kEqualOverlap =
+    1e-3;  // overlaps that differ by less are taken as equal: then the same row is preferred
 
 std::optional<at::Tensor> tensor_at(const Dict& dict, const char* key) {
   const auto found = dict.find(std::string(key));
@@ -140,8 +141,7 @@ class Aligner {
 
 bool holds_detections(const c10::IValue& value) {
   if (detections_of(value)) return true;
-  if (value.isList() && !value.isTensorList())
-    return std::ranges::any_of(value.toListRef(), holds_detections);
+  if (value.isList() && !value.isTensorList()) return std::ranges::any_of(value.toListRef(), holds_detections);
   return value.isTuple() && std::ranges::any_of(value.toTupleRef().elements().vec(), holds_detections);
 }
 

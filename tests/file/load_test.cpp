@@ -183,7 +183,7 @@ TEST_F(Load, ManyRecordsThatUnpackToFarTooMuchAreRefused) {
 
 /// A record that is too short, of whatever type of elements: the type is what the pickle calls it.
 TEST_F(Load, ElementsOfEveryTypeAreCounted) {
-  const std::vector<std::pair<std::string, int>> types{{"UInt16", 2}, {"UInt32", 4},        {"UInt64", 8},
+  const std::vector<std::pair<std::string, int>> types{{"UInt16", 2},      {"UInt32", 4},      {"UInt64", 8},
                                                        {"ComplexHalf", 4}, {"Float8_e5m2", 1}, {"QInt8", 1}};
   for (const auto& [type, size] : types) {
     const fs::path path = save("scale.pt");
@@ -215,7 +215,7 @@ TEST_F(Load, APickleThatCantBeFollowedIsRefused) {
     set_record(path, "data.pkl", changed, ZIP_CM_STORE);
     return refusal_to_load(path);
   };
-  const std::string begin = pickle.substr(0, 2);  // the protocol
+  const std::string begin = pickle.substr(0, 2);                         // the protocol
   const std::string text = std::string("X") + "\xff\xff\xff\x7f" + "x";  // said to be of 2 GB
   EXPECT_EQ(refusal_of(begin + text + "."), "the record data.pkl can't be followed at byte 2 (opcode 0x58)");
   EXPECT_EQ(refusal_of(begin + "\x95."), "the record data.pkl can't be followed at byte 2 (opcode 0x95)");

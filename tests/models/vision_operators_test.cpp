@@ -20,8 +20,10 @@ at::Tensor roi_align(const at::Tensor& input, const at::Tensor& rois, double sca
   using Signature =
       at::Tensor(const at::Tensor&, const at::Tensor&, double, std::int64_t, std::int64_t, std::int64_t, bool);
   load_libraries({FUSEKIT_VISION});
-  return c10::Dispatcher::singleton().findSchemaOrThrow("torchvision::roi_align", "").typed<Signature>().call(
-      input, rois, scale, size, size, sampling, aligned);
+  return c10::Dispatcher::singleton()
+      .findSchemaOrThrow("torchvision::roi_align", "")
+      .typed<Signature>()
+      .call(input, rois, scale, size, size, sampling, aligned);
 }
 
 TEST(VisionOperators, NmsKeepsTheBestOfThoseThatOverlap) {
@@ -55,7 +57,8 @@ TEST(VisionOperators, RoiAlignIsExactOnPlanes) {
 TEST(VisionOperators, RoiAlignTakesTheImageThatIsNamed) {
   const at::Tensor input = at::arange(2, at::kFloat).view({2, 1, 1, 1}).expand({2, 1, 8, 8});
   const at::Tensor rois = at::tensor({1., 0., 0., 4., 4., 0., 0., 0., 4., 4.}).view({2, 5}).to(at::kFloat);
-  EXPECT_TRUE(roi_align(input, rois, 1, 2, 2, false).equal(at::tensor({1.0F, 0.0F}).view({2, 1, 1, 1}).expand({2, 1, 2, 2})));
+  EXPECT_TRUE(
+      roi_align(input, rois, 1, 2, 2, false).equal(at::tensor({1.0F, 0.0F}).view({2, 1, 1, 1}).expand({2, 1, 2, 2})));
   EXPECT_THROW(roi_align(input, rois + 1, 1, 2, 2, false), c10::Error);
 }
 

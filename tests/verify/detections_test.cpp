@@ -11,7 +11,8 @@
 namespace fusekit::gate {
 namespace {
 
-const at::Tensor kBoxes = at::tensor({0., 0., 10., 10., 20., 20., 30., 40., 5., 5., 9., 9.}).view({3, 4}).to(at::kFloat);
+const at::Tensor kBoxes =
+    at::tensor({0., 0., 10., 10., 20., 20., 30., 40., 5., 5., 9., 9.}).view({3, 4}).to(at::kFloat);
 const at::Tensor kScores = at::tensor({0.9F, 0.8F, 0.7F});
 const at::Tensor kLabels = at::tensor({1, 2, 1}, at::kLong);
 
@@ -59,7 +60,8 @@ TEST(Detections, TheOrderThatIsThereIsKept) {
 TEST(Detections, ACounterpartHasTheSameLabelAndPlace) {
   EXPECT_EQ(align_detections(detections({0, 1, 2}), detections({0, 1, 2}, kBoxes, kLabels + 1)).matched, 0);
   EXPECT_EQ(align_detections(detections({0, 1, 2}), detections({0, 1, 2}, kBoxes + 100)).matched, 0);
-  EXPECT_EQ(align_detections(detections({0, 1, 2}), detections({0, 1, 2}, kBoxes + 1)).matched, 2);  // the small one moved far
+  EXPECT_EQ(align_detections(detections({0, 1, 2}), detections({0, 1, 2}, kBoxes + 1)).matched,
+            2);  // the small one moved far
 }
 
 TEST(Detections, EachIsUsedOnce) {
@@ -79,11 +81,11 @@ TEST(Detections, OtherOutputsAreLeftAlone) {
 /// A network that gives three detections, of which the file's rows have this order, and this score is added to.
 std::string save_detector(const test::TemporaryFolder& folder, const std::string& name, const at::Tensor& order,
                           double shift) {
-  const auto module = test::make_module(
-      "Detector", {{"boxes", kBoxes}, {"scores", kScores + shift}, {"order", order}},
-      "def forward(self, x):\n"
-      "    boxes = (self.boxes + x.mean()).index_select(0, self.order)\n"
-      "    return [{'boxes': boxes, 'scores': self.scores.index_select(0, self.order)}]\n");
+  const auto module =
+      test::make_module("Detector", {{"boxes", kBoxes}, {"scores", kScores + shift}, {"order", order}},
+                        "def forward(self, x):\n"
+                        "    boxes = (self.boxes + x.mean()).index_select(0, self.order)\n"
+                        "    return [{'boxes': boxes, 'scores': self.scores.index_select(0, self.order)}]\n");
   const std::string path = (folder / name).string();
   test::save_module(module, path);
   return path;
