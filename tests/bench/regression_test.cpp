@@ -72,6 +72,7 @@ TEST(RegressionCheck, OfARatioTakesItsInverse) {
   ratio.process_log_ratios = {-0.09, -0.1, -0.095, -0.09, -0.1, -0.095};
   const RegressionCheck found = check_for_regressions(report, {ratio}, 0.03).at(0);
   EXPECT_TRUE(found.regressed);
+  EXPECT_NEAR(found.slowdown, 0.1, 1e-9);
   EXPECT_NEAR(found.interval.low, 0.08, 1e-9);
   EXPECT_NEAR(found.interval.high, 0.12, 1e-9);
   EXPECT_FALSE(check_for_regressions(report, {ratio}, 0.09).at(0).regressed);
