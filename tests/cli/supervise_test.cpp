@@ -66,8 +66,15 @@ TEST(Supervise, AnIgnoredSignalStaysIgnored) {
     kill(getpid(), SIGHUP);
     _exit(1);
   });
+  const auto not_forwarded = supervised([]() -> int {
+    std::signal(SIGHUP, SIG_DFL);  // one that is forwarded ends it
+    kill(getppid(), SIGHUP);
+    usleep(100'000);
+    _exit(1);
+  });
   std::signal(SIGHUP, before);
   EXPECT_EQ(result, std::pair(1, std::string()));
+  EXPECT_EQ(not_forwarded, std::pair(1, std::string()));
 }
 
 TEST(Supervise, TheChildDiesWithItsSupervisor) {

@@ -78,6 +78,7 @@ TEST_F(VerifyCli, JsonHasTheSameFacts) {
   const auto other = nlohmann::json::parse(verify("other.pt", {"--input_dims", "2,3", "--json"}).out);
   EXPECT_EQ(other.at("passed"), false);
   EXPECT_DOUBLE_EQ(other.at("max_rel"), 0.25);
+  EXPECT_DOUBLE_EQ(other.at("tolerance"), 1e-5);
   EXPECT_EQ(other.at("worst_at"), "output");
 }
 
