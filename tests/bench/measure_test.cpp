@@ -90,6 +90,14 @@ TEST(BenchMeasure, KeepsItsTimeLimit) {
   EXPECT_GE(clock.seconds(), 18);
 }
 
+TEST(BenchMeasure, BeginsNoBlockThatWouldEndTooLate) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {1e6, 1e6}, .jitter = 0.001, .warmup_factor = 1}, clock, 1);
+  measure(test::variants(2), {.processes = 1, .max_seconds = 60}, launcher, clock);
+  EXPECT_LE(clock.seconds(), 60);
+  EXPECT_GT(clock.seconds(), 60 - 5) << "a block takes 4 s";
+}
+
 TEST(BenchMeasure, VerySlowModelsGetABlockInEachOfThreeProcessesAndAWarning) {
   const World slow{.run_us = {2e6, 2e6}, .warmup_factor = 1};
   const Report report = run(slow, {.max_seconds = 5}, 1);

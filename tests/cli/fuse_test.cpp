@@ -118,6 +118,7 @@ TEST_F(FuseCommand, AnUnsupportedListIsIgnoredWithAWarning) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.err, "warning: [bn, conv] is left as it is: no rule fuses BatchNorm2d, Conv2d\n");
   EXPECT_NE(result.out.find("fused 0 places"), std::string::npos);
+  EXPECT_EQ(fuse({"--quiet", "--dry-run", "--modules", "bn,conv"}).err, result.err);
 }
 
 TEST_F(FuseCommand, StrictMakesAnUnsupportedListAnError) {

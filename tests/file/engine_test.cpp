@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/script.h>
 
+#include "fusekit/quantize.h"
+#include "fusekit/write.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
 #include "support/text.h"
@@ -176,6 +178,26 @@ TEST(Engine, AFilesOperatorsAndQconfigAreReadFromIt) {
   EXPECT_TRUE(clamps && has(clamps->against_qnnpack, "clamp"));
   const auto in_place = facts_of("return torch.hardtanh_(torch.quantize_per_tensor(x, 0.1, 3, 13), 0.0, 6.0)");
   EXPECT_TRUE(in_place && in_place->against_qnnpack.empty()) << "in place it is right";
+}
+
+TEST(Engine, TransposedConvolutionsCountWhereAnotherProgramWroteThem) {
+  const test::TemporaryFolder folder;
+  test::save_module(test::make_module("Net", {{"up.weight", at::randn({4, 4, 3, 3})}},
+                                      "def forward(self, x):\n    return torch.conv_transpose2d(x, self.up.weight)\n"),
+                    folder / "float.pt");
+  Model model = read(folder / "float.pt");
+  QuantizeOptions options;
+  options.calibration.random = 1;
+  options.calibration.inputs.dims = {{1, 4, 5, 5}};
+  options.calibration.inputs.types = {"float"};
+  to_int8(model, options);
+  write_unverified(std::move(model), folder / "ours.pt");
+  torch::jit::load((folder / "ours.pt").string()).save((folder / "theirs.pt").string());  // without our record
+  const auto ours = int8_facts(folder / "ours.pt");
+  const auto theirs = int8_facts(folder / "theirs.pt");
+  ASSERT_TRUE(ours && theirs);
+  EXPECT_FALSE(ours->transposed);
+  EXPECT_TRUE(theirs->transposed);
 }
 
 TEST(Engine, ThisMachineChoosesOneThatIsThere) {

@@ -125,6 +125,20 @@ TEST(Functional, WhatABranchWritesStaysInPlace) {
   FileCheck().check("aten::relu_(")->run(text(graph));
 }
 
+TEST(Functional, WhatOnlyOneBranchWritesStaysInPlace) {
+  const auto graph = graph_of(R"(  %y : Tensor = aten::mm(%x, %w)
+  %c : bool = aten::Bool(%m)
+  prim::If(%c)
+    block0():
+      %r : Tensor = aten::relu_(%y)
+      -> ()
+    block1():
+      -> ()
+  return (%y))");
+  make_functional(*graph);
+  FileCheck().check("aten::relu_(")->run(text(graph));
+}
+
 TEST(Functional, AReaderOfTheShapeDoesNotKeepAnActivationFromIt) {
   const auto graph = graph_of(R"(  %y : Tensor = aten::mm(%x, %w)
   %r : Tensor = aten::relu(%y)

@@ -92,6 +92,7 @@ TEST(Quantize, AResidualNetworkIsInt8FromEndToEnd) {
   EXPECT_EQ(graph.find("aten::quantize_per_tensor"), graph.rfind("aten::quantize_per_tensor"));
   EXPECT_GT(net.sqnr({2, 3, 12, 12}), 25);
   EXPECT_TRUE(net.written.written);
+  EXPECT_EQ(net.written.methods.at(0).report->inputs, "calibration samples");
 }
 
 TEST(Quantize, TheFileRunsUnderEveryEngine) {
@@ -246,6 +247,15 @@ std::vector<double> scales_of(const torch::jit::Graph& graph, const char* name, 
     if (node->kind().toQualString() == std::string(name))
       scales.push_back(torch::jit::toIValue(node->input(input))->toDouble());
   return scales;
+}
+
+TEST(Quantize, WhatAnActivationCannotTellApartTakesNoLevels) {
+  at::manual_seed(8);
+  Quantized net({{"c1.weight", at::randn({4, 3, 3, 3}) * 4}},
+                "def forward(self, x):\n    return torch.sigmoid(torch.conv2d(x, self.c1.weight))\n", {1, 3, 10, 10});
+  const auto scales = scales_of(*net.module.get_method("forward").graph(), "quantized::conv2d", 2);
+  ASSERT_EQ(scales.size(), 1U) << net.graph();
+  EXPECT_LT(scales[0], 13.1 / 127) << "-6.5 to 6.5 matter to the sigmoid, the convolution gives -60 to 60";
 }
 
 // As torchvision's DenseNet collects its features.

@@ -74,6 +74,14 @@ INSTANTIATE_TEST_SUITE_P(
                 ReasonCode::several_blocks, "different branches or loops"}),
     [](const auto& info) { return info.param.name; });
 
+TEST(ConvBn, AReasonThatIsToldOfALongerSiteIsNotToldAgain) {
+  const Fused fused(layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3),
+                    kY + "  return torch.relu(" + batch_norm_call("y", "bn", "True") + ")\n");
+  std::vector<std::string> rules;
+  for (const FusionSite& entry : fused.fusion.entries) rules.push_back(entry.rule);
+  EXPECT_EQ(rules, (std::vector<std::string>{"conv+bn+relu", "bn+relu"}));
+}
+
 TEST(ConvBn, VarianceThatIsNotPositiveIsLeft) {
   for (const double var : {-1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
     Tensors tensors = layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3);
@@ -107,6 +115,35 @@ TEST(ConvBn, AWriteByAnotherMethodCounts) {
   Fused fused(module);
   EXPECT_EQ(fused.fired(), 0);
   EXPECT_NE(fused.reasons().find("running_mean is written by a method"), std::string::npos);
+}
+
+TEST(ConvBn, BatchStatisticsInAnotherMethodAreAWrite) {
+  const std::string statistics =
+      "self.bn.weight, self.bn.bias, self.bn.running_mean, self.bn.running_var, True, 0.1, 1e-5";
+  for (const std::string call :
+       {"torch.batch_norm(x, " + statistics + ", True)", "torch._batch_norm_impl_index(x, " + statistics + ", True)[0]",
+        "torch.native_batch_norm(x, " + statistics + ")[0]", "torch.instance_norm(x, " + statistics + ", True)"}) {
+    const Fused fused(test::make_module(
+        "Net", layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3),
+        "def forward(self, x):\n" + conv_bn(kConv2d) + "def learn(self, x):\n  return " + call + "\n"));
+    EXPECT_EQ(fused.fired(), 0) << call;
+    EXPECT_TRUE(fused.declined_for(ReasonCode::written_by_method)) << fused.reasons();
+  }
+}
+
+TEST(ConvBn, AWeightOfAModuleThatPacksItsStateIsLeft) {
+  torch::jit::Module packs("__torch__.test.Packs");
+  packs.register_attribute("weight", c10::TensorType::get(), torch::randn({3, 3, 3, 3}));
+  packs.define(
+      "def __getstate__(self):\n  return self.weight\n"
+      "def __setstate__(self, state: Tensor) -> None:\n  self.weight = state\n");
+  torch::jit::Module module = test::make_module("Net", batch_norm("bn", 3), "");
+  module.register_module("conv", packs);
+  module.define("def forward(self, x):\n  y = torch.conv2d(x, self.conv.weight)\n  return " +
+                batch_norm_call("y", "bn") + "\n");
+  Fused fused(module);
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_EQ(fused.error({2, 3, 9, 9}), 0);
 }
 
 TEST(ConvBn, AWriteThroughAnotherNameOfTheStorageCounts) {

@@ -146,6 +146,14 @@ INSTANTIATE_TEST_SUITE_P(
                    "  p = torch.constant_pad_nd(x, [1, 1, 1, 1], 0.)\n  p[0].add_(1)\n  return " + kPaddedConv + "\n"}),
     [](const auto& info) { return std::string(info.param.name); });
 
+TEST(PadConv, ADilatedDepthwiseKernelGetsNoZerosInFront) {
+  Fused fused(layer("conv", {6, 1, 3, 3}),
+              padded("[0, 1, 0, 1]", "torch.conv2d(p, self.conv.weight, self.conv.bias, [1, 1], [0, 0], [2, 2], 6)"));
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_TRUE(fused.declined_for(ReasonCode::pads_one_side)) << fused.reasons();
+  EXPECT_EQ(fused.error({2, 6, 10, 9}), 0);
+}
+
 TEST(PadConv, AnInfiniteWeightMakesANaNOfAZeroThatIsThere) {
   Tensors tensors = layer("conv", {4, 3, 3, 3});
   tensors["conv.weight"][0][0][0][0] = std::numeric_limits<float>::infinity();

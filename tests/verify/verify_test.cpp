@@ -60,6 +60,15 @@ TEST_F(Gate, ToleranceFollowsTheCoarsestWeight) {
   const std::map<std::string, at::Tensor> brain{{"weight", at::ones({1}, at::kHalf)},
                                                 {"running_mean", at::ones({1}, at::kBFloat16)}};
   EXPECT_EQ(check("    return x\n", "    return x\n", brain).tolerance, 1e-1);
+  const std::map<std::string, at::Tensor> mixed{{"a", at::ones({1}, at::kHalf)}, {"b", at::ones({1})}};
+  EXPECT_EQ(check("    return x\n", "    return x\n", mixed).tolerance, 2e-2);
+}
+
+TEST_F(Gate, ToleranceFollowsTheConstantsOfAFrozenNetwork) {
+  const auto module = test::make_module("Net", {{"weight", at::ones({1}, at::kHalf)}},
+                                        "def forward(self, x):\n    return x + self.weight\n");
+  test::save_module(torch::jit::freeze(module), folder_ / "frozen.pt");
+  EXPECT_EQ(verify(folder_ / "frozen.pt", folder_ / "frozen.pt", options_).tolerance, 2e-2);
 }
 
 TEST_F(Gate, DropoutAgreesBecauseTheSeedsAre) {

@@ -73,6 +73,19 @@ TEST_F(VerifiedWrite, WritesNothingThatComputesSomethingElse) {
   EXPECT_EQ(folder_.entries(), 1U);
 }
 
+TEST_F(VerifiedWrite, OtherMethodsHaveToComputeTheSame) {
+  Model model = this->model(
+      "def forward(self, x):\n    return x + self.count\n"
+      "def features(self, x):\n    return torch.conv2d(x, self.c.weight)\n");
+  plant_fault(model);
+  WriteOptions options;
+  options.verify.inputs.dims = {{1}};
+  const WriteReport report = write(std::move(model), folder_ / "out.pt", options);
+  EXPECT_FALSE(report.written);
+  ASSERT_NE(report.failure(), nullptr);
+  EXPECT_EQ(report.methods.back().method, "features");
+}
+
 TEST_F(VerifiedWrite, HasToBeRefusedByName) {
   Model model = this->model(kWrittenConv);
   plant_fault(model);
