@@ -32,7 +32,7 @@ if [ ! -f "$build/build.ninja" ]; then
     -D CMAKE_BUILD_TYPE= -D CMAKE_CXX_FLAGS="-O1 -DNDEBUG" >"$build.log" || stop "cmake failed" "see $build.log"
 fi
 say "building $build"
-cmake --build "$build" --parallel "$(jobs_of 1600000)" --target fusekit_tests >"$build.log" ||
+cmake --build "$build" --parallel "$(jobs_of 1600000)" --target fusekit_tests -- -k 0 >"$build.log" ||
   { tail -n 40 "$build.log" >&2 && stop "the copy with the faults does not compile" "see tests/faults/"; }
 
 # run_tests FILTER FILE: runs them in a process of its own, up to the first that fails; its output goes to the file.

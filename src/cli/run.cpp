@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/heap.h"
 #include "cli/supervise.h"
 #include "cli/wait_policy.h"
 #include "fusekit/error.h"
@@ -57,7 +58,10 @@ int run(int argc, char** argv) {
     return report_parse_error(app, error, Console());
   }
   const auto work = [chosen, argv] {
-    if (!chosen->hidden() && !chosen->times_networks() && should_use_passive_wait()) restart_with_passive_wait(argv);
+    if (!chosen->hidden() && !chosen->times_networks()) {
+      if (should_use_passive_wait()) restart_with_passive_wait(argv);
+      bound_heap_fragmentation();
+    }
     return run_command(*chosen);
   };
   // A hidden command is a worker of another command, which supervises it.
