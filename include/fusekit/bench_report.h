@@ -87,7 +87,8 @@ struct Outcome {
   std::string label;
   std::string model;
   std::string inputs;
-  int threads = 0;  ///< as requested; 0: LibTorch's default
+  std::vector<std::string> in_training;  ///< as Model::modules_in_training
+  int threads = 0;                       ///< as requested; 0: LibTorch's default
   std::string engine;
   std::vector<std::string> environment;  ///< Variant::environment
   std::string dtype;                     ///< "": not converted

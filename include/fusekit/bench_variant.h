@@ -37,6 +37,7 @@ struct Variant {
   std::int64_t samples = 1;  ///< samples (batch size) of one run; ratios compare the time per sample
   std::size_t against = 0;   ///< index of the variant that it is compared with; its own index: no comparison
   std::string inputs = {};   ///< what it is run on, in words; `prepare` fills it in
+  std::vector<std::string> in_training = {};  ///< as Model::modules_in_training; `prepare` fills it in
 };
 
 /// A variant for each file, compared with the first one, and labelled with the files' names, as far as these differ.

@@ -78,7 +78,8 @@ struct QuantizeReport {
 /// has `write` judge it on samples of the calibration data. Where a scripted file calls a QuantStub, only what is between
 /// it and a DeQuantStub becomes int8. Inputs of random samples that are not given are worked out of the graph.
 /// Error{usage}: an unknown skipped path; no calibration data. Error{file}, Error{input}: the data
-/// can't be read, does not fit, or brings a NaN or an infinity. Error{model}: there is nothing that could be int8.
+/// can't be read, does not fit, or brings a NaN or an infinity. Error{model}: there is nothing that could be int8; the
+/// network is in training mode (ReadOptions::eval).
 QuantizeReport to_int8(Model& model, const QuantizeOptions& options);
 
 /// fusekit::apply for whoever calls to_int8 with these options: where `runtime` leaves the engine open, the fastest one

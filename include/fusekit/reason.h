@@ -20,6 +20,7 @@ enum class ReasonCode {
   input_written_in_place,
   output_written_in_place,
   several_blocks,
+  under_autocast,
   // Weights and settings.
   not_floating_point,
   written_by_method,

@@ -23,8 +23,9 @@ struct VerifyOptions {
   std::optional<double> tolerance;
   /// Smallest allowed SQNR in dB. Not given: kInt8Sqnr where b alone is int8 and there is no `tolerance`, else none.
   std::optional<double> min_sqnr_db{};
-  int samples = 0;  ///< different inputs; 0: 3, or all samples of the inputs' file where that has more
-  int runs = 3;     ///< of the same loaded module on each input (the executor specializes)
+  int samples = 0;    ///< different inputs; 0: 3, or all samples of the inputs' file where that has more
+  int runs = 3;       ///< of the same loaded module on each input (the executor specializes)
+  bool eval = false;  ///< both networks are put into eval() first
   /// The method that is compared, with its inputs.
   std::string method = "forward";
 };

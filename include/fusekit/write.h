@@ -16,7 +16,8 @@ struct WriteOptions {
   /// What the file is written for (fusekit/lower.h); "": what the model was lowered for, else "portable".
   std::string target{};
   /// How the written file is compared with the file that the model was read from: forward on `inputs`, every other kept
-  /// method on inputs that are worked out of its graph. `method` is not used.
+  /// method on inputs that are worked out of its graph; a network in training mode as it is, and in eval(). `method` and
+  /// `eval` are not used.
   VerifyOptions verify{};
 };
 
@@ -25,6 +26,7 @@ struct MethodCheck {
   std::string method;
   std::optional<VerifyReport> report;  ///< none where it could not be verified
   std::string unverified;              ///< why not: its inputs can't be worked out, or it can't be run on them
+  bool eval = false;                   ///< both were in eval(), of a network that was saved in training mode
 };
 
 struct WriteReport {
@@ -42,7 +44,8 @@ void check_output(const std::filesystem::path& output, const std::filesystem::pa
                   const WriteOptions& options = {});
 
 /// Writes the model, if the written file computes what the file computes that the model was read from: an unnamed
-/// temporary file in the output's folder, fsync, each kept method compared after a reload, the name, fsync of the folder.
+/// temporary file in the output's folder, fsync, a reload, the state (buffers and settings) compared with the original
+/// file's to the bit, each kept method compared, the name, fsync of the folder.
 /// Where one differs, nothing is left behind and `written` is false. An int8 forward is compared on samples of its
 /// calibration data, and may be as far from the float one as it was in memory. The bytes depend on the model alone, not
 /// on the output's name. The model is taken by value so that its weights are freed before the comparison.

@@ -5,10 +5,13 @@
 #include <map>
 #include <set>
 
+#include "file/load.h"
+#include "file/modules_in_training.h"
 #include "file/text_file.h"
 #include "fusekit/bench.h"
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
+#include "fusekit/model.h"
 
 namespace fusekit::bench {
 namespace {
@@ -68,6 +71,20 @@ class Inputs {
   std::map<std::string, InputSummary> known_;
 };
 
+/// A file that was saved in training mode is measured as it is, and does other work than in use.
+void tell_training_mode(std::vector<Variant>& variants, Remarks& remarks) {
+  std::map<fs::path, std::vector<std::string>> known;
+  for (Variant& variant : variants) {
+    if (!variant.command.empty()) continue;
+    auto found = known.find(variant.model);
+    if (found == known.end())
+      found = known.emplace(variant.model, file::modules_in_training(file::load(variant.model).module)).first;
+    variant.in_training = found->second;
+    if (const std::string warning = training_warning(variant.in_training); !warning.empty())
+      remarks.add(Remark::Kind::warning, fmt::format("{}: {}", variant.model.string(), warning));
+  }
+}
+
 /// Numbers those that are alike.
 void make_distinct(std::vector<std::string>& labels) {
   const std::vector<std::string> all = labels;
@@ -103,6 +120,7 @@ std::vector<Variant> variants_of(const std::vector<fs::path>& models) {
 std::vector<Remark> prepare(std::vector<Variant>& variants, const std::function<bool()>& interrupted) {
   Remarks remarks;
   settle_engines(variants, remarks);
+  tell_training_mode(variants, remarks);
   Inputs inputs;
   std::set<std::string> distinct;
   for (std::size_t i = 0; i < variants.size(); ++i) {

@@ -50,6 +50,7 @@ json to_object(const Outcome& outcome) {
   json object = {{"label", outcome.label},
                  {"model", outcome.model},
                  {"inputs", outcome.inputs},
+                 {"in_training", outcome.in_training},
                  {"threads", outcome.threads},
                  {"engine", outcome.engine},
                  {"environment", outcome.environment},
@@ -83,6 +84,7 @@ Outcome to_outcome(const json& object) {
   outcome.label = object.at("label");
   outcome.model = object.at("model");
   outcome.inputs = object.at("inputs");
+  outcome.in_training = object.value("in_training", std::vector<std::string>{});
   outcome.threads = object.at("threads");
   outcome.engine = object.at("engine");
   outcome.environment = object.value("environment", std::vector<std::string>());

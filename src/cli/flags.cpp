@@ -17,6 +17,7 @@ constexpr std::array kOptionFlags = {
     OptionFlag{"InputOptions::file", "--inputs"},
     OptionFlag{"WriteOptions::force", "--force"},
     OptionFlag{"WriteOptions::in_place", "--in-place"},
+    OptionFlag{"ReadOptions::eval", "--eval"},
     OptionFlag{"FuseOptions::disabled", "--disable"},
     OptionFlag{"FuseOptions::print_after", "--print-after"},
     OptionFlag{"FuseOptions::strict", "--strict"},

@@ -52,11 +52,12 @@ class FuseCommand : public Command {
     if (!dry_run_) check_output(files_.output, files_.input, files_.options);
 
     const auto start = std::chrono::steady_clock::now();
-    Model model = read(files_.input);
+    Model model = read(files_.input, files_.read);
     const std::size_t nodes_before = model.node_count();
     const FusionReport fusion = fuse(model, options_);
     report_ = {{"input", files_.input}, {"nodes_before", nodes_before}, {"nodes_after", model.node_count()}};
     report_["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report_["in_training"] = model.modules_in_training();
     report_.update(fusion_json(fusion));
 
     const bool done = dry_run_ || write_file(std::move(model), console);
@@ -111,8 +112,8 @@ class FuseCommand : public Command {
 
   void take(const MethodCheck& check, const Console& console) {
     if (!check.report) return warn_of_unverified(check, console);
-    report_["verification"][check.method] = verify_json(*check.report);
-    const std::string prefix = check.method == "forward" ? "" : check.method + "(): ";
+    report_["verification"][check.method + (check.eval ? " in eval()" : "")] = verify_json(*check.report);
+    const std::string prefix = prefix_of(check);
     const std::string line = verify_line(*check.report);
     if (check.report->passed)
       verified_.push_back(prefix + line);

@@ -56,6 +56,7 @@ class InspectCommand : public Command {
     console.set_verbosity(common_.verbosity());
     load_libraries(common_.runtime.libraries);
     info_ = inspect(path_);
+    if (!info_.in_training.empty()) console.warn(training_warning(info_.in_training));
     try {
       Model model = read(path_);
       fusion_ = fuse(model);
@@ -89,6 +90,7 @@ class InspectCommand : public Command {
                                    {"format_version", info_.format_version},
                                    {"mobile_bytecode", info_.has_mobile_bytecode},
                                    {"extra_files", info_.extra_files},
+                                   {"in_training", info_.in_training},
                                    {"methods", nlohmann::ordered_json::object()},
                                    {"parameters", totals_json(info_.parameters)},
                                    {"buffers", totals_json(info_.buffers)},

@@ -7,6 +7,7 @@
 #include "cli/console.h"
 #include "fusekit/engine.h"
 #include "fusekit/inputs.h"
+#include "fusekit/model.h"
 #include "fusekit/runtime.h"
 #include "fusekit/write.h"
 
@@ -57,6 +58,7 @@ struct WriteFlags {
   std::string input;
   std::string output;
   std::string target = "portable";
+  ReadOptions read;
   WriteOptions options;
 
   /// To be called after parsing. Error{usage} where IN is missing, or -o while the command is one that `writes`;

@@ -54,7 +54,7 @@ class QuantizeCommand : public Command {
     check_call();
     settle_engine(console);
     check_output(files_.output, files_.input, files_.options);
-    Model model = read(files_.input);
+    Model model = read(files_.input, files_.read);
     options_.calibration.inputs = inputs_.finish();
     options_.progress = [&](double share, const std::string& what) { console.progress(share, what); };
     const QuantizeReport report = to_int8(model, options_);

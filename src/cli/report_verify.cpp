@@ -79,7 +79,15 @@ nlohmann::json verify_json(const VerifyReport& report) {
 }
 
 void warn_of_unverified(const MethodCheck& check, const Console& console) {
-  console.warn(fmt::format("{}() is not verified: {}", check.method, check.unverified));
+  console.warn(
+      fmt::format("{}(){} is not verified: {}", check.method, check.eval ? " in eval()" : "", check.unverified));
+}
+
+std::string prefix_of(const MethodCheck& check) {
+  const std::string method = check.method == "forward" ? "" : check.method + "()";
+  const std::string mode = check.eval ? "in eval()" : "";
+  const std::string both = method + (method.empty() || mode.empty() ? "" : " ") + mode;
+  return both.empty() ? "" : both + ": ";
 }
 
 }  // namespace fusekit::cli

@@ -18,6 +18,9 @@ std::string verify_line(const VerifyReport& report);
 /// The same facts for a program. An infinite figure (the SQNR of equal outputs) is null.
 nlohmann::json verify_json(const VerifyReport& report);
 
+/// What stands before a line about a method: "" for forward, else "embed(): ", "in eval(): " or "embed() in eval(): ".
+std::string prefix_of(const MethodCheck& check);
+
 /// Says of a method that it was not verified, and why.
 void warn_of_unverified(const MethodCheck& check, const Console& console);
 

@@ -29,6 +29,7 @@ class VerifyCommand : public Command {
                    "Smallest SQNR in dB (default: 10 where B alone is int8 and there is no --tolerance)");
     app.add_option("--samples", options_.samples, "Different inputs (default: 3, or all of a file's)");
     app.add_option("--runs", options_.runs, "Runs on each of them")->capture_default_str();
+    app.add_flag("--eval", options_.eval, "Put both into eval() first");
     app.add_option("--method", options_.method, "The method that is compared")->capture_default_str();
     add_input_options(app, inputs_);
     add_common_options(app, common_, /*runs_a_model=*/true);

@@ -64,8 +64,9 @@ std::optional<FeatureMismatch> find_mismatch(const std::string& problem) {
 
 class Search {
  public:
-  Search(torch::jit::Module& module, const std::string& method)
+  Search(const torch::jit::Module& module, const std::string& method, const Fresh& fresh)
       : module_(module),
+        fresh_(fresh),
         method_(method),
         graph_(module, method),
         rows_(graph_.embedding_rows()),
@@ -129,6 +130,7 @@ class Search {
     } catch (...) {
       problem_ = runtime::explain_current_exception();
     }
+    if (fresh_) module_ = fresh_();  // what it wrote before it failed is no state that the next one may meet
     if (first_problem_.empty()) {
       first_problem_ = problem_;
       first_forms_ = *forms;
@@ -160,7 +162,8 @@ class Search {
             fmt::format("give them, in this manner: {}; or InputOptions::file = FILE", first_options())};
   }
 
-  torch::jit::Module& module_;
+  torch::jit::Module module_;
+  const Fresh& fresh_;
   const std::string& method_;
   HintedGraph graph_;
   std::int64_t rows_;
@@ -174,8 +177,9 @@ class Search {
 
 }  // namespace
 
-std::vector<ArgumentForm> infer_inputs(torch::jit::Module& module, const std::string& method) {
-  return Search(module, method).run();
+std::vector<ArgumentForm> infer_inputs(const torch::jit::Module& module, const std::string& method,
+                                       const Fresh& fresh) {
+  return Search(module, method, fresh).run();
 }
 
 }  // namespace fusekit::inputs

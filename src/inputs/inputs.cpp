@@ -98,13 +98,15 @@ Sample draw_sample(const InputOptions& options, std::uint64_t k) {
   return samples.at(k % samples.size());
 }
 
-InputSummary resolve_inputs(Module& module, const InputOptions& options, const std::string& method) {
+namespace {
+
+InputSummary resolve(const Module& module, const Fresh& fresh, const InputOptions& options, const std::string& method) {
   argument_forms(options);  // throws for unknown names before anything runs
   if (!options.file.empty()) return resolve_file(module, options, method);
   const bool inferred = options.dims.empty();
   if (inferred && !options.types.empty())
     throw Error(ErrorKind::usage, "InputOptions::types needs the shapes that it is for", "add InputOptions::dims");
-  std::vector<ArgumentForm> forms = inferred ? infer_inputs(module, method) : fit(module, options, method);
+  std::vector<ArgumentForm> forms = inferred ? infer_inputs(module, method, fresh) : fit(module, options, method);
   if (inferred) set_memory_formats(forms, options.memory_formats);
 
   InputOptions explicit_options = options_of(forms);
@@ -116,9 +118,16 @@ InputSummary resolve_inputs(Module& module, const InputOptions& options, const s
   return {explicit_options, inferred, text + (inferred ? ", inferred" : "")};
 }
 
+}  // namespace
+
+InputSummary resolve_inputs(const Module& module, const InputOptions& options, const std::string& method) {
+  return resolve(module, {}, options, method);
+}
+
 InputSummary resolve_inputs(const file::Original& original, const InputOptions& options, const std::string& method) {
-  Module module = options.given() ? original.module() : original.fresh();  // only candidates are run
-  return resolve_inputs(module, options, method);
+  if (options.given()) return resolve(original.module(), {}, options, method);  // only candidates are run
+  const Fresh fresh = original.has_no_state() ? Fresh() : [&original] { return original.fresh(); };
+  return resolve(original.fresh(), fresh, options, method);
 }
 
 }  // namespace fusekit::inputs
@@ -126,8 +135,7 @@ InputSummary resolve_inputs(const file::Original& original, const InputOptions& 
 namespace fusekit {
 
 InputSummary resolve_inputs(const std::filesystem::path& model, const InputOptions& options) {
-  torch::jit::Module module = file::load(model).module;
-  return inputs::resolve_inputs(module, options);
+  return inputs::resolve_inputs(file::Original(model), options);
 }
 
 InputSummary resolve_inputs(const Model& model, const InputOptions& options) {

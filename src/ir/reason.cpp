@@ -27,6 +27,8 @@ constexpr std::array kWordings = {
     Wording{input_written_in_place, "input_written_in_place", "what it reads is written in place"},
     Wording{output_written_in_place, "output_written_in_place", "what it computes is written in place"},
     Wording{several_blocks, "several_blocks", "its parts stand in different branches or loops"},
+    Wording{under_autocast, "under_autocast",
+            "it stands in a torch.autocast, which casts its weights to another dtype at run time"},
     Wording{not_floating_point, "not_floating_point", "its {} is not a dense floating-point tensor"},
     Wording{written_by_method, "written_by_method", "its {} {} is written by a method"},
     Wording{is_an_input, "is_an_input", "its {} is an input"},

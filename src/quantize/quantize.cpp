@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "file/modules_in_training.h"
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
 #include "ir/functional.h"
@@ -87,8 +88,8 @@ class Quantizer {
     Built final = builder(keep);
     if (!floats.empty()) report.fallback_time = judge.relative_time(final, builder({}));
     final.program.extra[kQuantizeRecord] = metadata(report);
+    allowance_ = allowance(judge, final, report);
     program_ = std::move(final.program);
-    allowance_ = allowance(judge.samples(), report);
   }
 
   /// What the written network is held to.
@@ -197,15 +198,18 @@ class Quantizer {
   }
 
   /// A few samples suffice: the reloaded network either is the one that was measured in memory, or far off.
-  static std::shared_ptr<const gate::Allowance> allowance(const std::vector<Sample>& judged,
-                                                          const QuantizeReport& report) {
-    auto allowance = std::make_shared<gate::Allowance>();
+  [[nodiscard]] std::shared_ptr<const gate::Allowance> allowance(const Judge& judge, const Built& final,
+                                                                 const QuantizeReport& report) const {
+    const std::vector<Sample>& judged = judge.samples();
+    std::vector<Sample> samples;
     const std::size_t count = std::min(kSamplesToWrite, judged.size());
-    for (std::size_t k = 0; k < count; ++k) {
-      const Sample& sample = judged[k * judged.size() / count];
-      allowance->samples.push_back({sample.name, sample.inputs});
-    }
-    allowance->min_sqnr_db = report.worst_sqnr_db - kSlackDb;
+    for (std::size_t k = 0; k < count; ++k) samples.push_back(judged[k * judged.size() / count]);
+
+    auto allowance = std::make_shared<gate::Allowance>();
+    for (const Sample& sample : samples) allowance->samples.push_back({sample.name, sample.inputs});
+    double least = report.worst_sqnr_db;
+    if (!program_.written.empty()) least = std::min(least, judge.least_sqnr(final, samples, gate::Allowance::kRuns));
+    allowance->min_sqnr_db = least - kSlackDb;
     return allowance;
   }
 
@@ -233,6 +237,12 @@ QuantizeReport to_int8(Model& model, const QuantizeOptions& given) {
   QuantizeReport report;
   QuantizeOptions options = given;
   ModelParts& parts = ModelParts::of(model);
+  if (const auto& modules = parts.program.in_training; !modules.empty())
+    throw Error(ErrorKind::model,
+                fmt::format("{}: the network is in training mode, which int8 can't follow: {}", model.path().string(),
+                            file::listed(modules)),
+                parts.program.asks_for_mode ? "give ReadOptions::eval for an int8 file of the network in eval()"
+                                            : "trace it anew after model.eval()");
   quantize::Quantizer quantizer(parts.program, options);  // refuses wrong options before any work
   if (options.calibration.random > 0)
     options.calibration.inputs = resolve_inputs(model, options.calibration.inputs).options;

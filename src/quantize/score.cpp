@@ -8,6 +8,7 @@
 #include "fusekit/error.h"
 #include "verify/compare.h"
 #include "verify/metrics.h"
+#include "verify/state.h"
 
 namespace fusekit::quantize {
 namespace {
@@ -108,6 +109,21 @@ Score Judge::score_layers(Built built) const {
     });
   }
   return score;
+}
+
+double Judge::least_sqnr(const Built& built, const std::vector<Sample>& samples, int runs) const {
+  Network before(ir::copy_of(*observed_.program));
+  Network after(ir::copy_of(built.program));
+  const gate::State state(before.module());
+  double least = std::numeric_limits<double>::infinity();
+  for (const Sample& sample : samples)
+    for (int run = 0; run < runs; ++run) {
+      const c10::IValue truth = before.run(sample.inputs);
+      const c10::IValue output = after.run(sample.inputs);
+      for (const gate::Comparison& compared : {gate::compare(truth, output), state.compare_written(after.module())})
+        least = std::min(least, compared.error.sqnr_db);
+    }
+  return least;
 }
 
 double Judge::relative_time(const Built& a, const Built& b) const {

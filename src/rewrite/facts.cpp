@@ -1,5 +1,7 @@
 #include "rewrite/facts.h"
 
+#include "ir/autocast.h"
+
 namespace fusekit::rewrite {
 
 std::optional<std::int64_t> Facts::rank(const Value* value, const Node* at) {
@@ -22,9 +24,14 @@ void Facts::learn_rank(const Value* value, std::int64_t rank, const Node* since)
   if (promised_) promised_->learn(value, rank, since);
 }
 
+bool Facts::is_under_autocast(const Node* node) {
+  if (!has_autocast_) has_autocast_ = ir::has_autocast(graph);
+  return *has_autocast_ && ir::is_under_autocast(node);
+}
+
 bool Facts::is_written(const Value* value) {
-  if (!aliases_) aliases_ = ir::analyze_aliases(graph);
-  return aliases_->hasWriters(value);
+  if (!aliases_) aliases_.emplace(graph, program);
+  return aliases_->is_written(value);
 }
 
 }  // namespace fusekit::rewrite

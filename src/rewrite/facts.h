@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -38,6 +37,9 @@ class Facts {
   /// May anything write into the memory of `value`?
   bool is_written(const Value* value);
 
+  /// Does LibTorch cast what the node reads, its weights too, to a smaller dtype when it runs?
+  bool is_under_autocast(const Node* node);
+
   /// To be called after the graph was changed.
   void forget_aliases() { aliases_.reset(); }
 
@@ -45,7 +47,8 @@ class Facts {
   const Ranks& promised_inputs_;
   std::optional<ir::RankFacts> proven_;  ///< made when the first rule asks
   std::optional<ir::RankFacts> promised_;
-  std::unique_ptr<torch::jit::AliasDb> aliases_;
+  std::optional<ir::Aliases> aliases_;
+  std::optional<bool> has_autocast_;
 };
 
 }  // namespace fusekit::rewrite

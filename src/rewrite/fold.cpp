@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ir/flatten.h"
+#include "ir/training_mode.h"
 #include "rewrite/layer_edits.h"
 #include "rewrite/match.h"
 
@@ -103,7 +104,9 @@ Reason not_constant(const Value* value, const std::string& what, const Facts& fa
 Reason batch_norm_is_not_constant(Node* node, const Facts& facts) {
   const ir::BatchNorm bn = *ir::as_batch_norm(node);
   if (ir::is_none(bn.mean) || ir::is_none(bn.var)) return ReasonCode::no_running_statistics;
-  if (!bn.training) return ReasonCode::training_unknown;
+  if (!bn.training)
+    return ir::follows_training_mode(ir::argument(node, "training")) ? ReasonCode::batch_statistics
+                                                                     : ReasonCode::training_unknown;
   if (*bn.training) return ReasonCode::batch_statistics;
   if (!bn.eps) return ReasonCode::eps_computed;
   const Reason reason = first_of({not_constant(bn.mean, "BatchNorm's running mean", facts),
@@ -121,6 +124,7 @@ std::variant<Reason, BatchNormFold> find_fold(const Site& site, Facts& facts) {
   Node* batch_norm = site.nodes.at(1);
   if (Reason reason = stands_in_several_blocks(site)) return reason;
   if (Reason reason = something_else_reads(site, 0)) return reason;
+  if (facts.is_under_autocast(layer.node) || facts.is_under_autocast(batch_norm)) return ReasonCode::under_autocast;
   if (Reason reason = batch_norm_is_not_constant(batch_norm, facts)) return reason;
   if (Reason reason = weight_is_not_constant(layer, facts)) return reason;
 

@@ -164,6 +164,8 @@ class Runner {
   }
 
   void complain() {
+    if (const std::string warning = training_warning(program_.in_training); !warning.empty())
+      fusion_.warnings.push_back(warning);
     for (std::string& complaint : lists_.complaints(fusion_, program_, all_rules())) {
       if (options_.strict)
         throw Error(ErrorKind::usage, complaint,

@@ -60,6 +60,10 @@ void set_bounds(VerifyReport& report, const VerifyOptions& options, const fs::pa
 VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate::SecondFile& b_file,
                         const InputSummary& summary, const VerifyOptions& options) {
   torch::jit::Module b = file::load(b_file.path).module;
+  if (options.eval) {
+    a.eval();
+    b.eval();
+  }
   const std::vector<Sample> from_file =
       summary.options.file.empty() ? std::vector<Sample>{} : inputs::read_samples(summary.options);
 

@@ -55,6 +55,33 @@ TEST_F(FuseCommand, FusesVerifiesAndWrites) {
   EXPECT_EQ(folder_.entries(), 2U);
 }
 
+TEST_F(FuseCommand, SaysWhatIsInTrainingMode) {
+  fs::copy_file(network("train_mode.script"), in_, fs::copy_options::overwrite_existing);
+  const ProgramResult loud = fuse({"-o", out_, "--input_dims", kDims});
+  EXPECT_EQ(loud.exit_code, 0) << loud.err;
+  EXPECT_NE(
+      loud.err.find("warning: the file was saved in training mode: one module computes something else than after "
+                    "eval(): bn; fuse with --eval, or save it anew after model.eval(), to get a file for inference"),
+      std::string::npos)
+      << loud.err;
+  EXPECT_NE(loud.out.find("\nin eval(): verified on"), std::string::npos) << loud.out;
+  const auto json = nlohmann::json::parse(fuse({"--json", "--dry-run", "--input_dims", kDims}).out);
+  EXPECT_EQ(json.at("in_training"), nlohmann::json({"bn"}));
+
+  const ProgramResult eval = fuse({"-o", out_, "--force", "--eval", "--input_dims", kDims});
+  EXPECT_EQ(eval.exit_code, 0) << eval.err;
+  EXPECT_EQ(eval.err.find("training"), std::string::npos) << eval.err;
+  EXPECT_NE(eval.out.find("fused 1 place: 1 conv+bn\nverified"), std::string::npos) << eval.out;
+  EXPECT_EQ(run_fusekit({"verify", in_.string(), out_, "--input_dims", kDims}).exit_code, 1);
+  EXPECT_EQ(run_fusekit({"verify", in_.string(), out_, "--eval", "--input_dims", kDims}).exit_code, 0);
+
+  const ProgramResult int8 =
+      run_fusekit({"quantize", in_.string(), "-o", out_, "--force", "--random-calibration", "4"});
+  EXPECT_EQ(int8.exit_code, 2);
+  EXPECT_NE(int8.err.find("hint: give --eval"), std::string::npos) << int8.err;
+  EXPECT_NE(run_fusekit({"inspect", in_.string()}).err.find("in training mode: one module"), std::string::npos);
+}
+
 TEST_F(FuseCommand, WorksTheInputOutByItself) {
   const ProgramResult result = fuse({"-o", out_});
   EXPECT_EQ(result.exit_code, 0) << result.err;

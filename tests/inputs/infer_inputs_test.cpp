@@ -3,6 +3,7 @@
 #include "fusekit/error.h"
 #include "inputs/inputs.h"
 #include "support/module.h"
+#include "support/temporary_folder.h"
 
 namespace fusekit {
 namespace {
@@ -140,6 +141,23 @@ TEST(InferInputs, ASubmodulesOperatorCounts) {
   parent.register_module("child", child);
   parent.define("def forward(self, x):\n    return self.child.forward(x)\n");
   EXPECT_EQ(inputs::resolve_inputs(parent, {}).text, "1x6x224x224 float, inferred");
+}
+
+TEST(InferInputs, EachCandidateStartsFromTheFilesState) {
+  const test::TemporaryFolder folder;
+  // Remembers its first input, and takes no others of another size; 32x32 alone gets as far as the end.
+  const char* const source =
+      "def forward(self, x):\n"
+      "    if self.buffer.numel() == 0:\n"
+      "        self.buffer = x\n"
+      "    y = torch.conv2d(x - self.buffer, self.c)\n"
+      "    return torch.linear(torch.flatten(y, 1), self.w)\n";
+  test::save_module(
+      test::make_module(
+          "Net", {{"buffer", at::zeros({0})}, {"c", at::zeros({1, 3, 1, 1})}, {"w", at::zeros({2, 1024})}}, source),
+      folder / "net.pt");
+  EXPECT_EQ(resolve_inputs(folder / "net.pt", {}).text, "1x3x32x32 float, inferred");
+  EXPECT_EQ(resolve_inputs(read(folder / "net.pt"), {}).text, "1x3x32x32 float, inferred");
 }
 
 TEST(InferInputs, SaysWhatToGiveWhereNothingRuns) {

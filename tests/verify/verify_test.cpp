@@ -78,6 +78,29 @@ TEST_F(Gate, AStateHasToAgreeAtEveryStep) {
   EXPECT_FALSE(check("    return x + 1\n", counts, count).passed);
 }
 
+TEST_F(Gate, RunningStatisticsHaveToAgreeToo) {
+  const std::map<std::string, at::Tensor> statistics{{"running_mean", at::zeros({3})}, {"running_var", at::ones({3})}};
+  const auto normalizes = [](const char* momentum) {
+    return fmt::format(
+        "    return torch.batch_norm(x, None, None, self.running_mean, self.running_var, True, {}, 1e-5, True)\n",
+        momentum);
+  };
+  EXPECT_TRUE(check(normalizes("0.1"), normalizes("0.1"), statistics).passed);
+  const VerifyReport report = check(normalizes("0.1"), normalizes("0.2"), statistics);
+  EXPECT_FALSE(report.passed) << "nothing but the statistics differs, and LibTorch does not count writes of them";
+  EXPECT_NE(report.failure.find("running_"), std::string::npos) << report.failure;
+}
+
+TEST_F(Gate, EvalIsForBoth) {
+  const std::string trains = "    return torch.dropout(x, 0.5, self.training)\n";
+  torch::jit::Module module = test::make_module("Net", {}, "def forward(self, x):\n" + trains);
+  module.setattr("training", true);
+  test::save_module(module, folder_ / "train.pt");
+  EXPECT_FALSE(verify(folder_ / "train.pt", file("b.pt", "    return x\n"), options_).passed);
+  options_.eval = true;
+  EXPECT_TRUE(verify(folder_ / "train.pt", file("b.pt", "    return x\n"), options_).passed);
+}
+
 TEST_F(Gate, WritesIntoTheInputHaveToAgree) {
   EXPECT_TRUE(check("    x.add_(1)\n    return x * 2\n", "    x.add_(1)\n    return x + x\n").passed);
   const VerifyReport report = check("    x.add_(1)\n    return x * 2\n", "    return (x + 1) * 2\n");

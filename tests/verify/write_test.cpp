@@ -30,6 +30,7 @@ class VerifiedWrite : public testing::Test {
   static void plant_fault(Model& model) {
     ir::Weight& weight = ModelParts::of(model).program.weights.at("c.weight");
     weight.tensor = weight.tensor * 1.01;
+    weight.is_new = true;
   }
 
   test::TemporaryFolder folder_;
@@ -71,6 +72,31 @@ TEST_F(VerifiedWrite, WritesNothingThatComputesSomethingElse) {
   EXPECT_NEAR(report.failure()->worst.max_rel, 0.01, 1e-3);
   EXPECT_EQ(report.methods.size(), 1U) << "the first is enough";
   EXPECT_EQ(folder_.entries(), 1U);
+}
+
+TEST_F(VerifiedWrite, WritesNothingThatHoldsAnotherState) {
+  const std::string counts =
+      "def forward(self, x):\n    self.count.copy_(torch.zeros([1]))\n    return torch.conv2d(x, self.c.weight)\n";
+  for (const bool counted : {true, false}) {  // does LibTorch know that something wrote?
+    Model model = this->model(counts);
+    const at::Tensor count = ModelParts::of(model).program.original.attr("count").toTensor();
+    if (counted) {
+      count.fill_(5);
+    } else {
+      *count.data_ptr<float>() = 5;
+    }
+    const WriteReport report = write(std::move(model), folder_ / "out.pt");
+    EXPECT_FALSE(report.written);
+    ASSERT_NE(report.failure(), nullptr);
+    EXPECT_EQ(report.failure()->failure, "count differs by 5");
+  }
+}
+
+TEST_F(VerifiedWrite, RunsOfItsModuleLeaveNoTraces) {
+  const torch::NoGradGuard no_grad;
+  Model model = this->model("def forward(self, x):\n    self.count += 1\n    return x + self.count\n");
+  model.to_module().forward({at::zeros({1})});
+  EXPECT_EQ(model.to_module().attr("count").toTensor().item<double>(), 0);
 }
 
 TEST_F(VerifiedWrite, HasToBeRefusedByName) {
