@@ -29,6 +29,14 @@ enum class ReasonCode {
   not_finite,
   channels_differ,
   settings_computed,
+  // A weight that is computed.
+  depends_on_input,
+  depends_on_state,
+  not_a_function,
+  weight_written_in_place,
+  weight_would_grow,
+  view_of_shared_weight,
+  computed_once,
   // BatchNorm.
   no_running_statistics,
   training_unknown,
@@ -39,9 +47,15 @@ enum class ReasonCode {
   // The number of dimensions.
   no_batch_dimension,
   normalizes_dimension_one,
+  normalizes_other_dimension,
   rank_by_inputs,
   rank_unknown,
   insists_on_rank,
+  // Fused attention.
+  masked_attention,
+  nested_tensors,
+  attends_to_others,
+  weights_are_read,
   // Padding.
   pads_other_dimensions,
   pads_one_side,
