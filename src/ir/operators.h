@@ -11,5 +11,6 @@
 #include "ir/operators/layer.h"
 #include "ir/operators/linear.h"
 #include "ir/operators/pad.h"
+#include "ir/operators/permutation.h"
 #include "ir/operators/pool.h"
 #include "ir/uses.h"

@@ -11,6 +11,7 @@ std::vector<Rule> all_rules() {
       conv_bn(),
       conv_transpose_bn(),
       linear_bn(),
+      linear_permute_bn(),
       conv_activation(relu, "relu"),
       linear_activation(relu, "relu"),
       bn_activation(relu, "relu"),
