@@ -6,6 +6,7 @@ namespace fusekit::rewrite {
 std::vector<Rule> all_rules() {
   const ir::ActivationKind& relu = ir::activation_kind("aten::relu");
   return {
+      constant_weight(),
       pad_conv(),
       conv_bn_activation(relu, "relu"),
       conv_bn(),

@@ -56,7 +56,7 @@ INSTANTIATE_TEST_SUITE_P(
                 kY + "  v = y.view([-1])\n  y.mul_(2)\n  return " + batch_norm_call("y", "bn") + " + v.sum()\n",
                 ReasonCode::written_by_another, "aten::mul_ writes what it computes in place"},
         Refusal{"computed_weight",
-                "  y = torch.conv2d(x, self.conv.weight * 2)\n  return " + batch_norm_call("y", "bn") + "\n",
+                "  y = torch.conv2d(x, self.conv.weight * x.size(0))\n  return " + batch_norm_call("y", "bn") + "\n",
                 ReasonCode::is_computed, "its weight is computed by aten::mul"},
         Refusal{"returned_too", kY + "  z = " + batch_norm_call("y", "bn") + "\n  return torch.stack([z, y])\n",
                 ReasonCode::read_by_another, "reads what it computes"},

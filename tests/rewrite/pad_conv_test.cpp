@@ -138,7 +138,7 @@ INSTANTIATE_TEST_SUITE_P(
         PadRefusal{"cuts_off", ReasonCode::pads_other_dimensions, padded("[-1, -1, 1, 1]", kPaddedConv)},
         PadRefusal{"batch", ReasonCode::pads_other_dimensions, padded("[0, 0, 0, 0, 0, 0, 1, 1]", kPaddedConv)},
         PadRefusal{"computed_weight", ReasonCode::is_computed,
-                   padded("[1, 1]", "torch.conv2d(p, self.conv.weight * 2)")},
+                   padded("[1, 1]", "torch.conv2d(p, self.conv.weight * x.size(0))")},
         PadRefusal{"input_is_written", ReasonCode::input_written_in_place,
                    "  v = x[0]\n  p = torch.constant_pad_nd(x, [1, 1, 1, 1], 0.)\n  v.add_(1)\n  return " +
                        kPaddedConv + "\n"},
