@@ -128,6 +128,7 @@ class QuantizeCommand : public Command {
       return;
     }
     console.print(fmt::format("{}: {}", files_.input, fusion_summary(report.fused)));
+    if (explain_ && report.fused.declined() > 0) console.print(fusion_left(report.fused));
     console.print(quantize_summary(report));
     if (explain_) console.print(quantize_explanation(report));
     if (!report.bound_holds)

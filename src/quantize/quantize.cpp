@@ -1,5 +1,7 @@
 #include "fusekit/quantize.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -127,6 +129,17 @@ class Quantizer {
     };
   }
 
+  /// What the first of its layers lacks; of a transformer's layer that runs as one operator, why it was not taken apart.
+  static std::string why_no_layer(const Plan& candidates, const FusionReport& fused) {
+    if (!candidates.declined.empty())
+      return fmt::format("{}: {}", candidates.declined.front().how->name, to_text(candidates.declined.front().reason));
+    for (const FusionSite& entry : fused.entries)
+      if (!entry.fused && (entry.rule == "encoder_layer" || entry.rule == "self_attention"))
+        return fmt::format("{} runs as one operator, and was not taken apart: {}", fmt::join(entry.modules, ", "),
+                           to_text(entry.reason));
+    return "its weights have to be constant float32 tensors";
+  }
+
   /// Runs the network on all samples; those that are needed again are `kept`.
   Facts observe(const Numbering& numbers, QuantizeReport& report, std::vector<Sample>& kept) {
     PlanOptions all;
@@ -136,9 +149,7 @@ class Quantizer {
     if (std::none_of(candidates.steps.begin(), candidates.steps.end(),
                      [](const Step& step) { return step.how->role == Role::layer; }))
       throw Error(ErrorKind::model, "the network has no convolution or linear that could be int8",
-                  candidates.declined.empty() ? "its weights have to be constant float32 tensors"
-                                              : fmt::format("{}: {}", candidates.declined.front().how->name,
-                                                            to_text(candidates.declined.front().reason)));
+                  why_no_layer(candidates, report.fused));
     Samples samples(options_.calibration, argument_names(program_.methods.front().schema));
     report.samples = samples.size();
     report.random = options_.calibration.paths.empty();
@@ -236,6 +247,8 @@ QuantizeReport to_int8(Model& model, const QuantizeOptions& given) {
   quantize::Quantizer quantizer(parts.program, options);  // refuses wrong options before any work
   if (options.calibration.random > 0)
     options.calibration.inputs = resolve_inputs(model, options.calibration.inputs).options;
+  options.fuse_options.take_apart = true;
+  if (!options.fuse_options.inputs.given()) options.fuse_options.inputs = given.calibration.inputs;
   if (options.fuse) report.fused = fuse(model, options.fuse_options);
   quantizer.run(report);
   parts.allowance = quantizer.allowance();

@@ -6,6 +6,8 @@ namespace fusekit::rewrite {
 std::vector<Rule> all_rules() {
   const ir::ActivationKind& relu = ir::activation_kind("aten::relu");
   return {
+      encoder_layer(),
+      self_attention(),
       constant_weight(),
       pad_conv(),
       conv_bn_activation(relu, "relu"),
