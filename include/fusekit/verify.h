@@ -18,8 +18,8 @@ inline constexpr double kInt8Sqnr = 10;
 
 struct VerifyOptions {
   InputOptions inputs;
-  /// Largest allowed max_rel. Not given: 1e-5 for float and double networks, 2e-2 for half, 1e-1 for bfloat16; with
-  /// `min_sqnr_db`: none.
+  /// Largest allowed max_rel. Not given: 1e-5 for float and double networks, 2e-2 for half, 1e-1 for bfloat16, or as much
+  /// as the original's own rounding explains (VerifyReport::rounding); with `min_sqnr_db`: none.
   std::optional<double> tolerance;
   /// Smallest allowed SQNR in dB. Not given: kInt8Sqnr where b alone is int8 and there is no `tolerance`, else none.
   std::optional<double> min_sqnr_db{};
@@ -38,12 +38,24 @@ struct OutputError {
   std::optional<double> top1;  ///< share of rows (last dimension) with equal argmax, where the output is 2-D float
 };
 
+/// How far two networks are from a run of the first in double: max_rel of one output, the worst of all runs.
+struct OwnRounding {
+  double original = 0;
+  double second = 0;
+};
+
 struct VerifyReport {
   bool passed = false;
   std::string failure;   ///< why not, e.g. "run 2 of sample 1: output[0] has 3 more NaNs"; empty where passed
   std::string worst_at;  ///< where max_rel is largest, e.g. "output[0]"; empty where there is nothing to measure
   OutputError worst;     ///< the worst of all runs and samples, figure by figure
-  double tolerance = 0;  ///< infinite where the SQNR alone counts
+  /// They differ in what no figure measures: structure, shapes, dtypes, integers, text, where NaNs stand, or that b throws.
+  /// `worst` is then of what could be compared before; of nothing where worst_at is empty.
+  bool differs_in_kind = false;
+  /// Where max_rel is beyond the tolerance, and nobody gave one: what the original's own rounding is. A second that rounds
+  /// no worse than a few times that has passed.
+  std::optional<OwnRounding> rounding{};
+  double tolerance = 0;                 ///< infinite where the SQNR alone counts
   std::optional<double> min_sqnr_db{};  ///< what the SQNR has to be
   int samples = 0;
   int runs = 0;

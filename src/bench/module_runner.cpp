@@ -5,6 +5,7 @@
 #include "bench/resident_memory.h"
 #include "file/load.h"
 #include "fusekit/error.h"
+#include "ir/foreign_device.h"
 
 namespace fusekit::bench {
 namespace {
@@ -87,6 +88,8 @@ c10::IValue ModuleRunner::forward() {
   try {
     return module_.forward(arguments_);
   } catch (const std::exception& error) {
+    if (const std::string device = ir::foreign_device_in(module_, "forward", error.what()); !device.empty())
+      throw Error(ErrorKind::model, fmt::format("'{}' can't be run: {}", path_, device), ir::kForeignDeviceHint);
     throw Error(ErrorKind::model, fmt::format("'{}' can't be run: {}", path_, reason_of(error)),
                 "check InputOptions::dims and InputOptions::types, or give InputOptions::file = FILE");
   }

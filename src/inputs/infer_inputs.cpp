@@ -10,6 +10,7 @@
 #include "inputs/candidates.h"
 #include "inputs/input_hints.h"
 #include "inputs/signature.h"
+#include "ir/foreign_device.h"
 #include "runtime/captured_output.h"
 #include "runtime/error_text.h"
 
@@ -154,6 +155,9 @@ class Search {
   }
 
   [[nodiscard]] Error nothing_runs() const {
+    if (const std::string device = ir::foreign_device_in(module_, method_, first_problem_); !device.empty())
+      return {ErrorKind::model, fmt::format("{} can't be run: {}", signature_text(module_, method_), device),
+              ir::kForeignDeviceHint};
     return {ErrorKind::input,
             fmt::format("can't work out the inputs of {}: none of {} candidates runs; the first: {}",
                         signature_text(module_, method_), tried_.size(), first_problem_),

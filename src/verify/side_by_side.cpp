@@ -1,9 +1,8 @@
 #include "verify/side_by_side.h"
 
-#include "runtime/captured_output.h"
-#include "runtime/error_text.h"
 #include "verify/compare.h"
 #include "verify/metrics.h"
+#include "verify/one_run.h"
 #include "verify/seed_guard.h"
 #include "verify/state.h"
 
@@ -11,30 +10,6 @@ namespace fusekit::gate {
 namespace {
 
 using inputs::Sample;
-
-constexpr std::uint64_t kSeed = 20200722;  // any number: the same before each run of a and of b
-
-/// One network's run: what it gave, what it made of its inputs, what it printed; or why it could not be run.
-struct Run {
-  c10::IValue output;
-  Sample inputs;
-  std::string printed;
-  std::optional<std::string> problem;
-};
-
-Run run_once(torch::jit::Module& module, const std::string& method, const Sample& sample,
-             runtime::CapturedOutput& captured) {
-  Run run;
-  for (const c10::IValue& input : sample) run.inputs.push_back(input.deepcopy());
-  at::manual_seed(kSeed);
-  try {
-    run.output = module.get_method(method)(run.inputs);
-  } catch (...) {
-    run.problem = runtime::explain_current_exception();
-  }
-  run.printed = captured.take_printed();
-  return run;
-}
 
 /// Outputs first, then what was written into the inputs, then what was printed.
 Comparison compare_runs(const Run& a, const Run& b) {
@@ -55,6 +30,7 @@ bool take(VerifyReport& report, const Comparison& comparison, const std::string&
   report.worst = worse(report.worst, comparison.error);
   if (!comparison.failure.empty()) {
     if (report.failure.empty()) report.failure = run + ": " + comparison.failure;
+    report.differs_in_kind = true;
     return false;
   }
   if (comparison.error.max_rel > report.tolerance && report.failure.empty())
@@ -86,6 +62,7 @@ class Pair {
     if (theirs.problem) {
       if (report_.failure.empty())
         report_.failure = fmt::format("{}: {} fails: {}", run, course_.b_name, *theirs.problem);
+      report_.differs_in_kind = true;
       return false;
     }
     const Comparison comparison = compare_runs(ours, theirs);
@@ -108,6 +85,7 @@ void run_side_by_side(torch::jit::Module& a, torch::jit::Module& b, const Course
   const SeedGuard seed_guard;
   if (!b.find_method(course.method)) {
     report.failure = fmt::format("{} has no method \"{}\"", course.b_name, course.method);
+    report.differs_in_kind = true;
     return;
   }
   Pair pair(a, b, course, report);

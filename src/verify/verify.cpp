@@ -6,7 +6,9 @@
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
 #include "inputs/inputs.h"
+#include "ir/foreign_device.h"
 #include "ir/model_parts.h"
+#include "verify/own_rounding.h"
 #include "verify/second_file.h"
 #include "verify/seed_guard.h"
 #include "verify/side_by_side.h"
@@ -18,8 +20,10 @@ namespace {
 namespace fs = std::filesystem;
 using inputs::Sample;
 
-Error cannot_run(const fs::path& path, const VerifyOptions& options, const std::string& inputs, const std::string& run,
-                 const std::string& problem) {
+Error cannot_run(const torch::jit::Module& module, const fs::path& path, const VerifyOptions& options,
+                 const std::string& inputs, const std::string& run, const std::string& problem) {
+  if (const std::string device = ir::foreign_device_in(module, options.method, problem); !device.empty())
+    return {ErrorKind::model, fmt::format("{} can't be run: {}", path.string(), device), ir::kForeignDeviceHint};
   const std::string message = fmt::format("{} can't be run on {}: {}", path.string(), inputs, problem);
   if (!options.inputs.given())
     return {ErrorKind::model, fmt::format("{} ({})", message, run), "give InputOptions::dims"};
@@ -56,6 +60,15 @@ void set_bounds(VerifyReport& report, const VerifyOptions& options, const fs::pa
   report.tolerance = options.tolerance.value_or(otherwise);
 }
 
+/// What is beyond the tolerance may be no more than the original's own rounding.
+void judge_by_rounding(VerifyReport& report, const fs::path& a, const fs::path& b, const gate::Course& course) {
+  const auto verdict = gate::judge_rounding(a, b, course, report);
+  if (!verdict) return;
+  report.rounding = verdict->worst;
+  report.passed = verdict->passed;
+  if (report.passed) report.failure.clear();
+}
+
 /// Runs `a`, which was read from `a_path`, beside b.
 VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate::SecondFile& b_file,
                         const InputSummary& summary, const VerifyOptions& options) {
@@ -76,9 +89,11 @@ VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate
                      from_file.empty() ? inputs::draw_sample(summary.options, k) : from_file[k % from_file.size()]);
   };
   course.cannot_run = [&](const std::string& run, const std::string& problem) {
-    return cannot_run(a_path, options, summary.text, run, problem);
+    return cannot_run(a, a_path, options, summary.text, run, problem);
   };
   gate::run_side_by_side(a, b, course, report);
+  if (!report.passed && !report.differs_in_kind && !options.tolerance && !report.min_sqnr_db)
+    judge_by_rounding(report, a_path, b_file.path, course);
   return report;
 }
 

@@ -54,6 +54,63 @@ TEST_F(Gate, FailsBeyondTheTolerance) {
   EXPECT_TRUE(check("    return x\n", "    return x * 1.001\n").passed);
 }
 
+// A sum that cancels: (x + 4096) - 4096 has lost all below 2^-12.
+
+TEST_F(Gate, WhatIsBeyondTheToleranceMayBeTheOriginalsOwnRounding) {
+  const std::string original = "    return (x + 4096) - 4096\n";
+  const VerifyReport report = check(original, "    return (x + 8192) - 8192\n");
+  EXPECT_TRUE(report.passed) << report.failure;
+  EXPECT_GT(report.worst.max_rel, report.tolerance);
+  ASSERT_TRUE(report.rounding);
+  EXPECT_GT(report.rounding->original, 1e-5);
+  EXPECT_LE(report.rounding->second, 4 * report.rounding->original);
+  EXPECT_FALSE(check(original, original).rounding) << "the tolerance did";
+}
+
+TEST_F(Gate, WhatRoundsWorseThanTheOriginalFails) {
+  const VerifyReport report = check("    return (x + 4096) - 4096\n", "    return ((x + 4096) - 4096) * 1.01\n");
+  EXPECT_FALSE(report.passed);
+  EXPECT_FALSE(report.differs_in_kind);
+  ASSERT_TRUE(report.rounding);
+  EXPECT_NEAR(report.rounding->second, 0.01, 1e-3);
+  // The original is exact here, and 2e-5 is no rounding.
+  EXPECT_FALSE(check("    return x * 2\n", "    return x * 2.00004\n").passed);
+}
+
+TEST_F(Gate, AnOriginalThatIsNoiseProvesNothing) {
+  EXPECT_FALSE(check("    return (x + 4e6) - 4e6\n", "    return (x + 9e6) - 9e6\n").passed);
+}
+
+TEST_F(Gate, AToleranceThatWasGivenIsHeld) {
+  options_.tolerance = 1e-5;
+  const VerifyReport report = check("    return (x + 4096) - 4096\n", "    return (x + 8192) - 8192\n");
+  EXPECT_FALSE(report.passed);
+  EXPECT_FALSE(report.rounding);
+}
+
+TEST_F(Gate, RoundingOfWeightsConstantsAndStateIsJudgedToo) {
+  const std::map<std::string, at::Tensor> shift{{"weight", at::full({3}, 4096.)}};
+  EXPECT_TRUE(
+      check("    return (x + self.weight) - self.weight\n", "    w = self.weight * 2\n    return (x + w) - w\n", shift)
+          .passed);
+  // What a state takes up is compared with the tolerance alone.
+  const std::map<std::string, at::Tensor> count{{"buffer", at::zeros({2, 3})}};
+  EXPECT_FALSE(check("    self.buffer.copy_((x + 4096) - 4096)\n    return x\n",
+                     "    self.buffer.copy_((x + 8192) - 8192)\n    return x\n", count)
+                   .passed);
+}
+
+TEST_F(Gate, WhatNoFigureMeasuresIsSaid) {
+  for (const char* other : {"    return x[0]\n", "    return (x, x)\n", "    return x.double()\n", "    return x / 0\n",
+                            "    return torch.mm(x, x)\n"}) {
+    const VerifyReport report = check("    return x\n", other);
+    EXPECT_FALSE(report.passed);
+    EXPECT_TRUE(report.differs_in_kind) << other;
+    EXPECT_EQ(report.worst_at, "") << other;
+  }
+  EXPECT_FALSE(check("    return x\n", "    return x * 2\n").differs_in_kind);
+}
+
 TEST_F(Gate, ToleranceFollowsTheCoarsestWeight) {
   const std::map<std::string, at::Tensor> half{{"weight", at::ones({1}, at::kHalf)}};
   EXPECT_EQ(check("    return x\n", "    return x\n", half).tolerance, 2e-2);
@@ -110,6 +167,20 @@ TEST_F(Gate, OneThatFailsInTheFirstIsAnErrorOfTheInput) {
               (folder_ / "a.pt").string() +
                   " can't be run on 2x3 float: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)");
     EXPECT_EQ(error.hint(), "give the InputOptions::dims and InputOptions::types that the network takes");
+  }
+}
+
+TEST_F(Gate, ADeviceThatIsNotHereIsNamed) {
+  if (at::globalContext().hasCUDA()) GTEST_SKIP();
+  for (const char* body : {"    return x + torch.zeros([3], device=torch.device(\"cuda:0\"))\n",
+                           "    return x.to(torch.device(\"cuda:0\"))\n"}) {
+    const std::string part = std::string(body).find("zeros") != std::string::npos ? "aten::zeros" : "aten::to";
+    EXPECT_TRUE(
+        test::refuses(ErrorKind::model, part + " works on cuda:0, which is not here", [&] { check(body, body); }));
+    options_.inputs.dims.clear();
+    EXPECT_TRUE(
+        test::refuses(ErrorKind::model, part + " works on cuda:0, which is not here", [&] { check(body, body); }));
+    options_.inputs.dims = {{2, 3}};
   }
 }
 
