@@ -28,7 +28,8 @@ struct FuseOptions {
   /// Takes operators that run a whole layer of a transformer at once apart into linears and the rest of it. In float that
   /// gains nothing; to_int8 does it, as there are int8 linears and no such int8 operator.
   bool take_apart = false;
-  /// Where dims or a file are given, their ranks count as known facts (a check in the written file holds them).
+  /// Where dims or a file are given, their ranks count as known facts (a check in the written file holds them), and so do
+  /// those that one run of forward on them shows, where the graph alone does not tell.
   InputOptions inputs;
 };
 

@@ -75,9 +75,9 @@ class Runner {
       declined_.clear();
       for (std::size_t i = 0; i < rules_.size(); ++i) run_rule(i, first);
       first = false;
+      // What the rules proved of ranks lets further checks fall.
+      for (ir::Method& method : program_.methods) normalize(method.graph);
     } while (fired_);
-    // What the rules proved of ranks lets further checks fall.
-    for (ir::Method& method : program_.methods) normalize(method.graph);
     fusion_.entries.insert(fusion_.entries.end(), declined_.begin(), declined_.end());
     complain();
     return std::move(fusion_);

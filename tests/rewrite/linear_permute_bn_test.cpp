@@ -84,6 +84,19 @@ TEST(LinearPermuteBn, TheActivationBehindItJoinsTheLinear) {
   EXPECT_LT(fused.error({2, 3, 4}), 1e-5);
 }
 
+TEST(LinearPermuteBn, ACheckOfTheRankFallsAndKeepsNothingApart) {
+  Fused fused(layer("fc", {5, 4}) + batch_norm("bn", 5),
+              "  y = torch.linear(x, self.fc.weight, self.fc.bias).transpose(1, 2)\n"
+              "  assert y.dim() == 2 or y.dim() == 3, 'expected 2D or 3D input'\n"
+              "  return torch.relu(" +
+                  batch_norm_call("y", "bn") + ".transpose(1, 2))\n");
+  EXPECT_EQ(fused.fired("linear+permute+bn"), 1);
+  EXPECT_EQ(fused.fired("linear+relu"), 1) << fused.reasons();
+  test::FileCheck().check_not("transpose")->check_not("RaiseException")->run(fused.graph());
+  EXPECT_LT(fused.error({2, 3, 4}), 1e-5);
+  EXPECT_ANY_THROW(fused.module.forward({torch::randn({2, 3, 5, 4})}));
+}
+
 struct PermuteRefusal {
   const char* name;
   std::string body;
