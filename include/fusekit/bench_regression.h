@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "fusekit/bench_report.h"
+#include "fusekit/bench_variant.h"
 
 /// Performance regressions: is a file slower than before?
 namespace fusekit::bench {
