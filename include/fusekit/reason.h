@@ -76,6 +76,11 @@ enum class ReasonCode {
   several_outputs,
   bounds_unusable,
   used_as_list,
+  transposed_uneven,
+  many_groups,
+  unsafe_groups,
+  long_depthwise_kernel,
+  no_int8_operator,
 };
 
 /// A code with the values that its text names; nothing where the code is `none`.

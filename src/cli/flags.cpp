@@ -18,6 +18,7 @@ constexpr std::array kOptionFlags = {
     OptionFlag{"WriteOptions::force", "--force"},
     OptionFlag{"WriteOptions::in_place", "--in-place"},
     OptionFlag{"FuseOptions::disabled", "--disable"},
+    OptionFlag{"FuseOptions::modules", "--modules"},
     OptionFlag{"FuseOptions::print_after", "--print-after"},
     OptionFlag{"FuseOptions::strict", "--strict"},
     OptionFlag{"QuantizeOptions::qconfig", "--qconfig"},

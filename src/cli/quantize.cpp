@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -69,8 +70,11 @@ class QuantizeCommand : public Command {
           fmt::format("the worst sample's SQNR is {:.1f} dB, hardly the same network: --explain shows which layers "
                       "it is lost in, --min-sqnr takes them back to float",
                       report.worst_sqnr_db));
-    const bool done = report.bound_holds && write_file(std::move(model), console);
-    tell(report, done, console);
+    if (report.nothing_proven)
+      console.warn("the float network puts out nothing but zeros on these samples: nothing is proven of the int8 one");
+    const bool holds = report.bound_holds && has_int8_layers(report);
+    const bool done = holds && write_file(std::move(model), console);
+    tell(report, done, done ? time_file(report, console) : std::nullopt, console);
     return done ? kDone : kNo;
   }
 
@@ -119,10 +123,24 @@ class QuantizeCommand : public Command {
     return report.written;
   }
 
-  void tell(const QuantizeReport& report, bool done, const Console& console) const {
+  /// The file is written by then: what goes wrong is only told.
+  std::optional<PlainLoad> time_file(const QuantizeReport& report, const Console& console) const {
+    CalibrationOptions calibration = options_.calibration;
+    calibration.inputs = report.inputs;
+    try {
+      return time_plain_load(files_.input, files_.output, calibration);
+    } catch (const Error& error) {
+      console.warn(fmt::format("the file was not timed: {}", error.message()));
+      return std::nullopt;
+    }
+  }
+
+  void tell(const QuantizeReport& report, bool done, const std::optional<PlainLoad>& load,
+            const Console& console) const {
     if (common_.json) {
       nlohmann::json json = quantize_json(report);
       json["input"] = files_.input;
+      json["plain_load"] = load ? plain_load_json(*load) : nlohmann::json();
       json["output"] = done ? nlohmann::json(files_.output) : nlohmann::json();
       console.print(json.dump(2));
       return;
@@ -130,10 +148,14 @@ class QuantizeCommand : public Command {
     console.print(fmt::format("{}: {}", files_.input, fusion_summary(report.fused)));
     console.print(quantize_summary(report));
     if (explain_) console.print(quantize_explanation(report));
+    if (report.bound_holds && !has_int8_layers(report))
+      console.error(fmt::format("{} was not written: the bound leaves no layer that could be int8", files_.output),
+                    "a lower --min-sqnr or a higher --max-error leaves some");
     if (!report.bound_holds)
       console.error(fmt::format("{} was not written: the bound does not hold with all layers float", files_.output),
                     "--explain shows what each layer costs");
     if (done) console.print(fmt::format("wrote {}", files_.output));
+    if (load) console.print(plain_load_summary(*load));
   }
 
   WriteFlags files_;

@@ -12,4 +12,5 @@
 #include "ir/operators/linear.h"
 #include "ir/operators/pad.h"
 #include "ir/operators/pool.h"
+#include "ir/operators/work.h"
 #include "ir/uses.h"

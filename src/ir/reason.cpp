@@ -64,8 +64,7 @@ constexpr std::array kWordings = {
     Wording{weight_not_float32, "weight_not_float32", "its weight is not float32"},
     Wording{weight_not_matrix, "weight_not_matrix", "its weight is no matrix"},
     Wording{bias_computed, "bias_computed", "its bias is computed or written at run time"},
-    Wording{geometry_unknown, "geometry_unknown",
-            "its stride, padding or dilation is not known, or pads one side more than the other"},
+    Wording{geometry_unknown, "geometry_unknown", "its stride, padding or dilation is not known"},
     Wording{large_output_padding, "large_output_padding", "its output padding is larger than its padding"},
     Wording{transposed_channels, "transposed_channels",
             "LibTorch computes it wrongly with {} input and {} output channels in a group"},
@@ -82,6 +81,17 @@ constexpr std::array kWordings = {
     Wording{several_outputs, "several_outputs", "it has several outputs"},
     Wording{bounds_unusable, "bounds_unusable", "its bounds are computed, or leave out 0"},
     Wording{used_as_list, "used_as_list", "its parts are used as a list"},
+    Wording{
+        transposed_uneven, "transposed_uneven",
+        "LibTorch computes it wrongly with {} input and {} output channels, and filling up to {} would cost more than "
+        "int8 saves"},
+    Wording{many_groups, "many_groups",
+            "LibTorch's default engine is slow, and may overflow, with more than {} groups, and its {} can't be made "
+            "fewer"},
+    Wording{unsafe_groups, "unsafe_groups", "the engine fbgemm computes its {} groups of {} channels wrongly"},
+    Wording{long_depthwise_kernel, "long_depthwise_kernel",
+            "oneDNN may never end to prepare a depthwise convolution with a kernel of {}"},
+    Wording{no_int8_operator, "no_int8_operator", "there is no int8 operator for it"},
 };
 
 constexpr bool is_in_order() {
@@ -89,7 +99,7 @@ constexpr bool is_in_order() {
     if (static_cast<std::size_t>(kWordings[i].code) != i) return false;
   return true;
 }
-static_assert(is_in_order() && kWordings.back().code == used_as_list, "one wording for each code, in their order");
+static_assert(is_in_order() && kWordings.back().code == no_int8_operator, "one wording for each code, in their order");
 
 }  // namespace
 

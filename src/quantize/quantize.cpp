@@ -45,7 +45,8 @@ bool is_below(const std::string& scope, const std::string& path) {
 }
 
 constexpr std::size_t kSamplesToWrite = 3;
-constexpr double kSlackDb = 6;  // below the worst sample: rounding may fall otherwise in another run
+constexpr double kSlackDb = 6;   // below the worst sample: rounding may fall otherwise in another run
+constexpr double kMostDb = 100;  // of what is all float again: float32's own rounding is not much finer
 
 using KeepFloat = std::function<Reason(const Node*)>;
 
@@ -60,6 +61,7 @@ class Quantizer {
     Observed observed{&program_, &numbers, {}, may_absorb()};
     std::vector<Sample> kept;
     observed.facts = observe(numbers, report, kept);
+    observed.shapes = shapes_in_a_run(program_, numbers, tensors_of_work(), kept.front());
     const SampleSplit samples = split_samples(std::move(kept), fits());
     Weights weights{nearest_weights(config_.weight), Rounding::nearest};
     const std::function<Built(const KeepFloat&)> builder = [&](const KeepFloat& keep) {
@@ -96,6 +98,15 @@ class Quantizer {
 
  private:
   Graph& graph() const { return *program_.methods.front().graph; }
+
+  /// The file is what an earlier run of this made, or its like.
+  [[nodiscard]] bool is_int8() const {
+    const auto nodes = ir::all_nodes(graph());
+    return std::any_of(nodes.begin(), nodes.end(), [](const Node* node) {
+      const std::string_view name = node->kind().toQualString();
+      return name.starts_with("quantized::") || name.starts_with("onednn::q");
+    });
+  }
 
   void prepare() {
     ir::unroll_appends(graph());
@@ -134,11 +145,14 @@ class Quantizer {
     all.keep_float = [&](const Node* node) { return is_skipped(node); };
     const Plan candidates = plan(graph(), program_, all);
     if (std::none_of(candidates.steps.begin(), candidates.steps.end(),
-                     [](const Step& step) { return step.how->role == Role::layer; }))
+                     [](const Step& step) { return step.how->role == Role::layer; })) {
+      if (is_int8())
+        throw Error(ErrorKind::model, "the network is int8 already", "quantize the float file that it was made of");
       throw Error(ErrorKind::model, "the network has no convolution or linear that could be int8",
                   candidates.declined.empty() ? "its weights have to be constant float32 tensors"
                                               : fmt::format("{}: {}", candidates.declined.front().how->name,
                                                             to_text(candidates.declined.front().reason)));
+    }
     Samples samples(options_.calibration, argument_names(program_.methods.front().schema));
     report.samples = samples.size();
     report.random = options_.calibration.paths.empty();
@@ -146,7 +160,16 @@ class Quantizer {
     Facts facts = calibrate(program_, numbers, observed_values(candidates), config_, samples, options_.progress);
     kept = samples.take_kept();
     report.warnings = suspicious(facts, numbers);
+    report.inputs = options_.calibration.inputs;
     return facts;
+  }
+
+  [[nodiscard]] std::vector<const Value*> tensors_of_work() const {
+    std::vector<const Value*> tensors;
+    for (Node* node : ir::all_nodes(graph()))
+      if (const auto work = ir::as_work(node))
+        tensors.insert(tensors.end(), work->tensors.begin(), work->tensors.end());
+    return tensors;
   }
 
   [[nodiscard]] bool fits() const { return rounding_ != Rounding::nearest; }
@@ -205,7 +228,7 @@ class Quantizer {
       const Sample& sample = judged[k * judged.size() / count];
       allowance->samples.push_back({sample.name, sample.inputs});
     }
-    allowance->min_sqnr_db = report.worst_sqnr_db - kSlackDb;
+    allowance->min_sqnr_db = std::min(report.worst_sqnr_db, kMostDb) - kSlackDb;
     return allowance;
   }
 
@@ -224,6 +247,16 @@ class Quantizer {
   std::shared_ptr<const gate::Allowance> allowance_;
 };
 
+void refuse_unknown_modules(const ir::Program& program, const QuantizeOptions& options) {
+  std::set<std::string> known;
+  for (const auto& module : program.original.named_modules()) known.insert(module.name);
+  for (const auto& list : options.fuse_options.modules)
+    for (const std::string& path : list)
+      if (known.count(path) == 0)
+        throw Error(ErrorKind::usage, fmt::format("FuseOptions::modules = {}: there is no such module", path),
+                    "fusekit::inspect lists the modules");
+}
+
 }  // namespace
 }  // namespace quantize
 
@@ -234,6 +267,10 @@ QuantizeReport to_int8(Model& model, const QuantizeOptions& given) {
   QuantizeOptions options = given;
   ModelParts& parts = ModelParts::of(model);
   quantize::Quantizer quantizer(parts.program, options);  // refuses wrong options before any work
+  quantize::refuse_unknown_modules(parts.program, options);
+  if (options.calibration.random > 0 && !options.calibration.inputs.file.empty())
+    throw Error(ErrorKind::usage, "random samples are asked for, and the inputs of a file are given",
+                "give the file as CalibrationOptions::paths, and leave CalibrationOptions::random out");
   if (options.calibration.random > 0)
     options.calibration.inputs = resolve_inputs(model, options.calibration.inputs).options;
   if (options.fuse) report.fused = fuse(model, options.fuse_options);

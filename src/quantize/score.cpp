@@ -78,7 +78,8 @@ Score Judge::score(const Built& built, std::size_t limit) const {
     all.add(outputs_[k], output);
   }
   score.whole.sqnr_db = gate::sqnr_db(all.signal, all.noise);
-  score.whole.cosine = all.dot / std::sqrt(all.signal * all.other);
+  score.has_signal = all.signal > 0;
+  if (all.signal > 0 && all.other > 0) score.whole.cosine = all.dot / std::sqrt(all.signal * all.other);
   if (has_top1) score.whole.top1 = top1 / static_cast<double>(count);
   return score;
 }

@@ -21,8 +21,9 @@ struct LayerError {
 
 /// How far an int8 network is from the float one.
 struct Score {
-  OutputError whole;     ///< sqnr_db and cosine over all samples, max_abs and max_rel the worst, top1 the mean
-  double worst_sqnr_db;  ///< of one sample
+  OutputError whole;       ///< sqnr_db and cosine over all samples, max_abs and max_rel the worst, top1 the mean
+  double worst_sqnr_db;    ///< of one sample
+  bool has_signal = true;  ///< does the float network put out anything but zeros?
   std::map<int, LayerError> layers;  ///< by the number of the layer's output
 };
 

@@ -28,8 +28,13 @@ Lockstep::Lockstep(const ir::Program& program, const std::vector<Sample>& sample
   for (const Sample& sample : samples) {
     Environment& environment = environments_.emplace_back();
     environment[graph.inputs().at(0)] = has_state ? program.original.deepcopy()._ivalue() : program.original._ivalue();
-    for (std::size_t i = 0; i < sample.inputs.size(); ++i)
-      environment[graph.inputs().at(i + 1)] = sample.inputs[i].deepcopy();
+    const auto& arguments = program.methods.front().schema.arguments();
+    for (std::size_t i = 1; i < graph.inputs().size(); ++i) {
+      const bool given = i <= sample.inputs.size();
+      if (given || arguments.at(i).default_value())
+        environment[graph.inputs()[i]] =
+            given ? sample.inputs[i - 1].deepcopy() : arguments.at(i).default_value()->deepcopy();
+    }
   }
 }
 
