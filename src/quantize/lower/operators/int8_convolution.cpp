@@ -75,6 +75,21 @@ void fill_sides(Form& form, const ir::Convolution& convolution, const at::Tensor
   }
 }
 
+/// fbgemm's direct kernel for 2 x N windows that do not overlap, of multiples of 8 channels, gives wrong numbers. With a
+/// row of zeros in front of the kernel it is another kernel's, and the output's first row is cut off.
+void avoid_direct_kernel(Form& form, const ir::Convolution& convolution, const at::Tensor& weight) {
+  const ir::Geometry& geometry = form.geometry;
+  const std::int64_t in = form.filled > 0 ? form.filled : weight.size(0);
+  const std::int64_t out = form.filled > 0 ? form.filled : weight.size(1);
+  const auto is_zero = [](std::int64_t padding) { return padding == 0; };
+  const bool is_taken = geometry.spatial() == 2 && convolution.groups == 1 && in % 8 == 0 && out % 8 == 0 &&
+                        weight.size(2) == 2 && geometry.stride[0] == 2 &&
+                        std::ranges::all_of(geometry.padding, is_zero);
+  if (!is_taken) return;
+  form.new_taps[0] += 1;
+  form.cut[0] += 1;
+}
+
 /// Of a convolution whose weight is constant; nullopt: its settings are not known.
 std::optional<Form> form_of(const ir::Convolution& convolution, const at::Tensor& weight) {
   const auto geometry = ir::geometry_of(convolution, weight);
@@ -84,6 +99,7 @@ std::optional<Form> form_of(const ir::Convolution& convolution, const at::Tensor
   if (convolution.transposed) {
     take_out_output_padding(form);
     fill_sides(form, convolution, weight);
+    avoid_direct_kernel(form, convolution, weight);
   } else {
     even_out(form);
   }
