@@ -93,6 +93,21 @@ double attention_work(const Sizes& query, const Sizes& key, const Sizes& value) 
   return rows * size_from_end(key, 2) * (size_from_end(query, 1) + size_from_end(value, 1));
 }
 
+/// Elements of the matrices of a recurrent layer whose list of weights is an attribute: by its sizes.
+double recurrent_weights(const Work& work, double in, const ShapeOf& shape_of) {
+  const auto layers = constant_int(argument(work.node, "num_layers"));
+  const auto both_ways = constant_bool(argument(work.node, "bidirectional"));
+  if (!layers || !both_ways) return 0;
+  const double gates = is_operator(work.node, {"aten::lstm"}) ? 4 : is_operator(work.node, {"aten::gru"}) ? 3 : 1;
+  const double directions = *both_ways ? 2 : 1;
+  const double out = size_from_end(shape_of(work.tensors.back()), 1);
+  const double hidden = out / directions;
+  double weights = 0;
+  for (std::int64_t layer = 0; layer < *layers; ++layer)
+    weights += directions * gates * hidden * ((layer == 0 ? in : out) + hidden);
+  return weights;
+}
+
 double repeated_linear_work(const Work& work, const Program& program, const ShapeOf& shape_of) {
   const Sizes input = shape_of(work.tensors.front());
   const double steps = count_of(input) / std::max(1.0, size_from_end(input, 1));
@@ -111,6 +126,7 @@ double repeated_linear_work(const Work& work, const Program& program, const Shap
       add_value(input);
     }
   }
+  if (weights == 0) weights = recurrent_weights(work, size_from_end(input, 1), shape_of);
   const bool attends =
       is_operator(work.node, {"aten::_transformer_encoder_layer_fwd", "aten::_native_multi_head_attention"});
   return steps * weights + (attends ? attention_work(input, input, input) : 0);
