@@ -13,6 +13,8 @@ namespace {
 
 using torch::jit::Module;
 
+constexpr const char* kNeedsForward = "save a module whose forward is compiled (torch.jit.script or torch.jit.trace)";
+
 std::string default_literal(const c10::Argument& argument) { return "=" + c10::str(*argument.default_value()); }
 
 Error wrong_count(const Module& module, const std::string& method, std::size_t given) {
@@ -100,11 +102,15 @@ Sample draw_sample(const InputOptions& options, std::uint64_t k) {
 
 InputSummary resolve_inputs(Module& module, const InputOptions& options, const std::string& method) {
   argument_forms(options);  // throws for unknown names before anything runs
+  if (!module.find_method(method))
+    throw Error(ErrorKind::model, fmt::format("the module has no method \"{}\"", method), kNeedsForward);
   if (!options.file.empty()) return resolve_file(module, options, method);
   const bool inferred = options.dims.empty();
   if (inferred && !options.types.empty())
     throw Error(ErrorKind::usage, "InputOptions::types needs the shapes that it is for", "add InputOptions::dims");
-  std::vector<ArgumentForm> forms = inferred ? infer_inputs(module, method) : fit(module, options, method);
+  InferredInputs guess;
+  if (inferred) guess = infer_inputs(module, method);
+  std::vector<ArgumentForm> forms = inferred ? std::move(guess.forms) : fit(module, options, method);
   if (inferred) set_memory_formats(forms, options.memory_formats);
 
   InputOptions explicit_options = options_of(forms);
@@ -112,7 +118,8 @@ InputSummary resolve_inputs(Module& module, const InputOptions& options, const s
   explicit_options.int_high = options.int_high;
   if (options.int_high == 0 && has_integers(forms))
     explicit_options.int_high = HintedGraph(module, method).embedding_rows();
-  const std::string text = forms.empty() ? "no arguments" : text_of(forms);
+  std::string text = forms.empty() ? "no arguments" : text_of(forms);
+  if (!guess.too_large.empty()) text += fmt::format(" ({} takes too much time or memory)", guess.too_large);
   return {explicit_options, inferred, text + (inferred ? ", inferred" : "")};
 }
 
@@ -127,6 +134,8 @@ namespace fusekit {
 
 InputSummary resolve_inputs(const std::filesystem::path& model, const InputOptions& options) {
   torch::jit::Module module = file::load(model).module;
+  if (!module.find_method("forward"))
+    throw Error(ErrorKind::model, fmt::format("{} has no method \"forward\"", model.string()), inputs::kNeedsForward);
   return inputs::resolve_inputs(module, options);
 }
 

@@ -57,6 +57,18 @@ class Load : public testing::Test {
     ASSERT_EQ(zip_close(archive), 0);
   }
 
+  /// Of its records, below its top folder.
+  static std::vector<std::string> names_of(const fs::path& path) {
+    std::vector<std::string> names;
+    zip_t* archive = zip_open(path.c_str(), ZIP_RDONLY, nullptr);
+    for (zip_int64_t k = 0; k < zip_get_num_entries(archive, 0); ++k) {
+      const std::string name = zip_get_name(archive, static_cast<zip_uint64_t>(k), 0);
+      names.push_back(name.substr(name.find('/') + 1));
+    }
+    zip_discard(archive);
+    return names;
+  }
+
   static std::string pickle_of(const fs::path& path) {
     zip_t* archive = zip_open(path.c_str(), ZIP_RDONLY, nullptr);
     zip_file_t* file = zip_fopen(archive, "scale/data.pkl", 0);
@@ -79,6 +91,25 @@ TEST_F(Load, GivesTheModuleBack) {
 TEST_F(Load, ReadsAllExtraFiles) {
   const ir::ExtraFiles extra{{"labels.txt", "cat\ndog"}, {"folder/note", std::string("\0\x01", 2)}, {"empty", ""}};
   EXPECT_EQ(file::load(save("scale.pt", extra)).extra, extra);
+}
+
+/// LibTorch reads it only when it writes the network or words an error.
+TEST_F(Load, ADamagedDebugRecordIsRefused) {
+  const std::string suffix = ".debug_pkl";
+  for (const std::string& bytes : {std::string(), std::string("no pickle"), std::string("\x80\x02(", 3)}) {
+    for (const fs::path& source :
+         {save("scale.pt"), fs::path(FUSEKIT_SOURCE_DIR) / "tests/golden/layers/scripted.pt"}) {
+      for (const std::string& name : names_of(source)) {
+        if (!name.ends_with(suffix)) continue;
+        const fs::path path = folder_ / "damaged.pt";
+        fs::copy_file(source, path, fs::copy_options::overwrite_existing);
+        set_record(path, name, bytes, ZIP_CM_STORE);
+        const std::string refusal = refusal_to_load(path);
+        EXPECT_NE(refusal, "no Error") << name;
+        EXPECT_FALSE(test::has(refusal, "Exception raised from")) << refusal;
+      }
+    }
+  }
 }
 
 TEST_F(Load, SaysWhatIsNoFileToRead) {

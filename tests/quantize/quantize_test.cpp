@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/script.h>
 
-#include "bench/resident_memory.h"
+#include "runtime/resident_memory.h"
 #include "fusekit/error.h"
 #include "fusekit/runtime.h"
 #include "fusekit/write.h"
@@ -315,14 +315,14 @@ TEST(Quantize, MoreSamplesTakeNoMoreMemory) {
   at::manual_seed(9);
   // The peak of this call alone: earlier ones, and other tests in this process, may have taken more.
   const auto peak_of = [](int samples) {
-    bench::reset_peak_resident();
+    runtime::reset_peak_resident();
     QuantizeOptions options{.rounding = Rounding::nearest};
     options.calibration.random = samples;
     const Quantized net({{"c1.weight", at::randn({2, 1, 8, 8}) / 8}},
                         "def forward(self, x):\n    return torch.conv2d(x, self.c1.weight, None, [8, 8])\n",
                         {1, 1, 512, 512}, options);
     EXPECT_EQ(net.report.samples, samples);
-    return bench::peak_resident_kib();
+    return runtime::peak_resident_kib();
   };
   peak_of(80);  // what is allocated once
   const std::int64_t few = peak_of(80);

@@ -9,6 +9,7 @@
 #include "file/rebuild.h"
 #include "fusekit/error.h"
 #include "runtime/error_text.h"
+#include "runtime/limited_run.h"
 
 namespace fusekit::quantize {
 namespace {
@@ -96,9 +97,11 @@ c10::IValue Network::run(const std::vector<c10::IValue>& inputs, const See& see)
   const RunGuard guard(run);
   std::vector<c10::IValue> copies;
   for (const c10::IValue& input : inputs) copies.push_back(input.deepcopy());
+  runtime::LimitedRun limited("a run of the network on calibration data");
   try {
     return module_.forward(copies);
   } catch (...) {
+    limited.check();
     if (run.problem) std::rethrow_exception(run.problem);
     throw Error(ErrorKind::input, runtime::explain_current_exception());
   }
