@@ -36,8 +36,8 @@ struct WriteReport {
   [[nodiscard]] const VerifyReport* failure() const;
 };
 
-/// Throws what `write` would throw because of the output's path alone: call it before any long work. `input`: the file
-/// that is to be read, empty for none.
+/// Throws what `write` would throw because of the files' paths alone, or because the input is a mobile file: call it before
+/// any long work. `input`: the file that is to be read, empty for none.
 void check_output(const std::filesystem::path& output, const std::filesystem::path& input,
                   const WriteOptions& options = {});
 
@@ -47,7 +47,7 @@ void check_output(const std::filesystem::path& output, const std::filesystem::pa
 /// calibration data, and may be as far from the float one as it was in memory. The bytes depend on the model alone, not
 /// on the output's name. The model is taken by value so that its weights are freed before the comparison.
 /// Error{file}: the folder is missing or read-only, the disk is full, the output exists, is the input, or is no regular
-/// file. Error{input}, Error{model}: forward's inputs can't be worked out, don't fit, or the original can't be run on them.
+/// file. Error{unsupported}: the model's file holds bytecode for the mobile interpreter, which would be lost. Error{input}, Error{model}: forward's inputs can't be worked out, don't fit, or the original can't be run on them.
 [[nodiscard]] WriteReport write(Model model, const std::filesystem::path& output, const WriteOptions& options = {});
 
 /// The same without a comparison: nothing says that the written file computes what the original does.
