@@ -9,6 +9,7 @@
 #include "fusekit/bench.h"
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
+#include "fusekit/interrupted.h"
 
 namespace fusekit::bench {
 namespace {
@@ -28,14 +29,15 @@ class Remarks {
   std::vector<Remark> all_;
 };
 
-/// Files that are run in one process share an engine.
+/// Files that are run in one process share an engine, where one runs them all.
 void settle_engines(std::vector<Variant>& variants, Remarks& remarks) {
   std::map<std::pair<int, std::string>, std::vector<fs::path>> processes;
   for (const Variant& variant : variants)
     if (variant.command.empty()) processes[{variant.runtime.threads, variant.runtime.engine}].push_back(variant.model);
   for (Variant& variant : variants) {
     if (!variant.command.empty()) continue;
-    const auto choice = choose_engine(variant.runtime, processes.at({variant.runtime.threads, variant.runtime.engine}));
+    auto choice = choose_engine(variant.runtime, processes.at({variant.runtime.threads, variant.runtime.engine}));
+    if (choice && !choice->runs_all) choice = choose_engine(variant.runtime, {variant.model});
     if (!choice) continue;
     for (const std::string& warning : choice->warnings) remarks.add(Remark::Kind::warning, warning);
     if (!choice->reason.empty())
@@ -58,7 +60,12 @@ class Inputs {
       std::string key = variant.model.string();
       for (const auto& shape : arguments.inputs.dims) key += fmt::format(" {}", fmt::join(shape, "x"));
       auto found = known_.find(key);
-      if (found == known_.end()) found = known_.emplace(key, resolve_inputs(variant.model, arguments.inputs)).first;
+      if (found == known_.end()) {
+        RuntimeOptions runtime = variant.runtime;
+        runtime.threads = 0;  // those of this process
+        apply(runtime);
+        found = known_.emplace(key, resolve_inputs(variant.model, arguments.inputs)).first;
+      }
       arguments.inputs = found->second.options;
       variant.inputs = found->second.text;
     }
@@ -108,7 +115,7 @@ std::vector<Remark> prepare(std::vector<Variant>& variants, const std::function<
   for (std::size_t i = 0; i < variants.size(); ++i) {
     Variant& variant = variants[i];
     inputs.settle(variant);
-    if (interrupted && interrupted()) throw Error(ErrorKind::usage, "interrupted");
+    if (interrupted && interrupted()) throw Interrupted();
     const Variant& other = variants[variant.against <= i ? variant.against : 0];
     if (variant.inputs != other.inputs && variant.samples == other.samples)
       remarks.add(Remark::Kind::warning,
