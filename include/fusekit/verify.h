@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ struct VerifyOptions {
   int runs = 3;     ///< of the same loaded module on each input (the executor specializes)
   /// The method that is compared, with its inputs.
   std::string method = "forward";
+  /// Called before each sample with the share that is done and what is being done.
+  std::function<void(double share, const std::string& what)> progress{};
 };
 
 /// How far output b is from output a; every tensor in the output counts, at its place in the nesting.

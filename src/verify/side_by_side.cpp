@@ -2,6 +2,7 @@
 
 #include "runtime/captured_output.h"
 #include "runtime/error_text.h"
+#include "runtime/limited_run.h"
 #include "verify/compare.h"
 #include "verify/metrics.h"
 #include "verify/seed_guard.h"
@@ -22,14 +23,16 @@ struct Run {
   std::optional<std::string> problem;
 };
 
-Run run_once(torch::jit::Module& module, const std::string& method, const Sample& sample,
+Run run_once(torch::jit::Module& module, const std::string& name, const std::string& method, const Sample& sample,
              runtime::CapturedOutput& captured) {
   Run run;
   for (const c10::IValue& input : sample) run.inputs.push_back(input.deepcopy());
   at::manual_seed(kSeed);
+  runtime::LimitedRun limited(fmt::format("a run of {} of {}", method, name));
   try {
     run.output = module.get_method(method)(run.inputs);
   } catch (...) {
+    limited.check();
     run.problem = runtime::explain_current_exception();
   }
   run.printed = captured.take_printed();
@@ -80,9 +83,9 @@ class Pair {
 
  private:
   bool run_once_on(const Sample& sample, const std::string& run) {
-    const Run ours = run_once(a_, course_.method, sample, captured_);
+    const Run ours = run_once(a_, course_.a_name, course_.method, sample, captured_);
     if (ours.problem) throw course_.cannot_run(run, *ours.problem);
-    const Run theirs = run_once(b_, course_.method, sample, captured_);
+    const Run theirs = run_once(b_, course_.b_name, course_.method, sample, captured_);
     if (theirs.problem) {
       if (report_.failure.empty())
         report_.failure = fmt::format("{}: {} fails: {}", run, course_.b_name, *theirs.problem);
@@ -113,6 +116,7 @@ void run_side_by_side(torch::jit::Module& a, torch::jit::Module& b, const Course
   Pair pair(a, b, course, report);
   for (int k = 0; k < report.samples; ++k) {
     const auto [name, sample] = course.sample(static_cast<std::size_t>(k));
+    if (course.progress) course.progress(static_cast<double>(k) / report.samples, "verifying on " + name);
     if (!pair.run(name, sample)) return;
   }
   report.passed = report.failure.empty();

@@ -4,9 +4,11 @@
 #include "file/output.h"
 #include "fusekit/error.h"
 #include "fusekit/lower.h"
+#include "inputs/passed_arguments.h"
 #include "ir/model_parts.h"
 #include "verify/allowance.h"
 #include "verify/second_file.h"
+#include "verify/seed_guard.h"
 #include "verify/side_by_side.h"
 
 namespace fusekit {
@@ -15,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kRuns = 3;  // the executor specializes in the second
+constexpr std::size_t kPassedSamples = 3;
 
 /// Compares a written file with the original, method by method.
 class Check {
@@ -28,10 +31,35 @@ class Check {
     if (allowance_ != nullptr) return {method, within_allowance(), ""};
     VerifyOptions options = options_;
     options.method = method;
-    return {method, gate::verify_file(original_, written_, options), ""};
+    return {method, gate::verify_file(original_, written_, options, data_of_forward()), ""};
   }
 
  private:
+  const gate::TestData& data_of_forward() const {
+    if (!data_of_forward_) data_of_forward_ = gate::test_data(original_, options_);
+    return *data_of_forward_;
+  }
+
+  [[nodiscard]] inputs::Sample sample_of_forward(std::size_t k) const {
+    if (allowance_ != nullptr) return allowance_->samples.at(k % allowance_->samples.size()).inputs;
+    const gate::TestData& data = data_of_forward();
+    return data.given.empty() ? inputs::draw_sample(data.drawn, k) : data.given[k % data.given.size()];
+  }
+
+  /// What forward passes to the method; no samples where it does not call it.
+  [[nodiscard]] gate::TestData passed_to(const std::string& method) const {
+    gate::TestData data;
+    const gate::SeedGuard seed_guard;
+    torch::jit::Module module = original_.fresh();
+    for (std::size_t k = 0; k < kPassedSamples; ++k) {
+      auto sample = inputs::passed_arguments(module, method, sample_of_forward(k));
+      if (!sample) break;
+      data.given.push_back(std::move(*sample));
+    }
+    if (!data.given.empty()) data.text = inputs::text_of(data.given.front()) + ", as forward passes it";
+    return data;
+  }
+
   /// The inputs that were given are forward's. One whose inputs can't be worked out is left unverified.
   [[nodiscard]] MethodCheck of_other(const std::string& method) const {
     VerifyOptions options = options_;
@@ -39,7 +67,9 @@ class Check {
     options.inputs.dims.clear();
     options.inputs.file.clear();
     try {
-      return {method, gate::verify_file(original_, written_, options), ""};
+      gate::TestData data = passed_to(method);
+      if (data.given.empty()) data = gate::test_data(original_, options);
+      return {method, gate::verify_file(original_, written_, options, data), ""};
     } catch (const Error& error) {
       return {method, std::nullopt, error.message()};
     }
@@ -56,7 +86,9 @@ class Check {
     report.tolerance = std::numeric_limits<double>::infinity();
     gate::Course course;
     course.method = "forward";
+    course.a_name = original_.path().string();
     course.b_name = written_.name;
+    course.progress = options_.progress;
     course.sample = [this](std::size_t k) {
       return std::pair(allowance_->samples[k].name, allowance_->samples[k].inputs);
     };
@@ -71,6 +103,7 @@ class Check {
   const gate::Allowance* allowance_;
   gate::SecondFile written_;
   const VerifyOptions& options_;
+  mutable std::optional<gate::TestData> data_of_forward_;
 };
 
 /// Lowers the model, where that was not done.
