@@ -12,9 +12,11 @@ namespace {
 const char* kWeight = "weight";
 const char* kBias = "bias";
 
+/// One that LibTorch can reckon with: float8 is a type to store.
 bool is_plain(const at::Tensor& tensor) {
+  const at::ScalarType dtype = tensor.scalar_type();
   return tensor.layout() == at::kStrided && tensor.device().is_cpu() && !tensor.is_quantized() &&
-         at::isFloatingType(tensor.scalar_type());
+         (dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf || dtype == at::kBFloat16);
 }
 
 Reason not_constant_or_none(const Value* value, const std::string& what, const Facts& facts) {

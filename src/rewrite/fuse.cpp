@@ -6,6 +6,7 @@
 #include <set>
 
 #include "fusekit/error.h"
+#include "fusekit/runtime.h"
 #include "inputs/inputs.h"
 #include "ir/cleanup.h"
 #include "ir/marks.h"
@@ -100,7 +101,7 @@ class Runner {
         ir::remove_dead_code(*method.graph);
         method.graph->lint();
       } catch (const std::exception& error) {
-        throw Error(ErrorKind::model, fmt::format("rule {} broke {}: {}", rule.name, method.name, error.what()),
+        throw Error(ErrorKind::model, fmt::format("rule {} broke {}: {}", rule.name, method.name, reason_of(error)),
                     fmt::format("leave it out with FuseOptions::disabled = {} and report this", rule.name));
       }
     }
