@@ -54,7 +54,7 @@ struct Remark {
 
 /// Settles what the variants leave open: the engine (fusekit::choose_engine; files that run in one process share it), and
 /// inputs that are not given (fusekit::resolve_inputs, once for each model and shape). Libraries that the files need have
-/// to be loaded. Error as resolve_inputs; Error{usage} where `interrupted` says so.
+/// to be loaded. Error as resolve_inputs; Interrupted where `interrupted` says so.
 std::vector<Remark> prepare(std::vector<Variant>& variants, const std::function<bool()>& interrupted = {});
 
 }  // namespace fusekit::bench
