@@ -31,6 +31,8 @@ constexpr std::array kOptionFlags = {
     OptionFlag{"RuntimeOptions::threads", "--threads"},
     OptionFlag{"RuntimeOptions::engine", "--engine"},
     OptionFlag{"RuntimeOptions::libraries", "--library"},
+    OptionFlag{"RuntimeOptions::run_limit", "--run-limit"},
+    OptionFlag{"RuntimeOptions::max_memory", "--max-memory"},
     OptionFlag{"bench::Arguments::bundled", "--use_bundled_input"},
     OptionFlag{"bench::Variant::dtype", "--dtype"},
     OptionFlag{"bench::Variant::streams", "--streams"},

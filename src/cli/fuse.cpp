@@ -62,7 +62,7 @@ class FuseCommand : public Command {
     const bool done = dry_run_ || write_file(std::move(model), console);
     report_["output"] = dry_run_ || !done ? nlohmann::json() : nlohmann::json(files_.output);
     tell(fusion, console);
-    if (common_.json) console.print(report_.dump(2));
+    if (common_.json) console.print_json(report_);
     return done ? kDone : kNo;
   }
 
@@ -71,7 +71,7 @@ class FuseCommand : public Command {
     if (common_.json) {
       nlohmann::json list = nlohmann::json::array();
       for (const RuleInfo& rule : rules()) list.push_back({{"name", rule.name}, {"summary", rule.summary}});
-      console.print(list.dump(2));
+      console.print_json(list);
     } else {
       for (const RuleInfo& rule : rules()) console.print(fmt::format("{:<18} {}", rule.name, rule.summary));
     }
@@ -103,7 +103,11 @@ class FuseCommand : public Command {
       write_unverified(std::move(model), files_.output, files_.options);
       return true;
     }
+    files_.options.verify.progress = [&console](double share, const std::string& what) {
+      console.progress(share, what);
+    };
     const WriteReport written = write(std::move(model), files_.output, files_.options);
+    console.end_progress();
     report_["verification"] = nlohmann::json::object();
     for (const MethodCheck& check : written.methods) take(check, console);
     return written.written;

@@ -29,8 +29,9 @@ struct CommonOptions {
   [[nodiscard]] int verbosity() const { return quiet ? -1 : verbose ? 1 : 0; }
 };
 
-/// --library, for a command that has no use for --threads and --engine or has its own, but loads a file.
-void add_library_option(CLI::App& app, RuntimeOptions& runtime);
+/// --library, --max-memory and --run-limit, for a command that has no use for --threads and --engine or has its own, but
+/// loads a file.
+void add_loading_options(CLI::App& app, RuntimeOptions& runtime);
 
 void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model);
 

@@ -114,7 +114,9 @@ class QuantizeCommand : public Command {
   }
 
   bool write_file(Model model, const Console& console) {
+    files_.options.verify.progress = options_.progress;
     const WriteReport report = write(std::move(model), files_.output, files_.options);
+    console.end_progress();
     tell_refusal(report, console);
     return report.written;
   }
@@ -124,7 +126,7 @@ class QuantizeCommand : public Command {
       nlohmann::json json = quantize_json(report);
       json["input"] = files_.input;
       json["output"] = done ? nlohmann::json(files_.output) : nlohmann::json();
-      console.print(json.dump(2));
+      console.print_json(json);
       return;
     }
     console.print(fmt::format("{}: {}", files_.input, fusion_summary(report.fused)));

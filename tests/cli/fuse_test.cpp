@@ -33,8 +33,9 @@ class FuseCommand : public testing::Test {
   }
 
   /// Exit code 2, the message, nothing new in the folder, the input as it was.
-  void expect_refusal(const ProgramResult& result, const std::string& message, std::size_t entries = 1) const {
-    EXPECT_EQ(result.exit_code, 2) << result.err;
+  void expect_refusal(const ProgramResult& result, const std::string& message, std::size_t entries = 1,
+                      int exit_code = 2) const {
+    EXPECT_EQ(result.exit_code, exit_code) << result.err;
     EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
     EXPECT_EQ(result.out, "");
     EXPECT_EQ(folder_.entries(), entries);
@@ -173,6 +174,24 @@ TEST_F(FuseCommand, InPlaceReplacesTheInput) {
   EXPECT_EQ(folder_.entries(), 1U);
 }
 
+TEST_F(FuseCommand, InPlaceKeepsThePermissions) {
+  fs::permissions(in_, fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_EQ(fuse({"--in-place", "--input_dims", kDims}).exit_code, 0);
+  EXPECT_EQ(fs::status(in_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
+TEST_F(FuseCommand, AnyBytesAndAnyLengthAreAName) {
+  const std::string odd = (folder_ / "\xff\xfe.pt").string();
+  const ProgramResult result = fuse({"-o", odd, "--input_dims", kDims, "--json"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(nlohmann::json::parse(result.out)["output"].is_string()) << result.out;
+  EXPECT_TRUE(fs::exists(odd));
+  EXPECT_EQ(run_fusekit({"bench", odd, odd, "--input_dims", kDims, "--processes", "1", "--max-time", "1"}).exit_code,
+            0);
+  const std::string name = (folder_ / (std::string(250, 'n') + ".pt")).string();
+  for (int k = 0; k < 2; ++k) EXPECT_EQ(fuse({"-o", name, "--input_dims", kDims, "--force"}).exit_code, 0);
+}
+
 TEST_F(FuseCommand, BeyondTheToleranceNothingIsWritten) {
   const ProgramResult result = fuse({"-o", out_, "--input_dims", kDims, "--tolerance", "0"});
   EXPECT_EQ(result.exit_code, 1);
@@ -199,7 +218,7 @@ TEST_F(FuseCommand, AnInterruptLeavesNothing) {
   // `timeout` sends the signal; the inputs are so large that the verification takes far longer than that.
   const ProgramResult result = test::run_command({"timeout", "--preserve-status", "--signal=INT", "2", FUSEKIT_PROGRAM,
                                                   "fuse", in_.string(), "-o", out_, "--input_dims", "64,3,1024,1024"});
-  expect_refusal(result, "interrupted");
+  expect_refusal(result, "interrupted", 1, 130);
 }
 
 }  // namespace
