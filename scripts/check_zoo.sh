@@ -19,8 +19,10 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -n "${FUSEKIT:-}" ] || scripts/build.sh "" fusekit >&2
+[ -n "${FUSEKIT:-}" ] || scripts/build.sh "" fusekit fusekit_vision >&2
 fusekit=${FUSEKIT:-build/$(default_preset)/fusekit}
+library=() # for torchvision's detection networks
+[ ! -f "$(dirname "$fusekit")/libfusekit_vision.so" ] || library=(--library "$(dirname "$fusekit")/libfusekit_vision.so")
 scripts/make_zoo.sh "${arguments[@]}" >&2
 find_python_with_torch
 
@@ -29,10 +31,11 @@ wanted() { [ ${#names[@]} -eq 0 ] || [[ " ${names[*]} " == *" ${1%%.*} "* ]]; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0 total=0
-while IFS=$'\t' read -r file dims; do
+while IFS=$'\t' read -r file dims types; do
   wanted "$file" || continue
-  if fused=$("$fusekit" fuse "$zoo/$file" -o "$work/$file" --input-dims "$dims" 2>&1); then
-    found=$("$python" -W ignore tests/python/check_fused.py "$zoo/$file" "$work/$file" --dims "$dims" 2>&1) ||
+  inputs=(--input-dims "$dims" --input-type "$types")
+  if fused=$("$fusekit" fuse "$zoo/$file" -o "$work/$file" "${inputs[@]}" "${library[@]}" 2>&1); then
+    found=$("$python" -W ignore tests/python/check_fused.py "$zoo/$file" "$work/$file" --dims "$dims" --type "$types" 2>&1) ||
       failed=$((failed + 1))
     fused=$(head -n 1 <<<"$fused")
     printf '%-31s %s; %s\n' "$file" "$found" "${fused#*: }"

@@ -79,14 +79,15 @@ def pattern_of(text):
 
 
 def find(fault, text):
-    """Where the original text stands in its file. Of `a @b@ c` it is b, and the rest says which b is meant."""
+    """Finds where the original text stands in its file; what is wrong where it does not. Of `a @b@ c` it is b, and the rest says which b is meant."""
     before, original, after = fault.original.split("@") if "@" in fault.original else ("", fault.original, "")
     pattern = f"{pattern_of(before)}({pattern_of(original)}){pattern_of(after)}"
     found = list(re.finditer(pattern, text))
     if not original or len(found) != 1:
-        stop(f"fault {fault.name}: its original text is in {fault.file} {len(found)} times, not once: {fault.original}")
+        return f"{fault.name}: its original text is in {fault.file} {len(found)} times, not once: {fault.original}"
     fault.original = original
     fault.begin, fault.end = found[0].span(1)
+    return None
 
 
 def plant(text, begin, end, faults):
@@ -105,10 +106,11 @@ def plant(text, begin, end, faults):
 
 
 def with_faults(file, text, faults):
-    for fault in faults:
-        find(fault, text)
+    stale = [problem for problem in (find(fault, text) for fault in faults) if problem]
+    if stale:
+        return stale, ""
     faults.sort(key=lambda fault: (fault.begin, -fault.end))
-    return f'#include "planted.h"\n#line 1 "{file}"\n' + plant(text, 0, len(text), faults)
+    return [], f'#include "planted.h"\n#line 1 "{file}"\n' + plant(text, 0, len(text), faults)
 
 
 def write(path, content):
@@ -123,15 +125,17 @@ def copy(folder):
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
                             check=True, capture_output=True, text=True).stdout
     files = {name for name in listed.split("\0") if pathlib.Path(name).is_file()}
-    for fault in faults:
-        if fault.file not in files:
-            stop(f"fault {fault.name}: there is no file {fault.file}")
+    stale = [f"{fault.name}: there is no file {fault.file}" for fault in faults if fault.file not in files]
     for name in files:
         content = pathlib.Path(name).read_bytes()
         of_file = [fault for fault in faults if fault.file == name]
         if of_file:
-            content = with_faults(name, content.decode(), of_file).encode()
+            problems, text = with_faults(name, content.decode(), of_file)
+            stale += problems
+            content = text.encode()
         write(folder / name, content)
+    if stale:
+        stop("faults that the code has left behind:\n  " + "\n  ".join(stale))
     write(folder / "src/planted.h", PLANTED.encode())
     for path in folder.rglob("*"):
         if path.is_file() and str(path.relative_to(folder)) not in files | {"src/planted.h"}:

@@ -30,7 +30,9 @@ struct Options {
   std::optional<int> iterations = {};  ///< minimum of timed runs of each variant in each process; not given: by time
   bool profile = false;    ///< also fills Report::profiles, in extra processes that max_seconds does not cover
   std::uint64_t seed = 0;  ///< of load orders, block orders and padding
-  std::function<bool()> interrupted = {};  ///< called regularly; true ends the measurement with Error{usage}
+  /// Called regularly; true ends the measurement: with what was measured until then (Report::interrupted), or Interrupted
+  /// where that is nothing.
+  std::function<bool()> interrupted = {};
 };
 
 /// Called regularly with a fraction in [0,1] and a text that says what is being done.

@@ -13,7 +13,7 @@
 namespace fusekit::bench {
 
 /// A worker process. Errors of a variant are thrown unchanged. A process that dies is Error{model}, an interrupt
-/// (Options::interrupted) Error{usage}.
+/// (Options::interrupted) is Interrupted.
 class Process {
  public:
   virtual ~Process() = default;

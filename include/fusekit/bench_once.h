@@ -47,13 +47,14 @@ struct OnceOptions {
 struct OnceReport {
   double mean_us = 0;             ///< total time of the loop / number of runs, as in speed_benchmark_torch
   std::vector<double> run_us;     ///< each timed run
+  bool interrupted = false;       ///< a run threw Interrupted: of the runs before it
   double first_us = 0;            ///< the runner's first run, either warm-up or timed
   std::int64_t peak_rss_kib = 0;  ///< of the process, LibTorch included, until the end of the runs; 0: unknown
   Percentiles percentiles;        ///< of run_us
   std::size_t unsteady = 0;       ///< number of timed runs at the start that still belong to the warm-up; may be all
 };
 
-/// `at_main_runs` is called between the warm-up and the timed runs.
+/// A runner may throw Interrupted: what was timed until then is the report. `at_main_runs` is called between the warm-up and the timed runs.
 OnceReport measure_once(Runner& runner, Clock& clock, const OnceOptions& options,
                         const std::function<void()>& at_main_runs = {});
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "fusekit/bench_report.h"
+#include "fusekit/bench_variant.h"
 
 /// Performance regressions: is a file slower than before?
 namespace fusekit::bench {
@@ -13,12 +14,17 @@ namespace fusekit::bench {
 /// confidence 1 - rate / (number of checks that have not found a regression so far).
 struct RegressionCheck {
   bool regressed = false;  ///< significantly slower by more than is allowed: interval.low > allowed
-  double slowdown = 0;     ///< relative change of the time: 0.05 is 5 % slower
-  Interval interval;       ///< of `slowdown`
-  double confidence = 0;   ///< of `interval`; higher where several checks share one error rate
-  double detectable = 0;   ///< minimum detectable difference, as in Ratio
-  std::string text;        ///< one line for people
+  /// Neither regressed nor significantly within what is allowed: interval.high > allowed. The measurement could not tell.
+  bool inconclusive = false;
+  double slowdown = 0;    ///< relative change of the time: 0.05 is 5 % slower
+  Interval interval;      ///< of `slowdown`
+  double confidence = 0;  ///< of `interval`; higher where several checks share one error rate
+  double detectable = 0;  ///< minimum detectable difference, as in Ratio
+  std::string text;       ///< one line for people
 };
+
+/// "regressed", "passed" or "inconclusive".
+const char* name_of_verdict(const RegressionCheck& check);
 
 /// The settings and the machine that a report of these variants will have, without figures: for check_baseline.
 Report unmeasured(const std::vector<Variant>& variants);

@@ -36,17 +36,19 @@ struct Usage {
   std::int64_t major_faults = 0;
   std::int64_t involuntary_switches = 0;
   double cpu_seconds = 0;
+  double waited_seconds = 0;  ///< of all threads, ready to run while their CPU did something else
 
   /// The difference to an earlier reading; the peak stays as it is.
   [[nodiscard]] Usage operator-(const Usage& earlier) const {
     return {peak_rss_kib, major_faults - earlier.major_faults, involuntary_switches - earlier.involuntary_switches,
-            cpu_seconds - earlier.cpu_seconds};
+            cpu_seconds - earlier.cpu_seconds, waited_seconds - earlier.waited_seconds};
   }
   Usage& operator+=(const Usage& other) {
     peak_rss_kib += other.peak_rss_kib;
     major_faults += other.major_faults;
     involuntary_switches += other.involuntary_switches;
     cpu_seconds += other.cpu_seconds;
+    waited_seconds += other.waited_seconds;
     return *this;
   }
 };
@@ -87,7 +89,8 @@ struct Outcome {
   std::string label;
   std::string model;
   std::string inputs;
-  int threads = 0;  ///< as requested; 0: LibTorch's default
+  std::vector<std::string> in_training;  ///< as Model::modules_in_training
+  int threads = 0;                       ///< as requested; 0: LibTorch's default
   std::string engine;
   std::vector<std::string> environment;  ///< Variant::environment
   std::string dtype;                     ///< "": not converted
@@ -137,7 +140,7 @@ struct Environment {
 
 /// Disturbances during the measurement.
 struct Noise {
-  double other_cpus = 0;                  ///< average number of CPUs that other programs used
+  double other_cpus = 0;                  ///< average number of the CPUs that may be used that other programs used
   double steal = 0;                       ///< share of the time that the hypervisor took
   std::int64_t major_faults = 0;          ///< of the workers, during the blocks only (loading a file also reads pages)
   std::int64_t involuntary_switches = 0;  ///< of the workers, during the blocks only
@@ -145,6 +148,7 @@ struct Noise {
   double clock_change = 0;          ///< relative change of the CPUs' clock rate from begin to end: 0.1 is 10 % faster
   double cpu_seconds = 0;           ///< of the workers, from start to end
   double measured_cpu_seconds = 0;  ///< the part of it during the blocks
+  double waited_seconds = 0;        ///< Usage::waited_seconds of the workers, during the blocks only
 };
 
 /// The time of one operator in one module.
@@ -172,6 +176,7 @@ struct Report {
   double confidence = 0.95;
   double seconds = 0;  ///< duration of the measurement
   bool reached_ci = false;
+  bool interrupted = false;  ///< by Options::interrupted: of the rounds until then
   Environment environment;
   Noise noise;
   std::vector<std::string> warnings;  ///< possible problems with the figures, and what to do about them

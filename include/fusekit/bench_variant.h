@@ -37,6 +37,7 @@ struct Variant {
   std::int64_t samples = 1;  ///< samples (batch size) of one run; ratios compare the time per sample
   std::size_t against = 0;   ///< index of the variant that it is compared with; its own index: no comparison
   std::string inputs = {};   ///< what it is run on, in words; `prepare` fills it in
+  std::vector<std::string> in_training = {};  ///< as Model::modules_in_training; `prepare` fills it in
 };
 
 /// A variant for each file, compared with the first one, and labelled with the files' names, as far as these differ.
@@ -54,7 +55,7 @@ struct Remark {
 
 /// Settles what the variants leave open: the engine (fusekit::choose_engine; files that run in one process share it), and
 /// inputs that are not given (fusekit::resolve_inputs, once for each model and shape). Libraries that the files need have
-/// to be loaded. Error as resolve_inputs; Error{usage} where `interrupted` says so.
+/// to be loaded. Error as resolve_inputs; Interrupted where `interrupted` says so.
 std::vector<Remark> prepare(std::vector<Variant>& variants, const std::function<bool()>& interrupted = {});
 
 }  // namespace fusekit::bench

@@ -32,7 +32,9 @@ EngineFacts engine_facts(const RuntimeOptions& runtime = {});
 struct Int8Facts {
   /// Whether its activations use all 256 levels (else 128, reduce_range); not known of another program's file.
   std::optional<bool> full_range{};
-  bool needs_onednn = false;  ///< has operators that only the engine onednn runs (conv2d_add, onednn::*)
+  /// The engines that have all of its operators: conv2d_add runs under onednn alone, linear_dynamic_fp16 under x86 and
+  /// fbgemm. nullopt: whichever there is.
+  std::optional<std::set<std::string>> engines{};
   bool transposed =
       false;  ///< has transposed convolutions, and FuseKit, which leaves such as are wrong, did not write it
   std::string against_qnnpack{};  ///< what it has that the engine qnnpack gets wrong or lacks, with its verb; or empty
@@ -55,6 +57,7 @@ struct EngineChoice {
   std::string engine;
   std::string reason;                 ///< why this one, as a clause; empty where the caller asked for it
   std::vector<std::string> warnings;  ///< wrong results or a slow run to be expected under it
+  bool runs_all = true;               ///< false: it lacks an operator of a file
 };
 
 /// The fastest engine that runs the files rightly for "auto", else the one that is wanted, with what is to be said against

@@ -25,7 +25,11 @@ struct FuseOptions {
   std::vector<std::string> disabled;  ///< rule names; an unknown one is Error{usage}
   std::vector<std::string>
       print_after;  ///< rule names: the graph is kept in FusionReport::prints after the rule has run
-  /// Where dims or a file are given, their ranks count as known facts (a check in the written file holds them).
+  /// Takes operators that run a whole layer of a transformer at once apart into linears and the rest of it. In float that
+  /// gains nothing; to_int8 does it, as there are int8 linears and no such int8 operator.
+  bool take_apart = false;
+  /// Where dims or a file are given, their ranks count as known facts (a check in the written file holds them), and so do
+  /// those that one run of forward on them shows, where the graph alone does not tell.
   InputOptions inputs;
 };
 

@@ -37,6 +37,7 @@ struct FileInfo {
   std::vector<OperatorCount> operators;  ///< of all methods, calls followed; most frequent first
   TensorTotals parameters;
   TensorTotals buffers;
+  std::vector<std::string> in_training;  ///< as Model::modules_in_training
 };
 
 /// Reads a TorchScript file and runs nothing of it. Error{file} as `read`.

@@ -45,13 +45,13 @@ struct LayerCost {
   double sqnr_db = 0;    ///< of its output in the int8 network against the float one (what came before it included)
   double alone_db = 0;   ///< of the network's output where this layer alone is int8; NaN where it was not measured
   double saturated = 0;  ///< share of its output's values that lie outside of its levels' range
-  double macs = 0;       ///< multiply-adds for the first sample
+  double macs = 0;       ///< multiply-adds for the first sample, in float ones too
 };
 
 /// An operator that stays float between int8 ones.
 struct FloatOperator {
   std::string path;
-  std::string operation;
+  std::string operation;  ///< "convolution", "linear", ..., else the operator's name: "constant_pad_nd"
   Reason reason;
 };
 
@@ -61,12 +61,16 @@ struct QuantizeReport {
   Rounding rounding = Rounding::nearest;  ///< what was kept
   std::size_t samples = 0;
   bool random = false;             ///< calibrated on random numbers
+  InputOptions inputs;             ///< what random samples were drawn for
   std::size_t int8_operators = 0;  ///< of all kinds
-  double int8_macs = 0;            ///< share of the multiply-adds that are int8
+  double macs = 0;                 ///< multiply-adds of everything that has such, for the first sample
+  double int8_macs = 0;            ///< share of them that is int8
   std::vector<LayerCost> layers;   ///< worst first
+  std::vector<LayerCost> others;   ///< what multiplies and adds beside layers (attention, products), and stays float
   std::vector<FloatOperator> floats;
   OutputError whole;  ///< of the whole network on calibration samples (at most 64)
   double worst_sqnr_db = 0;
+  bool nothing_proven = false;         ///< the float outputs are zero on all these samples, so that no error can show
   std::vector<std::string> fallbacks;  ///< layers that went back to float to hold max_error or min_sqnr_db
   double fallback_time = 1;            ///< how many times as long a run takes for them, timed on one sample
   bool bound_holds = true;
@@ -78,8 +82,26 @@ struct QuantizeReport {
 /// has `write` judge it on samples of the calibration data. Where a scripted file calls a QuantStub, only what is between
 /// it and a DeQuantStub becomes int8. Inputs of random samples that are not given are worked out of the graph.
 /// Error{usage}: an unknown skipped path; no calibration data. Error{file}, Error{input}: the data
-/// can't be read, does not fit, or brings a NaN or an infinity. Error{model}: there is nothing that could be int8.
+/// can't be read, does not fit, or brings a NaN or an infinity. Error{model}: there is nothing that could be int8; the
+/// network is in training mode (ReadOptions::eval).
 QuantizeReport to_int8(Model& model, const QuantizeOptions& options);
+
+/// What a run of an int8 file takes on this machine, in seconds: the least of some runs that took turns, on the first
+/// calibration sample, without an interval (`bench` gives one).
+struct PlainLoad {
+  std::string plain_engine;  ///< the one of a plain torch.jit.load
+  std::string best_engine;   ///< that choose_engine names for the file; the same where there is no better one
+  double original = 0;       ///< the float file
+  double plain = 0;          ///< the int8 file under plain_engine
+  double best = 0;           ///< the same under best_engine
+  int threads = 0;
+};
+
+/// Times the int8 file `written` against the float file `original` that it was made of, both as plain torch.jit.load runs
+/// them: half a second, and at least two runs each. `calibration`: as to_int8 had it (QuantizeReport::inputs are those of
+/// random samples). Errors as to_int8, and of files that can't be loaded or run.
+PlainLoad time_plain_load(const std::filesystem::path& original, const std::filesystem::path& written,
+                          const CalibrationOptions& calibration);
 
 /// fusekit::apply for whoever calls to_int8 with these options: where `runtime` leaves the engine open, the fastest one
 /// for the runs on the calibration data that still lets the qconfig "auto" be what suits a plain load on this machine. The

@@ -20,6 +20,7 @@ enum class ReasonCode {
   input_written_in_place,
   output_written_in_place,
   several_blocks,
+  under_autocast,
   // Weights and settings.
   not_floating_point,
   written_by_method,
@@ -29,6 +30,14 @@ enum class ReasonCode {
   not_finite,
   channels_differ,
   settings_computed,
+  // A weight that is computed.
+  depends_on_input,
+  depends_on_state,
+  not_a_function,
+  weight_written_in_place,
+  weight_would_grow,
+  view_of_shared_weight,
+  computed_once,
   // BatchNorm.
   no_running_statistics,
   training_unknown,
@@ -39,9 +48,15 @@ enum class ReasonCode {
   // The number of dimensions.
   no_batch_dimension,
   normalizes_dimension_one,
+  normalizes_other_dimension,
   rank_by_inputs,
   rank_unknown,
   insists_on_rank,
+  // Fused attention.
+  masked_attention,
+  nested_tensors,
+  attends_to_others,
+  weights_are_read,
   // Padding.
   pads_other_dimensions,
   pads_one_side,
@@ -76,6 +91,11 @@ enum class ReasonCode {
   several_outputs,
   bounds_unusable,
   used_as_list,
+  transposed_uneven,
+  many_groups,
+  unsafe_groups,
+  long_depthwise_kernel,
+  no_int8_operator,
 };
 
 /// A code with the values that its text names; nothing where the code is `none`.

@@ -16,7 +16,8 @@ struct WriteOptions {
   /// What the file is written for (fusekit/lower.h); "": what the model was lowered for, else "portable".
   std::string target{};
   /// How the written file is compared with the file that the model was read from: forward on `inputs`, every other kept
-  /// method on inputs that are worked out of its graph. `method` is not used.
+  /// method on inputs that are worked out of its graph; a network in training mode as it is, and in eval(). `method` and
+  /// `eval` are not used.
   VerifyOptions verify{};
 };
 
@@ -25,6 +26,7 @@ struct MethodCheck {
   std::string method;
   std::optional<VerifyReport> report;  ///< none where it could not be verified
   std::string unverified;              ///< why not: its inputs can't be worked out, or it can't be run on them
+  bool eval = false;                   ///< both were in eval(), of a network that was saved in training mode
 };
 
 struct WriteReport {
@@ -36,18 +38,19 @@ struct WriteReport {
   [[nodiscard]] const VerifyReport* failure() const;
 };
 
-/// Throws what `write` would throw because of the output's path alone: call it before any long work. `input`: the file
-/// that is to be read, empty for none.
+/// Throws what `write` would throw because of the files' paths alone, or because the input is a mobile file: call it before
+/// any long work. `input`: the file that is to be read, empty for none.
 void check_output(const std::filesystem::path& output, const std::filesystem::path& input,
                   const WriteOptions& options = {});
 
 /// Writes the model, if the written file computes what the file computes that the model was read from: an unnamed
-/// temporary file in the output's folder, fsync, each kept method compared after a reload, the name, fsync of the folder.
+/// temporary file in the output's folder, fsync, a reload, the state (buffers and settings) compared with the original
+/// file's to the bit, each kept method compared, the name, fsync of the folder.
 /// Where one differs, nothing is left behind and `written` is false. An int8 forward is compared on samples of its
 /// calibration data, and may be as far from the float one as it was in memory. The bytes depend on the model alone, not
 /// on the output's name. The model is taken by value so that its weights are freed before the comparison.
 /// Error{file}: the folder is missing or read-only, the disk is full, the output exists, is the input, or is no regular
-/// file. Error{input}, Error{model}: forward's inputs can't be worked out, don't fit, or the original can't be run on them.
+/// file. Error{unsupported}: the model's file holds bytecode for the mobile interpreter, which would be lost. Error{input}, Error{model}: forward's inputs can't be worked out, don't fit, or the original can't be run on them.
 [[nodiscard]] WriteReport write(Model model, const std::filesystem::path& output, const WriteOptions& options = {});
 
 /// The same without a comparison: nothing says that the written file computes what the original does.

@@ -154,6 +154,7 @@ void copy_settings(const Variant& variant, Outcome& outcome) {
   outcome.streams = variant.streams;
   outcome.samples = variant.samples;
   outcome.inputs = variant.inputs;
+  outcome.in_training = variant.in_training;
 }
 
 Report analyze(const std::vector<Variant>& variants, std::vector<ProcessTrace> traces, double confidence) {

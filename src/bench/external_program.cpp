@@ -13,6 +13,7 @@
 
 #include "bench/subprocess.h"
 #include "fusekit/error.h"
+#include "fusekit/interrupted.h"
 
 namespace fusekit::bench {
 namespace {
@@ -37,7 +38,7 @@ class RunningCommand {
     const auto begin = std::chrono::steady_clock::now();
     std::string text;
     while (true) {
-      if (interrupted && interrupted()) throw Error(ErrorKind::usage, "interrupted", "nothing was saved or reported");
+      if (interrupted && interrupted()) throw Interrupted();
       if (Seconds(std::chrono::steady_clock::now() - begin).count() > max_seconds)
         throw Error(ErrorKind::input, fmt::format("'{}' was not done after {:.3g} s", command_, max_seconds),
                     "give bench::Options::max_seconds more, or let it run fewer iterations");

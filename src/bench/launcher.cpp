@@ -9,6 +9,7 @@
 #include "bench/protocol.h"
 #include "bench/subprocess.h"
 #include "fusekit/bench_launcher.h"
+#include "fusekit/interrupted.h"
 
 namespace fusekit::bench {
 namespace {
@@ -31,7 +32,9 @@ class WorkerProcess : public Process {
       ask({{"op", "start"},
            {"threads", runtime.threads},
            {"engine", runtime.engine},
-           {"libraries", runtime.libraries}});
+           {"libraries", runtime.libraries},
+           {"run_limit", runtime.run_limit ? json(*runtime.run_limit) : json()},
+           {"max_memory", runtime.max_memory ? json(*runtime.max_memory) : json()}});
     } catch (...) {
       end();  // a constructor that throws has no destructor
       throw;
@@ -69,7 +72,7 @@ class WorkerProcess : public Process {
 
   json ask(const json& request) {
     if (std::exchange(suspended_, false)) signal(SIGCONT);
-    const std::string line = request.dump() + "\n";
+    const std::string line = request.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
     // With SIGPIPE ignored, a worker that died shows as EPIPE and does not kill this process.
     struct sigaction ignore {
     }, before{};
@@ -87,7 +90,7 @@ class WorkerProcess : public Process {
   std::string read_line() {
     std::size_t end = 0;
     while ((end = buffer_.find('\n')) == std::string::npos) {
-      if (interrupted_ && interrupted_()) throw Error(ErrorKind::usage, "interrupted", "nothing was saved or reported");
+      if (interrupted_ && interrupted_()) throw Interrupted();
       pollfd waiting{answers_.get(), POLLIN, 0};
       const int ready = poll(&waiting, 1, 200);  // ms, the longest delay until an interrupt is seen
       if (ready <= 0) continue;

@@ -10,6 +10,7 @@
 #include "bench/statistics.h"
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
+#include "fusekit/interrupted.h"
 
 namespace fusekit::bench {
 namespace {
@@ -72,17 +73,25 @@ class Measurement {
         begin_(seconds()) {}
 
   Report run() {
-    const bool reached = run_rounds();
-    const Noise noise = meter_.read(usage_, measured_);
+    const bool reached = run_rounds_until_interrupted();
+    // What the workers of a round that was interrupted used is not known, and would pass for other programs' work.
+    const Noise noise = interrupted_ ? Noise() : meter_.read(usage_, measured_);
     Report report = analyze(variants_, std::move(traces_), options_.confidence);
-    if (options_.profile)
+    if (options_.profile && !interrupted_)
       for (const Variant& model : models_) report.profiles.push_back(profile_of(model));
     report.reached_ci = reached;
+    report.interrupted = interrupted_;
     report.seconds = seconds() - begin_;
     report.environment = this_environment(clock_);
     report.noise = noise;
     add_noise_warnings(report);
-    add_time_warnings(report);
+    if (interrupted_) {
+      report.warnings.push_back(fmt::format(
+          "interrupted: these are the figures of {} process{}; more of them would have made the intervals narrower",
+          report.traces.size(), report.traces.size() == 1 ? "" : "es"));
+    } else {
+      add_time_warnings(report);
+    }
     return report;
   }
 
@@ -104,9 +113,19 @@ class Measurement {
 
   [[nodiscard]] double seconds() const { return static_cast<double>(clock_.now()) * 1e-9; }
   void tick(const std::string& what) const {
-    if (options_.interrupted && options_.interrupted())
-      throw Error(ErrorKind::usage, "interrupted", "nothing was saved or reported");
+    if (options_.interrupted && options_.interrupted()) throw Interrupted();
     if (progress_) progress_(std::min(1.0, (seconds() - begin_) / options_.max_seconds), what);
+  }
+
+  /// What was measured until an interrupt is reported, if it is anything. Throws Interrupted where it is nothing.
+  bool run_rounds_until_interrupted() {
+    try {
+      return run_rounds();
+    } catch (const Interrupted&) {
+      if (traces_.empty()) throw;
+      interrupted_ = true;
+      return false;
+    }
   }
 
   /// Runs rounds until the time is over or the interval is narrow; returns whether options.until_ci was reached.
@@ -124,6 +143,7 @@ class Measurement {
       double deadline = now + (end - now) / std::max(1.0, left);
       if (options_.until_ci) deadline = now + std::min(options_.max_seconds / kMinPlanned, until_ci_seconds());
       traces_.push_back(round(deadline, in_round));
+      if (interrupted_) return false;
       usage_ += traces_.back().usage;
       measured_ += traces_.back().measured;
       if (!options_.processes && !options_.iterations) {
@@ -154,6 +174,9 @@ class Measurement {
     const double end = programs_first ? deadline : deadline - program_seconds_;
     RoundResult result = run_round(models_.size(), options_, clock_, schedule_, pool, end, tick);
     ProcessTrace& trace = result.trace;
+    interrupted_ = result.interrupted;
+    if (interrupted_ && models_.size() < variants_.size()) throw Interrupted();  // the programs are missing
+    if (interrupted_) return std::move(trace);
     if (!programs_first) programs = run_programs(tick);
     cost_.startup = std::max(cost_.startup, result.first_block_at - begin + (programs_first ? 0 : program_seconds_));
     cost_.block = std::max(cost_.block, result.block_seconds);
@@ -206,6 +229,7 @@ class Measurement {
   NoiseMeter meter_;
   double begin_;
   std::vector<ProcessTrace> traces_;
+  bool interrupted_ = false;
   double program_seconds_ = 0;  ///< duration of the external programs in the last round
   RoundCost cost_;              ///< the largest values so far
   Usage usage_;                 ///< sum over all processes so far

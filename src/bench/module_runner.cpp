@@ -2,27 +2,20 @@
 
 #include <sstream>
 
-#include "bench/resident_memory.h"
 #include "file/load.h"
 #include "fusekit/error.h"
+#include "ir/foreign_device.h"
+#include "runtime/resident_memory.h"
 
 namespace fusekit::bench {
 namespace {
-
-/// The reason in LibTorch's message, without its stack traces.
-std::string reason_of(const std::exception& error) {
-  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
-  std::string text = torch_error ? torch_error->what_without_backtrace() : error.what();
-  // The interpreter puts the TorchScript traceback first and the reason last.
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
-}
 
 inputs::Sample bundled_sample(torch::jit::Module& module, const Variant& variant) {
   const auto method = module.find_method("get_all_bundled_inputs");
   if (!method)
     throw Error(ErrorKind::input, fmt::format("'{}' has no bundled inputs", variant.model.string()),
                 "bundle them with torch.utils.bundled_inputs before saving, or give InputOptions::dims");
+  const runtime::LimitedRun limited("get_all_bundled_inputs of " + variant.model.string());
   const c10::List<c10::IValue> all = (*method)({}).toList();
   if (static_cast<std::size_t>(variant.arguments.bundled) >= all.size())
     throw Error(ErrorKind::input,
@@ -64,9 +57,12 @@ c10::IValue converted(const c10::IValue& value, at::ScalarType type) {
 
 }  // namespace
 
-ModuleRunner::ModuleRunner(const Variant& variant) : path_(variant.model.string()) {
-  apply(variant.runtime);
+ModuleRunner::ModuleRunner(const Variant& variant)
+    : path_(variant.model.string()), watch_("a run of " + path_, (apply(variant.runtime), runtime::standing_limits())) {
   module_ = file::load(variant.model).module;
+  if (!module_.find_method("forward"))
+    throw Error(ErrorKind::model, fmt::format("'{}' has no method \"forward\"", path_),
+                "save a module whose forward is compiled (torch.jit.script or torch.jit.trace)");
   module_.eval();
   const torch::NoGradGuard no_grad;
   arguments_ = arguments_of(module_, variant);
@@ -85,8 +81,14 @@ std::string ModuleRunner::run_and_print() {
 c10::IValue ModuleRunner::forward() {
   const torch::NoGradGuard no_grad;
   try {
-    return module_.forward(arguments_);
+    watch_.begin();
+    c10::IValue output = module_.forward(arguments_);
+    watch_.end();
+    return output;
   } catch (const std::exception& error) {
+    watch_.end();
+    if (const std::string device = ir::foreign_device_in(module_, "forward", error.what()); !device.empty())
+      throw Error(ErrorKind::model, fmt::format("'{}' can't be run: {}", path_, device), ir::kForeignDeviceHint);
     throw Error(ErrorKind::model, fmt::format("'{}' can't be run: {}", path_, reason_of(error)),
                 "check InputOptions::dims and InputOptions::types, or give InputOptions::file = FILE");
   }
@@ -95,7 +97,7 @@ c10::IValue ModuleRunner::forward() {
 std::unique_ptr<Runner> load_runner(const Variant& variant) { return std::make_unique<ModuleRunner>(variant); }
 
 std::unique_ptr<Runner> load_runner(const Variant& variant, Clock& clock, double& load_us) {
-  reset_peak_resident();
+  runtime::reset_peak_resident();
   const std::int64_t begin = clock.now();
   std::unique_ptr<Runner> runner = load_runner(variant);
   load_us = 1e-3 * static_cast<double>(clock.now() - begin);

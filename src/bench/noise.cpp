@@ -1,5 +1,6 @@
 #include "bench/noise.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@ namespace {
 
 constexpr double kBusyCpus = 0.25;     // used by other programs
 constexpr double kMinClockTicks = 50;  // per run: its error is then at most 2 %
-constexpr double kManySwitches = 100;  // per second of CPU time
+constexpr double kLongWait = 0.01;     // share of the time in which it could have run
 constexpr double kManyFaults = 50;     // per second
 
 double cpu_seconds_of_this_process() {
@@ -51,6 +52,26 @@ double megahertz() {
   return count == 0 ? 0 : sum / count;
 }
 
+/// The CPU of a line of /proc/stat ("cpu3"); -1 for any other.
+int cpu_of(const std::string& word) {
+  if (!word.starts_with("cpu") || word.size() == 3) return -1;
+  return static_cast<int>(std::strtol(word.c_str() + 3, nullptr, 10));
+}
+
+/// Whether this process may use it.
+class AllowedCpus {
+ public:
+  AllowedCpus() {
+    CPU_ZERO(&set_);
+    known_ = sched_getaffinity(0, sizeof set_, &set_) == 0;
+  }
+  [[nodiscard]] bool has(int cpu) const { return !known_ || (cpu < CPU_SETSIZE && CPU_ISSET(cpu, &set_)); }
+
+ private:
+  cpu_set_t set_{};
+  bool known_ = false;
+};
+
 /// What the rest of the system did during the measurement.
 void add_system_warnings(Report& report) {
   const Noise& noise = report.noise;
@@ -70,12 +91,13 @@ void add_system_warnings(Report& report) {
         "the CPUs' clock rate changed by {:+.0f} % during the measurement, and so did the absolute times; it "
         "stays constant with a fixed rate (`cpupower frequency-set`, no turbo) or on a cooler machine",
         100 * noise.clock_change));
-  if (static_cast<double>(noise.involuntary_switches) > kManySwitches * noise.measured_cpu_seconds)
-    warn(
-        fmt::format("the kernel took the CPU from it {:.0f} times a second for something else; use fewer "
-                    "RuntimeOptions::threads, or "
-                    "end other programs",
-                    static_cast<double>(noise.involuntary_switches) / noise.measured_cpu_seconds));
+  const double ready = noise.measured_cpu_seconds + noise.waited_seconds;
+  if (noise.waited_seconds > kLongWait * ready && noise.measured_cpu_seconds > 0)
+    warn(fmt::format(
+        "it waited {:.1f} % of its time for a CPU that did something else ({:.0f} switches a second); use fewer "
+        "RuntimeOptions::threads, or end other programs",
+        100 * noise.waited_seconds / ready,
+        static_cast<double>(noise.involuntary_switches) / noise.measured_cpu_seconds));
   if (static_cast<double>(noise.major_faults) > kManyFaults * std::max(1.0, noise.measured_cpu_seconds))
     warn(fmt::format(
         "{} pages had to be read from disk during the measurement; run it again, or give the machine more memory",
@@ -124,14 +146,20 @@ NoiseMeter::NoiseMeter() : begin_(count()) {}
 
 NoiseMeter::Counters NoiseMeter::count() {
   Counters counters;
+  const AllowedCpus allowed;
+  const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
   std::ifstream file("/proc/stat");
-  std::string cpu;
-  double user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0;
-  if (file >> cpu >> user >> nice >> system >> idle >> iowait >> irq >> softirq >> steal) {
-    const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
-    counters.busy = (user + nice + system + irq + softirq) / ticks;
-    counters.steal = steal / ticks;
-    counters.total = counters.busy + counters.steal + (idle + iowait) / ticks;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string cpu;
+    double user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0;
+    words >> cpu >> user >> nice >> system >> idle >> iowait >> irq >> softirq >> steal;
+    const int number = cpu_of(cpu);
+    if (number < 0 || !allowed.has(number)) continue;  // what happens on other CPUs does not disturb
+    const double busy = (user + nice + system + irq + softirq) / ticks;
+    counters.busy += busy;
+    counters.steal += steal / ticks;
+    counters.total += busy + (steal + idle + iowait) / ticks;
   }
   counters.wall = 1e-9 * static_cast<double>(std::chrono::steady_clock::now().time_since_epoch().count());
   counters.throttled = throttled_seconds();
@@ -156,6 +184,7 @@ Noise NoiseMeter::read(const Usage& own, const Usage& measured) const {
   noise.major_faults = measured.major_faults;
   noise.involuntary_switches = measured.involuntary_switches;
   noise.measured_cpu_seconds = measured.cpu_seconds;
+  noise.waited_seconds = measured.waited_seconds;
   return noise;
 }
 

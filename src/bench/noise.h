@@ -15,7 +15,7 @@ class NoiseMeter {
 
  private:
   struct Counters {
-    double busy = 0, steal = 0, total = 0;  ///< CPU seconds, all CPUs together
+    double busy = 0, steal = 0, total = 0;  ///< CPU seconds of the CPUs that may be used
     double wall = 0;
     double throttled = 0;
     double megahertz = 0;

@@ -1,8 +1,8 @@
-#include "bench/resident_memory.h"
 #include "bench/statistics.h"
 #include "bench/timing.h"
 #include "fusekit/bench_once.h"
 #include "fusekit/error.h"
+#include "runtime/resident_memory.h"
 
 namespace fusekit::bench {
 
@@ -19,10 +19,11 @@ OnceReport measure_once(Runner& runner, Clock& clock, const OnceOptions& options
   for (int i = 1; i < options.warmup; ++i) runner.run();
   if (at_main_runs) at_main_runs();
   Times times = time_runs(runner, clock, 0, options.iterations);
-  report.mean_us = times.wall_us / options.iterations;
+  report.interrupted = times.run_us.size() < static_cast<std::size_t>(options.iterations);
+  report.mean_us = times.wall_us / static_cast<double>(times.run_us.size());
   report.run_us = std::move(times.run_us);
   if (options.warmup == 0) report.first_us = report.run_us.front();
-  report.peak_rss_kib = peak_resident_kib();
+  report.peak_rss_kib = runtime::peak_resident_kib();
   report.percentiles = percentiles(report.run_us);
   constexpr std::size_t min_for_steady_state = 3;
   if (report.run_us.size() >= min_for_steady_state)

@@ -5,10 +5,14 @@
 #include <map>
 #include <set>
 
+#include "file/load.h"
+#include "file/modules_in_training.h"
 #include "file/text_file.h"
 #include "fusekit/bench.h"
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
+#include "fusekit/interrupted.h"
+#include "fusekit/model.h"
 
 namespace fusekit::bench {
 namespace {
@@ -28,14 +32,15 @@ class Remarks {
   std::vector<Remark> all_;
 };
 
-/// Files that are run in one process share an engine.
+/// Files that are run in one process share an engine, where one runs them all.
 void settle_engines(std::vector<Variant>& variants, Remarks& remarks) {
   std::map<std::pair<int, std::string>, std::vector<fs::path>> processes;
   for (const Variant& variant : variants)
     if (variant.command.empty()) processes[{variant.runtime.threads, variant.runtime.engine}].push_back(variant.model);
   for (Variant& variant : variants) {
     if (!variant.command.empty()) continue;
-    const auto choice = choose_engine(variant.runtime, processes.at({variant.runtime.threads, variant.runtime.engine}));
+    auto choice = choose_engine(variant.runtime, processes.at({variant.runtime.threads, variant.runtime.engine}));
+    if (choice && !choice->runs_all) choice = choose_engine(variant.runtime, {variant.model});
     if (!choice) continue;
     for (const std::string& warning : choice->warnings) remarks.add(Remark::Kind::warning, warning);
     if (!choice->reason.empty())
@@ -58,7 +63,12 @@ class Inputs {
       std::string key = variant.model.string();
       for (const auto& shape : arguments.inputs.dims) key += fmt::format(" {}", fmt::join(shape, "x"));
       auto found = known_.find(key);
-      if (found == known_.end()) found = known_.emplace(key, resolve_inputs(variant.model, arguments.inputs)).first;
+      if (found == known_.end()) {
+        RuntimeOptions runtime = variant.runtime;
+        runtime.threads = 0;  // those of this process
+        apply(runtime);
+        found = known_.emplace(key, resolve_inputs(variant.model, arguments.inputs)).first;
+      }
       arguments.inputs = found->second.options;
       variant.inputs = found->second.text;
     }
@@ -67,6 +77,20 @@ class Inputs {
  private:
   std::map<std::string, InputSummary> known_;
 };
+
+/// A file that was saved in training mode is measured as it is, and does other work than in use.
+void tell_training_mode(std::vector<Variant>& variants, Remarks& remarks) {
+  std::map<fs::path, std::vector<std::string>> known;
+  for (Variant& variant : variants) {
+    if (!variant.command.empty()) continue;
+    auto found = known.find(variant.model);
+    if (found == known.end())
+      found = known.emplace(variant.model, file::modules_in_training(file::load(variant.model).module)).first;
+    variant.in_training = found->second;
+    if (const std::string warning = training_warning(variant.in_training); !warning.empty())
+      remarks.add(Remark::Kind::warning, fmt::format("{}: {}", variant.model.string(), warning));
+  }
+}
 
 /// Numbers those that are alike.
 void make_distinct(std::vector<std::string>& labels) {
@@ -103,12 +127,13 @@ std::vector<Variant> variants_of(const std::vector<fs::path>& models) {
 std::vector<Remark> prepare(std::vector<Variant>& variants, const std::function<bool()>& interrupted) {
   Remarks remarks;
   settle_engines(variants, remarks);
+  tell_training_mode(variants, remarks);
   Inputs inputs;
   std::set<std::string> distinct;
   for (std::size_t i = 0; i < variants.size(); ++i) {
     Variant& variant = variants[i];
     inputs.settle(variant);
-    if (interrupted && interrupted()) throw Error(ErrorKind::usage, "interrupted");
+    if (interrupted && interrupted()) throw Interrupted();
     const Variant& other = variants[variant.against <= i ? variant.against : 0];
     if (variant.inputs != other.inputs && variant.samples == other.samples)
       remarks.add(Remark::Kind::warning,

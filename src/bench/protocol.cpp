@@ -4,13 +4,43 @@ namespace fusekit::bench {
 
 using nlohmann::json;
 
+namespace {
+
+/// JSON is UTF-8, and a path is any bytes: each byte becomes the character of its number.
+std::string as_utf8(const std::filesystem::path& path) {
+  std::string text;
+  for (const char c : path.string()) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      text += c;
+    } else {
+      text += static_cast<char>(0xC0 | (byte >> 6));
+      text += static_cast<char>(0x80 | (byte & 0x3F));
+    }
+  }
+  return text;
+}
+
+std::filesystem::path path_of(const std::string& text) {
+  std::string bytes;
+  for (std::size_t k = 0; k < text.size(); ++k) {
+    const auto first = static_cast<unsigned char>(text[k]);
+    bytes += first < 0x80 ? text[k] : static_cast<char>((first << 6) | (static_cast<unsigned char>(text[++k]) & 0x3F));
+  }
+  return bytes;
+}
+
+}  // namespace
+
 json to_request(const Variant& variant) {
   const Arguments& arguments = variant.arguments;
   const InputOptions& inputs = arguments.inputs;
-  return {{"model", variant.model.string()},
+  return {{"model", as_utf8(variant.model)},
           {"label", variant.label},
           {"threads", variant.runtime.threads},
           {"engine", variant.runtime.engine},
+          {"run_limit", variant.runtime.run_limit ? json(*variant.runtime.run_limit) : json()},
+          {"max_memory", variant.runtime.max_memory ? json(*variant.runtime.max_memory) : json()},
           {"dtype", variant.dtype},
           {"streams", variant.streams},
           {"none", arguments.none},
@@ -18,7 +48,7 @@ json to_request(const Variant& variant) {
           {"pytext_len", arguments.pytext_len},
           {"dims", inputs.dims},
           {"types", inputs.types},
-          {"file", inputs.file.string()},
+          {"file", as_utf8(inputs.file)},
           {"memory_formats", inputs.memory_formats},
           {"seed", inputs.seed},
           {"int_high", inputs.int_high}};
@@ -26,10 +56,12 @@ json to_request(const Variant& variant) {
 
 Variant variant_of(const json& request) {
   Variant variant;
-  variant.model = request.at("model").get<std::string>();
+  variant.model = path_of(request.at("model"));
   variant.label = request.at("label");
   variant.runtime.threads = request.at("threads");
   variant.runtime.engine = request.at("engine");
+  variant.runtime.run_limit = optional_of<double>(request, "run_limit");
+  variant.runtime.max_memory = optional_of<std::uint64_t>(request, "max_memory");
   variant.dtype = request.at("dtype");
   variant.streams = request.at("streams");
   variant.arguments.none = request.at("none");
@@ -38,7 +70,7 @@ Variant variant_of(const json& request) {
   InputOptions& inputs = variant.arguments.inputs;
   request.at("dims").get_to(inputs.dims);
   request.at("types").get_to(inputs.types);
-  inputs.file = request.at("file").get<std::string>();
+  inputs.file = path_of(request.at("file"));
   request.at("memory_formats").get_to(inputs.memory_formats);
   inputs.seed = request.at("seed");
   inputs.int_high = request.at("int_high");
@@ -75,12 +107,13 @@ json to_answer(const Usage& usage) {
   return {{"peak_rss_kib", usage.peak_rss_kib},
           {"major_faults", usage.major_faults},
           {"involuntary_switches", usage.involuntary_switches},
-          {"cpu_seconds", usage.cpu_seconds}};
+          {"cpu_seconds", usage.cpu_seconds},
+          {"waited_seconds", usage.waited_seconds}};
 }
 
 Usage usage_of(const json& answer) {
   return {answer.at("peak_rss_kib"), answer.at("major_faults"), answer.at("involuntary_switches"),
-          answer.at("cpu_seconds")};
+          answer.at("cpu_seconds"), answer.at("waited_seconds")};
 }
 
 json to_answer(const Error& error) {

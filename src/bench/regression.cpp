@@ -28,15 +28,20 @@ RegressionCheck check_one(const Comparison& comparison, double confidence, bool 
   check.regressed = check.interval.low > allowed;
   const std::string range = fmt::format("({:+.2f} to {:+.2f} %{})", 100 * check.interval.low, 100 * check.interval.high,
                                         one_of_several ? fmt::format(" at {:.4g} % confidence", 100 * confidence) : "");
+  check.inconclusive = !check.regressed && check.interval.high > allowed;
   if (check.regressed) {
     check.text = fmt::format("{} is {:.2f} % slower than {} {}, allowed are {:.3g} %", comparison.label,
                              100 * check.slowdown, comparison.reference, range, 100 * allowed);
+  } else if (check.inconclusive) {
+    check.text = fmt::format(
+        "inconclusive: {} against {}: time {:+.2f} % {}, so that a regression of over {:.3g} % can't be excluded; it "
+        "could have been sure of {:.2g} %",
+        comparison.label, comparison.reference, 100 * check.slowdown, range, 100 * allowed,
+        100 * (allowed + check.detectable));
   } else {
-    check.text = fmt::format("{} against {}: time {:+.2f} % {}, no regression of over {:.3g} % beyond doubt",
-                             comparison.label, comparison.reference, 100 * check.slowdown, range, 100 * allowed);
+    check.text = fmt::format("{} against {}: time {:+.2f} % {}, no regression of over {:.3g} %", comparison.label,
+                             comparison.reference, 100 * check.slowdown, range, 100 * allowed);
   }
-  if (!check.regressed && check.interval.high > allowed)
-    check.text += fmt::format("; it could have detected {:.2g} %", 100 * (allowed + check.detectable));
   return check;
 }
 
@@ -108,6 +113,10 @@ std::vector<double> logs_of(const Outcome& outcome) {
 }
 
 }  // namespace
+
+const char* name_of_verdict(const RegressionCheck& check) {
+  return check.regressed ? "regressed" : check.inconclusive ? "inconclusive" : "passed";
+}
 
 void check_baseline(const Report& now, const Report& baseline, bool allow_mismatch) {
   if (now.outcomes.size() != baseline.outcomes.size())

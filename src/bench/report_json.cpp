@@ -50,6 +50,7 @@ json to_object(const Outcome& outcome) {
   json object = {{"label", outcome.label},
                  {"model", outcome.model},
                  {"inputs", outcome.inputs},
+                 {"in_training", outcome.in_training},
                  {"threads", outcome.threads},
                  {"engine", outcome.engine},
                  {"environment", outcome.environment},
@@ -83,6 +84,7 @@ Outcome to_outcome(const json& object) {
   outcome.label = object.at("label");
   outcome.model = object.at("model");
   outcome.inputs = object.at("inputs");
+  outcome.in_training = object.value("in_training", std::vector<std::string>{});
   outcome.threads = object.at("threads");
   outcome.engine = object.at("engine");
   outcome.environment = object.value("environment", std::vector<std::string>());
@@ -185,6 +187,7 @@ json to_object(const ProcessTrace& trace, bool every_run) {
           {"major_faults", trace.measured.major_faults},
           {"involuntary_switches", trace.measured.involuntary_switches},
           {"measured_cpu_seconds", trace.measured.cpu_seconds},
+          {"waited_seconds", trace.measured.waited_seconds},
           {"cpu_seconds", trace.usage.cpu_seconds}};
 }
 
@@ -204,6 +207,7 @@ std::string to_json(const Report& report, bool traces) {
                    {"confidence", report.confidence},
                    {"seconds", report.seconds},
                    {"reached_ci", report.reached_ci},
+                   {"interrupted", report.interrupted},
                    {"environment", to_object(report.environment)},
                    {"noise",
                     {{"other_cpus", noise.other_cpus},
@@ -213,7 +217,8 @@ std::string to_json(const Report& report, bool traces) {
                      {"throttled_seconds", noise.throttled_seconds},
                      {"clock_change", noise.clock_change},
                      {"cpu_seconds", noise.cpu_seconds},
-                     {"measured_cpu_seconds", noise.measured_cpu_seconds}}},
+                     {"measured_cpu_seconds", noise.measured_cpu_seconds},
+                     {"waited_seconds", noise.waited_seconds}}},
                    {"scaling", scaling_texts(report)},
                    {"warnings", report.warnings}};
   for (const Profile& profile : report.profiles) document["profiles"].push_back(to_answer(profile));
@@ -243,12 +248,14 @@ Report from_json(const std::string& text, const std::string& origin) {
     report.confidence = document.at("confidence");
     report.seconds = document.at("seconds");
     report.reached_ci = document.at("reached_ci");
+    report.interrupted = document.value("interrupted", false);
     report.environment = to_environment(document.at("environment"));
     const json& noise = document.at("noise");
     report.noise = {noise.at("other_cpus"),        noise.at("steal"),
                     noise.at("major_faults"),      noise.at("involuntary_switches"),
                     noise.at("throttled_seconds"), noise.at("clock_change"),
-                    noise.at("cpu_seconds"),       noise.value("measured_cpu_seconds", 0.0)};
+                    noise.at("cpu_seconds"),       noise.value("measured_cpu_seconds", 0.0),
+                    noise.value("waited_seconds", 0.0)};
     if (document.contains("profiles"))
       for (const json& object : document.at("profiles")) report.profiles.push_back(profile_of(object));
     document.at("warnings").get_to(report.warnings);

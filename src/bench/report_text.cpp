@@ -27,10 +27,35 @@ std::string interval_of(const Outcome& outcome) {
                           : "-";
 }
 
+constexpr const char* kNotSignificant = " ~";
+
 std::string speed_of(const Report& report, std::size_t variant) {
   for (const Ratio& ratio : report.ratios)
-    if (ratio.variant == variant) return fmt::format("{:.3f}", ratio.ratio);
+    if (ratio.variant == variant)
+      return fmt::format("{:.3f}{}", ratio.ratio, ratio.verdict == Verdict::no_difference ? kNotSignificant : "");
   return "1";
+}
+
+/// Does the quotient of the medians lie outside of the interval of the ratio, which comes from pairs of runs?
+bool contradicts_medians(const Report& report, const Ratio& ratio) {
+  const double mine = report.outcomes.at(ratio.variant).sample_us;
+  const double quotient = mine > 0 ? report.outcomes.at(ratio.against).sample_us / mine : ratio.ratio;
+  return quotient < ratio.interval.low || quotient > ratio.interval.high;
+}
+
+/// What has to be known to read the column "speed"; empty where nothing has.
+std::string legend_of(const Report& report) {
+  const bool marked = std::any_of(report.ratios.begin(), report.ratios.end(),
+                                  [](const Ratio& ratio) { return ratio.verdict == Verdict::no_difference; });
+  const bool contradicting = std::any_of(report.ratios.begin(), report.ratios.end(),
+                                         [&](const Ratio& ratio) { return contradicts_medians(report, ratio); });
+  std::vector<std::string> parts;
+  if (contradicting)
+    parts.emplace_back(
+        "speed comes from pairs of runs side by side, the medians from all runs: where they contradict each other, the "
+        "machine was not steady, and speed is what counts");
+  if (marked) parts.emplace_back("~ no measurable difference");
+  return fmt::format("{}", fmt::join(parts, "\n"));
 }
 
 std::string mebibytes(std::int64_t kib) {
@@ -163,6 +188,7 @@ constexpr std::size_t kStartFigures = 4;
 std::string to_markdown(const Report& report) {
   const std::vector<Row> times = times_of(report);
   std::string text = markdown_table(times, times.front().size() - 1) + "\n";
+  if (const std::string legend = legend_of(report); !legend.empty()) text += legend + "\n\n";
   for (const Ratio& ratio : report.ratios) text += fmt::format("- **{}**\n", verdict_text(report, ratio));
   for (const std::string& scaling : scaling_texts(report)) text += fmt::format("- {}\n", scaling);
   for (const std::string& warning : report.warnings) text += fmt::format("- {}\n", warning);
@@ -175,7 +201,8 @@ std::string to_markdown(const Report& report) {
 
 std::string to_table(const Report& report) {
   const std::vector<Row> times = times_of(report);
-  return aligned(times, times.front().size() - 1);
+  const std::string legend = legend_of(report);
+  return aligned(times, times.front().size() - 1) + (legend.empty() ? "" : "\n") + legend;
 }
 
 std::vector<std::string> scaling_texts(const Report& report) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "bench/statistics.h"
+#include "fusekit/interrupted.h"
 
 namespace fusekit::bench {
 namespace {
@@ -41,14 +42,20 @@ class Round {
     plan_slots();
     const Usage before = pool_.usage();
     const double first_block_at = seconds();
-    while (wants_more()) {
-      const double begin = seconds();
-      run_block(tick);
-      block_seconds_ = std::max(block_seconds_, seconds() - begin);
+    try {
+      while (wants_more()) {
+        const double begin = seconds();
+        run_block(tick);
+        block_seconds_ = std::max(block_seconds_, seconds() - begin);
+      }
+    } catch (const Interrupted&) {
+      if (trace_.blocks.empty()) throw;
+      return {std::move(trace_), first_block_at, block_seconds_,
+              /*interrupted=*/true};  // a worker may still be running
     }
     trace_.usage = pool_.usage();
     trace_.measured = trace_.usage - before;
-    return {std::move(trace_), first_block_at, block_seconds_};
+    return {std::move(trace_), first_block_at, block_seconds_, /*interrupted=*/false};
   }
 
  private:

@@ -7,6 +7,8 @@
 #include <exception>
 #include <thread>
 
+#include "fusekit/interrupted.h"
+
 namespace fusekit::bench {
 namespace {
 
@@ -31,11 +33,17 @@ Times time_runs(Runner& runner, Clock& clock, int lead_in, int runs) {
   times.run_us.resize(static_cast<std::size_t>(runs));
   const std::int64_t first = clock.now();
   std::int64_t last = first;
-  for (double& time : times.run_us) {
-    const std::int64_t begin = clock.now();
-    runner.run();
-    last = clock.now();
-    time = 1e-3 * static_cast<double>(last - begin);
+  std::size_t done = 0;
+  try {
+    for (; done < times.run_us.size(); ++done) {
+      const std::int64_t begin = clock.now();
+      runner.run();
+      last = clock.now();
+      times.run_us[done] = 1e-3 * static_cast<double>(last - begin);
+    }
+  } catch (const Interrupted&) {
+    if (done == 0) throw;
+    times.run_us.resize(done);
   }
   times.wall_us = 1e-3 * static_cast<double>(last - first);
   return times;

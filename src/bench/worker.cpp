@@ -6,11 +6,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include "bench/profile.h"
 #include "bench/protocol.h"
-#include "bench/resident_memory.h"
 #include "bench/timing.h"
+#include "runtime/resident_memory.h"
 
 namespace fusekit::bench {
 namespace {
@@ -53,13 +55,28 @@ bool write_line(int file, std::string line) {
   return true;
 }
 
+/// From /proc/self/task/*/schedstat: nanoseconds on a CPU, nanoseconds of waiting for one, time slices. 0 where the kernel
+/// does not count them.
+double waited_seconds() {
+  double nanoseconds = 0;
+  std::error_code ignored;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", ignored)) {
+    std::ifstream file(task.path() / "schedstat");
+    double running = 0;
+    double waiting = 0;
+    if (file >> running >> waiting) nanoseconds += waiting;
+  }
+  return 1e-9 * nanoseconds;
+}
+
 Usage usage_so_far() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const auto seconds = [](const timeval& t) {
     return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
   };
-  return {peak_resident_kib(), usage.ru_majflt, usage.ru_nivcsw, seconds(usage.ru_utime) + seconds(usage.ru_stime)};
+  return {runtime::peak_resident_kib(), usage.ru_majflt, usage.ru_nivcsw,
+          seconds(usage.ru_utime) + seconds(usage.ru_stime), waited_seconds()};
 }
 
 class Worker {
@@ -76,14 +93,18 @@ class Worker {
 
  private:
   static json start(const json& request) {
-    apply({request.at("threads"), request.at("engine"), request.at("libraries")});
+    apply({.threads = request.at("threads"),
+           .engine = request.at("engine"),
+           .libraries = request.at("libraries"),
+           .run_limit = optional_of<double>(request, "run_limit"),
+           .max_memory = optional_of<std::uint64_t>(request, "max_memory")});
     return json::object();
   }
 
   json load(const json& request) {
     // Keep it, so that the allocator does not reuse it, and write to it, so that its pages exist.
     padding_.emplace_back(request.at("padding").get<std::size_t>(), '\1');
-    const std::int64_t before = resident_kib();
+    const std::int64_t before = runtime::resident_kib();
     const std::int64_t begin = clock_.now();
     const Variant variant = variant_of(request.at("variant"));
     Streams& streams = runners_[request.at("index")];
@@ -92,7 +113,7 @@ class Worker {
     figures.load_us = 1e-3 * static_cast<double>(clock_.now() - begin);
     figures.first_us = time_runs(*streams.front(), clock_, 0, 1).run_us.front();
     while (streams.size() < static_cast<std::size_t>(variant.streams)) streams.push_back(load_runner(variant));
-    figures.rss_kib = resident_kib() - before;
+    figures.rss_kib = runtime::resident_kib() - before;
     return to_answer(figures);
   }
 
@@ -114,6 +135,8 @@ class Worker {
 void serve_worker(int in, int out) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // a worker ends with the program that started it
   signal(SIGINT, SIG_IGN);           // Ctrl-C reaches the whole process group; the parent ends its workers itself
+  // The parent tells what stands last on a worker's standard error.
+  end_process_at_limits([](const Error& error) { fmt::print(stderr, "{}\n", error.message()); });
   LineReader requests(in);
   Worker worker;
   while (const auto line = requests.next()) {
@@ -123,7 +146,7 @@ void serve_worker(int in, int out) {
     } catch (const Error& error) {
       answer = to_answer(error);
     } catch (const std::exception& error) {
-      answer = to_answer(Error(ErrorKind::model, error.what()));
+      answer = to_answer(Error(ErrorKind::model, reason_of(error)));
     }
     if (!write_line(out, answer.dump(-1, ' ', false, json::error_handler_t::replace))) return;
   }

@@ -34,12 +34,12 @@ class BenchCommand : public Command {
     if (!flags_.samples.empty()) return compare_samples(console);
     const InterruptWatch watch;
     load_libraries(flags_.common.runtime.libraries);
+    set_limits(flags_.common.runtime);
     std::vector<bench::Variant> variants = flags_.variants();
     for (const bench::Remark& remark : bench::prepare(variants, InterruptWatch::raised))
       remark.kind == bench::Remark::Kind::warning ? console.warn(remark.text) : console.note(remark.text);
     if (!flags_.once()) return compare(variants, console);
-    run_speed_benchmark(flags_, variants.front(), console);
-    return kDone;
+    return run_speed_benchmark(flags_, variants.front(), console) ? kDone : kInterrupted;
   }
 
  private:
@@ -53,15 +53,19 @@ class BenchCommand : public Command {
     for (const std::string& output : {flags_.save, flags_.html})
       if (!output.empty()) bench::check_save(output);
     const bench::Report report = measure(variants, console);
+    if (report.interrupted) {
+      print_report(report, {}, flags_, console);
+      return kInterrupted;
+    }
     if (!flags_.save.empty()) bench::save(report, flags_.save);
 
     const std::vector<bench::RegressionCheck> checks = check_regressions(report, variants, baseline);
     if (!flags_.html.empty()) bench::save_page(json_with_checks(report, checks), flags_.html);
     print_report(report, checks, flags_, console);
-    return std::any_of(checks.begin(), checks.end(),
-                       [](const bench::RegressionCheck& check) { return check.regressed; })
-               ? kNo
-               : kDone;
+    const auto fails = [this](const bench::RegressionCheck& check) {
+      return check.regressed || (flags_.require_power && check.inconclusive);
+    };
+    return std::any_of(checks.begin(), checks.end(), fails) ? kNo : kDone;
   }
 
   /// Against the baseline or the baseline model; empty where neither is given.

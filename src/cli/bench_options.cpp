@@ -61,6 +61,9 @@ void add_regression_options(CLI::App& app, BenchFlags& flags) {
       ->group(group);
   app.add_option("--max-regression", flags.max_regression, "Exit 1 for more than this, beyond doubt (default: 3%)")
       ->group(group);
+  app.add_flag("--require-power", flags.require_power,
+               "Exit 1 as well where the measurement is too noisy to tell (inconclusive)")
+      ->group(group);
   app.add_flag("--ignore-mismatch", flags.ignore_mismatch, "Compare with a baseline from another machine or setting")
       ->group(group);
 }
@@ -97,7 +100,7 @@ void BenchFlags::add_to(CLI::App& app) {
   add_regression_options(app, *this);
   add_report_options(app, *this);
   add_common_options(app, common, /*runs_a_model=*/false);
-  add_library_option(app, common.runtime);
+  add_loading_options(app, common.runtime);
 }
 
 void BenchFlags::finish() {
@@ -132,9 +135,11 @@ void BenchFlags::check_combinations() const {
                 "leave them out, or give one model");
   if (!baseline.empty() && !baseline_model.empty())
     throw Error(ErrorKind::usage, "--baseline and --baseline-model exclude each other", "give one of them");
-  if (!max_regression.empty() && baseline.empty() && baseline_model.empty())
-    throw Error(ErrorKind::usage, "--max-regression needs something to compare with",
-                "give --baseline or --baseline-model");
+  if ((!max_regression.empty() || require_power) && baseline.empty() && baseline_model.empty())
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("{} needs something to compare with", require_power ? "--require-power" : "--max-regression"),
+        "give --baseline or --baseline-model");
   if (int{common.json} + int{csv} + int{markdown} > 1)
     throw Error(ErrorKind::usage, "--json, --csv and --markdown exclude each other", "give one of them");
 }
@@ -178,7 +183,11 @@ std::vector<bench::Variant> BenchFlags::variants() const {
   arguments.bundled = use_bundled_input;
   arguments.pytext_len = pytext_len;
   std::vector<bench::Variant> variants = matrix_variants(paths, inputs, arguments, matrix);
-  for (bench::Variant& variant : variants) variant.runtime.libraries = common.runtime.libraries;
+  for (bench::Variant& variant : variants) {
+    variant.runtime.libraries = common.runtime.libraries;
+    variant.runtime.run_limit = common.runtime.run_limit;
+    variant.runtime.max_memory = common.runtime.max_memory;
+  }
   for (bench::Variant& program : program_variants(commands)) variants.push_back(std::move(program));
   return variants;
 }

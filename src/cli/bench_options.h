@@ -47,6 +47,7 @@ struct BenchFlags {
   std::string baseline;
   std::string baseline_model;
   std::string max_regression;
+  bool require_power = false;
   bool ignore_mismatch = false;
   std::vector<std::string> samples;
   std::string html;

@@ -9,6 +9,10 @@ namespace {
 
 using nlohmann::json;
 
+const char* mark_of(const bench::RegressionCheck& check) {
+  return check.regressed ? "❌" : check.inconclusive ? "❔" : "✅";
+}
+
 void print_table(const bench::Report& report, const std::vector<bench::RegressionCheck>& checks,
                  const Console& console) {
   const bool one = report.outcomes.size() == 1;
@@ -35,7 +39,8 @@ std::string last_line(double us) {
 std::string json_with_checks(const bench::Report& report, const std::vector<bench::RegressionCheck>& checks) {
   json document = json::parse(bench::to_json(report));
   for (const bench::RegressionCheck& check : checks)
-    document["gates"].push_back({{"regressed", check.regressed},
+    document["gates"].push_back({{"verdict", bench::name_of_verdict(check)},
+                                 {"regressed", check.regressed},
                                  {"slowdown", check.slowdown},
                                  {"interval", {check.interval.low, check.interval.high}},
                                  {"confidence", check.confidence},
@@ -54,8 +59,7 @@ void print_report(const bench::Report& report, const std::vector<bench::Regressi
     console.print(text);
   } else if (flags.markdown) {
     std::string text = bench::to_markdown(report);
-    for (const bench::RegressionCheck& check : checks)
-      text += fmt::format("\n{} {}\n", check.regressed ? "❌" : "✅", check.text);
+    for (const bench::RegressionCheck& check : checks) text += fmt::format("\n{} {}\n", mark_of(check), check.text);
     text.erase(text.size() - 1);
     console.print(text);
   } else {

@@ -12,9 +12,10 @@ class App;
 
 namespace fusekit::cli {
 
-inline constexpr int kDone = 0;   ///< done
-inline constexpr int kNo = 1;     ///< done, and the answer is no
-inline constexpr int kWrong = 2;  ///< the input or the call is wrong
+inline constexpr int kDone = 0;           ///< done
+inline constexpr int kNo = 1;             ///< done, and the answer is no
+inline constexpr int kWrong = 2;          ///< the input or the call is wrong
+inline constexpr int kInterrupted = 130;  ///< by Ctrl-C
 
 /// One subcommand. The object lives as long as the parsed App: options are bound to its members.
 class Command {

@@ -1,18 +1,23 @@
 #pragma once
 
 #include <cstdio>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace fusekit::cli {
 
 /// Where a command writes: results to stdout, progress and diagnostics to stderr. Options that the library speaks of are
-/// called by their flags (in_flags) in all of it.
+/// called by their flags (in_flags) in all of it. Never throws: diagnostics that can't be written are gone, and results
+/// that can't be written are remembered (`exit_code`).
 class Console {
  public:
   explicit Console(int verbosity = 0);
 
   /// A result, to stdout, with a line end added.
   void print(const std::string& text) const;
+  /// A result as JSON. Names of files that are not UTF-8 have their bytes replaced.
+  void print_json(const nlohmann::json& document) const;
+  void print_json(const nlohmann::ordered_json& document) const;
   /// A diagnostic, to stderr; not with --quiet.
   void note(const std::string& text) const;
   /// Detail, to stderr; only with --verbose.
@@ -20,19 +25,29 @@ class Console {
   void warn(const std::string& text) const;
   /// "error: MESSAGE" and, where there is one, "hint: HINT".
   void error(const std::string& message, const std::string& hint) const;
+  /// The error that ends the program: as `error`, and with --json {"error": {"kind", "message", "hint"}} on stdout, too.
+  void fail(const std::string& kind, const std::string& message, const std::string& hint) const;
 
-  /// A progress line that overwrites itself; only on a terminal, never with --quiet. fraction in [0,1].
+  /// A progress line that overwrites itself, with the time that is left where that can be told; only on a terminal, never
+  /// with --quiet. fraction in [0,1].
   void progress(double fraction, const std::string& text) const;
   void end_progress() const;
 
   void set_verbosity(int verbosity) { verbosity_ = verbosity; }
+  /// With --json: `fail` writes JSON, too. For the whole program.
+  static void write_errors_as_json();
+  /// `code`; where results could not be written, an error that says so and the exit code for it.
+  static int exit_code(int code);
 
  private:
   [[nodiscard]] std::string styled(const char* code, const std::string& text) const;
 
   int verbosity_;  ///< -1 quiet, 0 normal, 1 verbose
-  bool terminal_;  ///< stderr is a terminal
-  bool color_;     ///< terminal_ and NO_COLOR is not set
+  bool terminal_;  ///< stderr is a terminal, and not a dumb one
+  bool color_;     ///< terminal_, and NO_COLOR is not set
 };
+
+/// ", 12 s left" for work of which `fraction` is done after `seconds`; empty where it is too early to tell.
+std::string time_left(double fraction, double seconds);
 
 }  // namespace fusekit::cli

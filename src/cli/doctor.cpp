@@ -78,8 +78,7 @@ class DoctorCommand : public Command {
     console.set_verbosity(common_.verbosity());
     const MachineFacts facts = gather_facts(seconds_);
     const std::vector<Finding> findings = diagnose(facts);
-    console.print(common_.json ? to_json(findings, facts).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-                               : table(findings));
+    common_.json ? console.print_json(to_json(findings, facts)) : console.print(table(findings));
     return kDone;
   }
 

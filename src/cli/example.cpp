@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/example_int8.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/report_fusion.h"
 #include "cli/report_quantize.h"
@@ -100,8 +101,9 @@ class ExampleCommand : public Command {
     if (common_.json) {
       nlohmann::json json = report(tree, after.tree, fusion);
       if (!int8_.empty()) json["comparison"] = std::move(comparison);
-      console.print(json.dump(2));
+      console.print_json(json);
     }
+    if (InterruptWatch::raised()) return kInterrupted;
     return done ? kDone : kNo;
   }
 

@@ -52,17 +52,18 @@ class FuseCommand : public Command {
     if (!dry_run_) check_output(files_.output, files_.input, files_.options);
 
     const auto start = std::chrono::steady_clock::now();
-    Model model = read(files_.input);
+    Model model = read(files_.input, files_.read);
     const std::size_t nodes_before = model.node_count();
     const FusionReport fusion = fuse(model, options_);
     report_ = {{"input", files_.input}, {"nodes_before", nodes_before}, {"nodes_after", model.node_count()}};
     report_["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report_["in_training"] = model.modules_in_training();
     report_.update(fusion_json(fusion));
 
     const bool done = dry_run_ || write_file(std::move(model), console);
     report_["output"] = dry_run_ || !done ? nlohmann::json() : nlohmann::json(files_.output);
     tell(fusion, console);
-    if (common_.json) console.print(report_.dump(2));
+    if (common_.json) console.print_json(report_);
     return done ? kDone : kNo;
   }
 
@@ -71,7 +72,7 @@ class FuseCommand : public Command {
     if (common_.json) {
       nlohmann::json list = nlohmann::json::array();
       for (const RuleInfo& rule : rules()) list.push_back({{"name", rule.name}, {"summary", rule.summary}});
-      console.print(list.dump(2));
+      console.print_json(list);
     } else {
       for (const RuleInfo& rule : rules()) console.print(fmt::format("{:<18} {}", rule.name, rule.summary));
     }
@@ -103,7 +104,11 @@ class FuseCommand : public Command {
       write_unverified(std::move(model), files_.output, files_.options);
       return true;
     }
+    files_.options.verify.progress = [&console](double share, const std::string& what) {
+      console.progress(share, what);
+    };
     const WriteReport written = write(std::move(model), files_.output, files_.options);
+    console.end_progress();
     report_["verification"] = nlohmann::json::object();
     for (const MethodCheck& check : written.methods) take(check, console);
     return written.written;
@@ -111,8 +116,8 @@ class FuseCommand : public Command {
 
   void take(const MethodCheck& check, const Console& console) {
     if (!check.report) return warn_of_unverified(check, console);
-    report_["verification"][check.method] = verify_json(*check.report);
-    const std::string prefix = check.method == "forward" ? "" : check.method + "(): ";
+    report_["verification"][check.method + (check.eval ? " in eval()" : "")] = verify_json(*check.report);
+    const std::string prefix = prefix_of(check);
     const std::string line = verify_line(*check.report);
     if (check.report->passed)
       verified_.push_back(prefix + line);

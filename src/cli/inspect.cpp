@@ -49,13 +49,15 @@ class InspectCommand : public Command {
   void add_options(CLI::App& app) override {
     app.add_option("MODEL", path_, "TorchScript file")->required();
     add_common_options(app, common_, /*runs_a_model=*/false);
-    add_library_option(app, common_.runtime);
+    add_loading_options(app, common_.runtime);
   }
 
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
     load_libraries(common_.runtime.libraries);
+    set_limits(common_.runtime);
     info_ = inspect(path_);
+    if (!info_.in_training.empty()) console.warn(training_warning(info_.in_training));
     try {
       Model model = read(path_);
       fusion_ = fuse(model);
@@ -63,7 +65,7 @@ class InspectCommand : public Command {
     } catch (const Error& error) {
       why_not_ = error.message();  // the file is fine, only not for fusing
     }
-    console.print(common_.json ? to_json().dump(2, ' ', false, nlohmann::json::error_handler_t::replace) : text());
+    common_.json ? console.print_json(to_json()) : console.print(text());
     return kDone;
   }
 
@@ -89,6 +91,7 @@ class InspectCommand : public Command {
                                    {"format_version", info_.format_version},
                                    {"mobile_bytecode", info_.has_mobile_bytecode},
                                    {"extra_files", info_.extra_files},
+                                   {"in_training", info_.in_training},
                                    {"methods", nlohmann::ordered_json::object()},
                                    {"parameters", totals_json(info_.parameters)},
                                    {"buffers", totals_json(info_.buffers)},

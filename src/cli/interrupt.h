@@ -3,7 +3,7 @@
 namespace fusekit::cli {
 
 /// During its lifetime, the first SIGINT or SIGTERM only sets a flag, so that the command can stop its work and print a
-/// message. The second one ends the program at once.
+/// message. One that comes a second or more later ends the program at once.
 class InterruptWatch {
  public:
   InterruptWatch();

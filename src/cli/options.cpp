@@ -24,11 +24,23 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-void add_library_option(CLI::App& app, RuntimeOptions& runtime) {
+void add_loading_options(CLI::App& app, RuntimeOptions& runtime) {
   app.add_option("--library", runtime.libraries,
                  "Shared library with operators that the file uses, e.g. torchvision's _C.so (repeatable)")
       ->expected(1)
       ->take_all();
+  const char* group = "Limits";
+  app.add_option(
+         "--max-memory", runtime.max_memory,
+         "Largest memory while a file is loaded or run, e.g. 8GB (default: any, and 4 GB for a guess at inputs)")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true))
+      ->type_name("SIZE")
+      ->group(group);
+  app.add_option("--run-limit", runtime.run_limit,
+                 "Longest time of a run or a load (default: 600, and 15 for a guess at inputs)")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber)
+      ->group(group);
 }
 
 void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model) {
@@ -36,7 +48,7 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model
   app.add_flag("-q,--quiet", options.quiet, "Only results, warnings and errors");
   app.add_flag("-v,--verbose", options.verbose, "Say more on stderr");
   if (!runs_a_model) return;
-  add_library_option(app, options.runtime);
+  add_loading_options(app, options.runtime);
   app.add_option("--threads", options.runtime.threads, "Intra-op threads (default: LibTorch's)");
   app.add_option("--engine", options.runtime.engine, "Quantized engine: auto, onednn, x86, fbgemm, qnnpack")
       ->default_str("auto");
@@ -74,6 +86,7 @@ void add_write_options(CLI::App& app, WriteFlags& flags) {
   app.add_option("IN", flags.input, "TorchScript file");
   app.add_option("-o,--output", flags.output, "File to write");
   app.add_option("--for", flags.target, "Target: portable")->capture_default_str();
+  app.add_flag("--eval", flags.read.eval, "Put the network into eval() first: a file for inference");
   app.add_flag("--force", flags.options.force, "Replace an existing output");
   app.add_flag("--in-place", flags.options.in_place, "The output may be the input");
 }

@@ -7,6 +7,7 @@
 #include "cli/console.h"
 #include "fusekit/engine.h"
 #include "fusekit/inputs.h"
+#include "fusekit/model.h"
 #include "fusekit/runtime.h"
 #include "fusekit/write.h"
 
@@ -29,8 +30,9 @@ struct CommonOptions {
   [[nodiscard]] int verbosity() const { return quiet ? -1 : verbose ? 1 : 0; }
 };
 
-/// --library, for a command that has no use for --threads and --engine or has its own, but loads a file.
-void add_library_option(CLI::App& app, RuntimeOptions& runtime);
+/// --library, --max-memory and --run-limit, for a command that has no use for --threads and --engine or has its own, but
+/// loads a file.
+void add_loading_options(CLI::App& app, RuntimeOptions& runtime);
 
 void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model);
 
@@ -57,6 +59,7 @@ struct WriteFlags {
   std::string input;
   std::string output;
   std::string target = "portable";
+  ReadOptions read;
   WriteOptions options;
 
   /// To be called after parsing. Error{usage} where IN is missing, or -o while the command is one that `writes`;

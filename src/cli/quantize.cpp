@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -54,7 +55,7 @@ class QuantizeCommand : public Command {
     check_call();
     settle_engine(console);
     check_output(files_.output, files_.input, files_.options);
-    Model model = read(files_.input);
+    Model model = read(files_.input, files_.read);
     options_.calibration.inputs = inputs_.finish();
     options_.progress = [&](double share, const std::string& what) { console.progress(share, what); };
     const QuantizeReport report = to_int8(model, options_);
@@ -69,8 +70,12 @@ class QuantizeCommand : public Command {
           fmt::format("the worst sample's SQNR is {:.1f} dB, hardly the same network: --explain shows which layers "
                       "it is lost in, --min-sqnr takes them back to float",
                       report.worst_sqnr_db));
+    if (report.nothing_proven)
+      console.warn("the float network puts out nothing but zeros on these samples: nothing is proven of the int8 one");
+    if (report.bound_holds && !has_int8_layers(report))
+      console.warn("no convolution or linear is int8: the bound only holds with all of them in float");
     const bool done = report.bound_holds && write_file(std::move(model), console);
-    tell(report, done, console);
+    tell(report, done, done ? time_file(report, console) : std::nullopt, console);
     return done ? kDone : kNo;
   }
 
@@ -114,26 +119,44 @@ class QuantizeCommand : public Command {
   }
 
   bool write_file(Model model, const Console& console) {
+    files_.options.verify.progress = options_.progress;
     const WriteReport report = write(std::move(model), files_.output, files_.options);
+    console.end_progress();
     tell_refusal(report, console);
     return report.written;
   }
 
-  void tell(const QuantizeReport& report, bool done, const Console& console) const {
+  /// The file is written by then: what goes wrong is only told.
+  std::optional<PlainLoad> time_file(const QuantizeReport& report, const Console& console) const {
+    CalibrationOptions calibration = options_.calibration;
+    calibration.inputs = report.inputs;
+    try {
+      return time_plain_load(files_.input, files_.output, calibration);
+    } catch (const Error& error) {
+      console.warn(fmt::format("the file was not timed: {}", error.message()));
+      return std::nullopt;
+    }
+  }
+
+  void tell(const QuantizeReport& report, bool done, const std::optional<PlainLoad>& load,
+            const Console& console) const {
     if (common_.json) {
       nlohmann::json json = quantize_json(report);
       json["input"] = files_.input;
+      json["plain_load"] = load ? plain_load_json(*load) : nlohmann::json();
       json["output"] = done ? nlohmann::json(files_.output) : nlohmann::json();
-      console.print(json.dump(2));
+      console.print_json(json);
       return;
     }
     console.print(fmt::format("{}: {}", files_.input, fusion_summary(report.fused)));
+    if (explain_ && report.fused.declined() > 0) console.print(fusion_left(report.fused));
     console.print(quantize_summary(report));
     if (explain_) console.print(quantize_explanation(report));
     if (!report.bound_holds)
       console.error(fmt::format("{} was not written: the bound does not hold with all layers float", files_.output),
                     "--explain shows what each layer costs");
     if (done) console.print(fmt::format("wrote {}", files_.output));
+    if (load) console.print(plain_load_summary(*load));
   }
 
   WriteFlags files_;

@@ -47,6 +47,13 @@ std::string fusion_explanation(const FusionReport& fusion) {
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
+std::string fusion_left(const FusionReport& fusion) {
+  std::vector<std::string> lines;
+  for (const FusionSite& entry : fusion.entries)
+    if (!entry.fused) lines.push_back(line_of(entry));
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
 nlohmann::json fusion_json(const FusionReport& fusion) {
   nlohmann::json sites = nlohmann::json::array();
   for (const FusionSite& entry : fusion.entries)

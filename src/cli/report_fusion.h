@@ -13,6 +13,9 @@ std::string fusion_summary(const FusionReport& fusion);
 /// One line a site: what was fused, then what was not and why.
 std::string fusion_explanation(const FusionReport& fusion);
 
+/// One line a site that was left, with the reason.
+std::string fusion_left(const FusionReport& fusion);
+
 /// The same facts for a program.
 nlohmann::json fusion_json(const FusionReport& fusion);
 

@@ -11,6 +11,11 @@ namespace fusekit::cli {
 
 /// Two or three lines: what became int8, and what it cost.
 std::string quantize_summary(const QuantizeReport& report);
+/// What a run of the written file takes under the engine of a plain load, and under the best one.
+std::string plain_load_summary(const PlainLoad& load);
+nlohmann::json plain_load_json(const PlainLoad& load);
+/// Is any convolution or linear int8?
+bool has_int8_layers(const QuantizeReport& report);
 /// A table of the layers, worst first, then what stayed float and why.
 std::string quantize_explanation(const QuantizeReport& report);
 nlohmann::json quantize_json(const QuantizeReport& report);

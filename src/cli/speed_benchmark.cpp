@@ -7,7 +7,7 @@
 
 #include "cli/bench_output.h"
 #include "cli/interrupt.h"
-#include "fusekit/error.h"
+#include "fusekit/interrupted.h"
 
 namespace fusekit::cli {
 namespace {
@@ -19,7 +19,7 @@ class InterruptibleRunner : public bench::Runner {
  public:
   explicit InterruptibleRunner(std::unique_ptr<bench::Runner> inner) : inner_(std::move(inner)) {}
   void run() override {
-    if (InterruptWatch::raised()) throw Error(ErrorKind::usage, "interrupted");
+    if (InterruptWatch::raised()) throw Interrupted();
     inner_->run();
   }
   std::string run_and_print() override { return inner_->run_and_print(); }
@@ -67,13 +67,14 @@ void print_json(const bench::Variant& variant, const Result& result, const Conso
                            {"max", p.max}}},
                          {"iters_per_second", 1e6 / report.mean_us},
                          {"run_us", report.run_us},
+                         {"interrupted", report.interrupted},
                          {"unsteady_runs", report.unsteady},
                          {"checked_load_us", result.load_us},
                          {"first_inference_us", report.first_us},
                          {"peak_resident_kib", report.peak_rss_kib},
                          {"timer_resolution_ns", result.environment.timer_resolution_ns},
                          {"timer_overhead_ns", result.environment.timer_overhead_ns}};
-  console.print(document.dump(2, ' ', false, json::error_handler_t::replace));
+  console.print_json(document);
 }
 
 /// Load, first run and memory; whether the runs were steady; the clock.
@@ -91,7 +92,7 @@ void note_figures(const Result& result, int threads, bool ran_before, const Cons
   } else if (report.unsteady > 0) {
     console.note(fmt::format(
         "note: the first {} of these {} runs were still warming up ({}); --warmup {} leaves them out", report.unsteady,
-        result.options.iterations, why, result.options.warmup + static_cast<int>(report.unsteady)));
+        report.run_us.size(), why, result.options.warmup + static_cast<int>(report.unsteady)));
   }
   const bench::Environment& machine = result.environment;
   if (threads != 1 && machine.cpus > 1 && machine.load_average > kBusyLoad)
@@ -105,7 +106,7 @@ void note_figures(const Result& result, int threads, bool ran_before, const Cons
 
 }  // namespace
 
-void run_speed_benchmark(const BenchFlags& flags, const bench::Variant& variant, const Console& console) {
+bool run_speed_benchmark(const BenchFlags& flags, const bench::Variant& variant, const Console& console) {
   Result result;
   result.options = {flags.warmup.value_or(0), flags.iterations.value_or(10)};
   InterruptibleRunner runner(bench::load_runner(variant, bench::real_clock(), result.load_us));
@@ -121,6 +122,10 @@ void run_speed_benchmark(const BenchFlags& flags, const bench::Variant& variant,
   result.environment = bench::this_environment(bench::real_clock());
   lines ? print_lines(result, flags.report_pep, console) : print_json(variant, result, console);
   note_figures(result, variant.runtime.threads, flags.print_output || variant.inputs.ends_with("inferred"), console);
+  if (result.report.interrupted)
+    console.warn(
+        fmt::format("interrupted after {} of {} runs", result.report.run_us.size(), result.options.iterations));
+  return !result.report.interrupted;
 }
 
 }  // namespace fusekit::cli

@@ -16,15 +16,17 @@
 namespace fusekit::cli {
 namespace {
 
+constexpr int kSignalled = 128;  // and the signal's number: the exit code, as a shell has it
 constexpr std::array kTerminationSignals{SIGINT, SIGTERM, SIGHUP};
 
 // A signal handler can only use globals.
 volatile std::sig_atomic_t child = 0;
 volatile std::sig_atomic_t was_terminated = 0;
 
-void forward_signal(int signal) {
-  was_terminated = 1;
-  kill(static_cast<pid_t>(child), signal);
+/// A terminal sends Ctrl-C to the child as well.
+void forward_signal(int signal, siginfo_t* info, void* /*context*/) {
+  was_terminated = signal;
+  if (info == nullptr || info->si_code != SI_KERNEL) kill(static_cast<pid_t>(child), signal);
 }
 
 /// During its lifetime, the termination signals are blocked.
@@ -53,7 +55,8 @@ class ForwardedSignals {
     was_terminated = 0;
     for (std::size_t k = 0; k < kTerminationSignals.size(); ++k) {
       struct sigaction action {};
-      action.sa_handler = forward_signal;
+      action.sa_sigaction = forward_signal;
+      action.sa_flags = SA_SIGINFO;
       sigaction(kTerminationSignals[k], nullptr, &before_[k]);
       if (before_[k].sa_handler != SIG_IGN) sigaction(kTerminationSignals[k], &action, nullptr);
     }
@@ -81,13 +84,12 @@ int exit_code(const std::string& what, int status) {
   const int signal = WTERMSIG(status);
   if (signal == SIGPIPE) return kWrong;  // the reader of the results closed the pipe
   const Console console;
-  console.end_progress();
   if (was_terminated != 0 || signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
-    console.error("interrupted", "no unfinished file is left behind");
-  } else {
-    console.error(fmt::format("{} was ended by signal {} ({})", what, signal, strsignal(signal)),
-                  signal == SIGKILL ? "most likely the memory ran out" : "LibTorch crashed: report it with the file");
+    console.fail("interrupted", "interrupted", "no unfinished file is left behind");
+    return kSignalled + (was_terminated != 0 ? static_cast<int>(was_terminated) : signal);
   }
+  console.fail("crash", fmt::format("{} was ended by signal {} ({})", what, signal, strsignal(signal)),
+               signal == SIGKILL ? "most likely the memory ran out" : "LibTorch crashed: report it with the file");
   return kWrong;
 }
 

@@ -29,6 +29,7 @@ class VerifyCommand : public Command {
                    "Smallest SQNR in dB (default: 10 where B alone is int8 and there is no --tolerance)");
     app.add_option("--samples", options_.samples, "Different inputs (default: 3, or all of a file's)");
     app.add_option("--runs", options_.runs, "Runs on each of them")->capture_default_str();
+    app.add_flag("--eval", options_.eval, "Put both into eval() first");
     app.add_option("--method", options_.method, "The method that is compared")->capture_default_str();
     add_input_options(app, inputs_);
     add_common_options(app, common_, /*runs_a_model=*/true);
@@ -38,12 +39,13 @@ class VerifyCommand : public Command {
     console.set_verbosity(common_.verbosity());
     if (const auto choice = apply_for(common_.runtime, {a_, b_})) tell(*choice, console);
     options_.inputs = inputs_.finish();
+    options_.progress = [&console](double share, const std::string& what) { console.progress(share, what); };
     const VerifyReport report = verify(a_, b_, options_);
+    console.end_progress();
     if (report.min_sqnr_db && !options_.min_sqnr_db)
       console.note(
           fmt::format("{} is int8 and {} is not: judged by the SQNR; --min-sqnr or --tolerance set the bound", b_, a_));
-    console.print(common_.json ? verify_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-                               : verify_table(report));
+    common_.json ? console.print_json(verify_json(report)) : console.print(verify_table(report));
     return report.passed ? kDone : kNo;
   }
 

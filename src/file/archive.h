@@ -10,14 +10,18 @@ struct zip;
 
 namespace fusekit::file {
 
-/// A zip file, read through libzip. Everything that is wrong with it is an Error{file} that names it.
+/// A record's name as LibTorch compares it: A to Z are a to z.
+std::string in_lower_case(std::string name);
+
+/// A zip file, read through libzip. Everything that is wrong with it is an Error{file} that names it: names that lead out
+/// of it or stand there twice, records that are larger than they can be, what packs better than any network.
 class Archive {
  public:
   struct Record {
     std::string name;
     std::uint64_t size = 0;        ///< bytes
     std::uint64_t compressed = 0;  ///< bytes
-    std::uint32_t crc = 0;         ///< 0: its writer did not compute one
+    std::uint32_t crc = 0;         ///< 0 in all records: the writer did not compute any
   };
 
   explicit Archive(const std::filesystem::path& path);
@@ -30,16 +34,19 @@ class Archive {
   /// The record's bytes; `name` is below the top folder. libzip checks its CRC-32.
   [[nodiscard]] std::string read(const std::string& name) const;
 
-  /// Reads every record whose CRC-32 is known, so that damage is found, with the record's name.
+  /// Reads every record, so that damage is found by its CRC-32, with the record's name. An archive that was written
+  /// without any is not read.
   void check_bytes() const;
 
  private:
+  void check_names() const;
   void check_sizes() const;
 
   std::filesystem::path path_;
   std::unique_ptr<zip, void (*)(zip*)> zip_;
   std::vector<Record> records_;
   std::string top_;
+  bool has_no_crc_ = false;
 };
 
 }  // namespace fusekit::file

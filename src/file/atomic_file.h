@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 namespace fusekit::file {
@@ -21,12 +22,16 @@ class AtomicFile {
   void finish();
   /// A path under which any process of this user can read the unnamed file.
   [[nodiscard]] std::filesystem::path readable_path() const;
-  /// Gives the file its name. Without `replace` an existing file stays and is an Error{file}.
+  /// Gives the file its name. Without `replace` an existing file stays and is an Error{file}; with it, the file gets that
+  /// one's permissions, and its owner where this user may set it.
   void publish(bool replace);
 
  private:
   [[noreturn]] void fail(const std::string& what, int error) const;
-  std::filesystem::path hidden_name() const;
+  void take_owner_and_mode();
+  /// Calls `make` with names that are likely free until one is (EEXIST); its result, and `named_` where it is not negative.
+  int with_hidden_name(const std::function<int(const std::filesystem::path&)>& make);
+  void forget_name();
 
   std::filesystem::path output_;
   std::filesystem::path folder_;

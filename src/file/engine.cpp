@@ -3,10 +3,12 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/version.h>
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -45,17 +47,51 @@ std::optional<bool> uses_full_range(const std::string& metadata) {
 struct Needs {
   bool full_range = false;
   bool unknown_range = false;
-  bool needs_onednn = false;
+  std::optional<std::set<std::string>> engines;
   bool transposed = false;
   std::string against_qnnpack;
 };
+
+using Engines = std::set<std::string>;
+
+Engines common(const std::optional<Engines>& known, const Engines& more) {
+  if (!known) return more;
+  Engines both;
+  std::set_intersection(known->begin(), known->end(), more.begin(), more.end(), std::inserter(both, both.end()));
+  return both;
+}
+
+/// Operators that only some engines have, as they stand in a file's code (aten/src/ATen/native/quantized/cpu).
+struct Restricted {
+  std::vector<std::string_view> operators;
+  Engines engines;
+};
+
+const std::vector<Restricted>& restricted_operators() {
+  static const std::vector<Restricted> all = {
+      {{"ops.onednn.", "ops.quantized.conv2d_add", "ops.quantized.linear_leaky_relu", "ops.quantized.linear_tanh"},
+       {"onednn"}},
+      {{"_dynamic_fp16(", "ops.quantized.linear_prepack_fp16(", "ops.quantized.linear_with_input_q_dq_qweight_dq"},
+       {"x86", "fbgemm"}},
+      {{"ops.sparse.qlinear"}, {"x86", "fbgemm", "qnnpack"}},
+  };
+  return all;
+}
+
+std::optional<Engines> engines_of(const std::string& code) {
+  std::optional<Engines> engines;
+  for (const Restricted& each : restricted_operators())
+    if (std::any_of(each.operators.begin(), each.operators.end(), [&](std::string_view op) { return has(code, op); }))
+      engines = common(engines, each.engines);
+  return engines;
+}
 
 Needs needs_of(const std::vector<Int8Facts>& files) {
   Needs needs;
   for (const Int8Facts& file : files) {
     needs.full_range |= file.full_range.value_or(false);
     needs.unknown_range |= !file.full_range.has_value();
-    needs.needs_onednn |= file.needs_onednn;
+    if (file.engines) needs.engines = common(needs.engines, *file.engines);
     needs.transposed |= file.transposed;
     if (!file.against_qnnpack.empty()) needs.against_qnnpack = file.against_qnnpack;
   }
@@ -79,9 +115,13 @@ std::vector<std::string> warnings_of(const std::string& engine, const EngineFact
                     "does not tell",
                     engine));
   }
-  if (engine != "onednn" && needs.needs_onednn)
-    warnings.push_back(
-        fmt::format("a file has operators that the engine {} lacks; use RuntimeOptions::engine = onednn", engine));
+  if (needs.engines && needs.engines->count(engine) == 0) {
+    std::string text = fmt::format("a file has operators that the engine {} lacks", engine);
+    const auto better = std::find_if(needs.engines->begin(), needs.engines->end(),
+                                     [&](const std::string& name) { return offers(facts, name); });
+    if (better != needs.engines->end()) text += "; use RuntimeOptions::engine = " + *better;
+    warnings.push_back(std::move(text));
+  }
   if ((engine == "onednn" || engine == "x86") && needs.transposed && facts.swaps_transposed)
     warnings.push_back(
         fmt::format("this LibTorch may compute the file's transposed convolutions wrongly under the engine {}; use "
@@ -107,7 +147,6 @@ std::string first_of(const EngineFacts& facts, std::initializer_list<const char*
 /// x86 is onednn, but for depthwise convolutions, which it leaves to fbgemm: as fast with kernels of 3 x 3, and with 5 x 5
 /// many times slower (EfficientNet-Lite0, one thread: 400 ms against 14 ms).
 EngineChoice fastest(const EngineFacts& facts, const Needs& needs) {
-  if (needs.needs_onednn && offers(facts, "onednn")) return {"onednn", "a file has operators that only it runs", {}};
   if (!facts.is_x86) {
     if (!needs.against_qnnpack.empty() && offers(facts, "onednn"))
       return {"onednn", "qnnpack can't run it rightly", {}};
@@ -124,6 +163,27 @@ EngineChoice fastest(const EngineFacts& facts, const Needs& needs) {
   return {first_of(facts, {"x86", "fbgemm", "onednn", "qnnpack"}),
           needs.full_range ? "none of the engines runs it rightly and fast on this CPU" : "it is made for such CPUs",
           {}};
+}
+
+/// `facts` with those engines alone that have all operators; all of them where none does.
+EngineFacts with_operators(EngineFacts facts, const Needs& needs) {
+  if (!needs.engines) return facts;
+  std::vector<std::string> left;
+  for (const std::string& engine : facts.engines)
+    if (needs.engines->count(engine) > 0) left.push_back(engine);
+  if (!left.empty()) facts.engines = std::move(left);
+  return facts;
+}
+
+EngineChoice choose(const EngineFacts& facts, const Needs& needs) {
+  const EngineFacts able = with_operators(facts, needs);
+  EngineChoice choice = fastest(able, needs);
+  if (able.engines.size() == facts.engines.size()) return choice;
+  if (choice.engine.empty()) choice.engine = able.engines.front();
+  choice.reason = able.engines.size() == 1
+                      ? "a file has operators that only it runs"
+                      : fmt::format("a file has operators that only {} run", fmt::join(able.engines, " and "));
+  return choice;
 }
 
 }  // namespace
@@ -150,14 +210,14 @@ std::optional<Int8Facts> int8_facts(const std::filesystem::path& file) {
   try {
     const file::Archive archive(file);
     const std::string code = code_of(archive);
-    if (!has_any(code, {"ops.quantized.", "ops.onednn.", "torch.quantize_per_tensor("})) return std::nullopt;
+    if (!has_any(code, {"ops.quantized.", "ops.onednn.", "ops.sparse.qlinear", "torch.quantize_per_tensor("}))
+      return std::nullopt;
     Int8Facts facts;
     const std::string metadata = std::string("extra/") + kQuantizeRecord;
     const bool is_ours = archive.has(metadata);
     if (is_ours) facts.full_range = uses_full_range(archive.read(metadata));
     facts.transposed = !is_ours && has(code, "ops.quantized.conv_transpose");
-    facts.needs_onednn = has_any(code, {"ops.onednn.", "ops.quantized.conv2d_add", "ops.quantized.linear_leaky_relu",
-                                        "ops.quantized.linear_tanh"});
+    facts.engines = engines_of(code);
     if (has_any(code, {"torch.clamp(", "torch.hardtanh(", "torch.relu6(", "ops.quantized.relu6("}))
       facts.against_qnnpack = "a clamp, which mixes up channels_last int8 data";
     if (has_any(code, {"ops.quantized.conv3d", "ops.quantized.conv_transpose3d"}))
@@ -175,9 +235,10 @@ bool saturates(const std::string& engine, const EngineFacts& facts) {
 
 EngineChoice choose_engine(const std::string& wanted, const EngineFacts& facts, const std::vector<Int8Facts>& files) {
   const Needs needs = needs_of(files);
-  EngineChoice choice = wanted == "auto" ? fastest(facts, needs) : EngineChoice{wanted, "", {}};
+  EngineChoice choice = wanted == "auto" ? choose(facts, needs) : EngineChoice{wanted, "", {}};
   if (choice.engine.empty()) choice.engine = facts.standing;
   choice.warnings = warnings_of(choice.engine, facts, needs);
+  choice.runs_all = !needs.engines || needs.engines->count(choice.engine) > 0;
   return choice;
 }
 

@@ -1,5 +1,7 @@
 #include "file/load.h"
 
+#include <torch/csrc/jit/api/function_impl.h>
+
 #include "file/archive.h"
 #include "file/identify.h"
 #include "file/regular_file.h"
@@ -7,6 +9,7 @@
 #include "fusekit/error.h"
 #include "runtime/captured_output.h"
 #include "runtime/error_text.h"
+#include "runtime/limited_run.h"
 
 namespace fusekit::file {
 namespace {
@@ -35,6 +38,18 @@ ir::ExtraFiles check(const fs::path& path) {
   return read_extra(archive);
 }
 
+/// LibTorch reads the records of source lines only when it writes a function or words an error, and then throws or
+/// crashes where one is damaged. Here it has to read all of them.
+void read_debug_records(const torch::jit::Module& module) {
+  for (torch::jit::Function* function : module._ivalue()->compilation_unit()->get_functions()) {
+    const auto* graph_function = torch::jit::tryToGraphFunction(*function);
+    if (graph_function == nullptr) continue;
+    const auto graph = graph_function->graph();
+    const auto nodes = graph->nodes();
+    if (nodes.begin() != nodes.end()) static_cast<void>((*nodes.begin())->sourceRange().findSourceRangeThatGenerated());
+  }
+}
+
 bool names_a_missing_operator(const std::string& reason) {
   return reason.find("Unknown builtin op") != std::string::npos ||
          reason.find("__torch__.torch.classes.") != std::string::npos;
@@ -46,9 +61,12 @@ Loaded load(const fs::path& path) {
   Loaded loaded;
   loaded.extra = check(path);
   const runtime::CapturedOutput captured;
+  runtime::LimitedRun limited("the load of " + path.string());  // it may run code of the file's: __setstate__
   try {
     loaded.module = torch::jit::load(path.string(), at::kCPU);
+    read_debug_records(loaded.module);
   } catch (...) {
+    limited.check();
     const std::string reason = runtime::explain_current_exception();
     throw Error(ErrorKind::file, fmt::format("{}: {}", path.string(), reason),
                 names_a_missing_operator(reason)

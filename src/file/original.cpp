@@ -3,23 +3,27 @@
 #include "file/copy_module.h"
 
 namespace fusekit::file {
-namespace {
-
-std::uint32_t version_of(const at::Tensor& tensor) {
-  return tensor.is_inference() ? 0 : static_cast<std::uint32_t>(tensor._version());
-}
-
-}  // namespace
 
 Original::Original(std::filesystem::path path) : path_(std::move(path)), loaded_(load(path_)) {
   for (const auto& attribute : loaded_.module.named_attributes(/*recurse=*/true))
     if (attribute.value.isTensor() && attribute.value.toTensor().defined())
-      versions_.push_back({attribute.value.toTensor(), version_of(attribute.value.toTensor())});
+      tensors_.push_back({attribute.value.toTensor(), fingerprint(attribute.value.toTensor())});
+}
+
+void Original::put_into_eval() {
+  eval_ = true;
+  loaded_.module.eval();
+}
+
+Loaded Original::load_it() const {
+  Loaded loaded = load(path_);
+  if (eval_) loaded.module.eval();
+  return loaded;
 }
 
 bool Original::is_untouched() const {
-  return std::all_of(versions_.begin(), versions_.end(),
-                     [](const Version& each) { return version_of(each.tensor) == each.at_load; });
+  return std::all_of(tensors_.begin(), tensors_.end(),
+                     [](const AsLoaded& each) { return fingerprint(each.tensor) == each.fingerprint; });
 }
 
 torch::jit::Module Original::fresh() const {
@@ -28,9 +32,9 @@ torch::jit::Module Original::fresh() const {
   };
   if (is_untouched())
     if (auto copy = copy_module(loaded_.module, shares)) return std::move(*copy);
-  return load(path_).module;
+  return load_it().module;
 }
 
-torch::jit::Module Original::last() && { return is_untouched() ? std::move(loaded_.module) : load(path_).module; }
+torch::jit::Module Original::last() && { return is_untouched() ? std::move(loaded_.module) : load_it().module; }
 
 }  // namespace fusekit::file

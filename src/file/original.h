@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -8,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "file/fingerprint.h"
 #include "file/load.h"
 
 namespace fusekit::file {
@@ -23,8 +23,13 @@ class Original {
   [[nodiscard]] const torch::jit::Module& module() const { return loaded_.module; }
   [[nodiscard]] const ir::ExtraFiles& extra() const { return loaded_.extra; }
 
+  /// From now on the network is the file's in eval().
+  void put_into_eval();
+
   /// Tells which attributes its methods may write. Fresh modules share all others with it; without this, none.
   void set_written(std::set<std::string> paths) { written_ = std::move(paths); }
+  /// Is it known that its methods write nothing, so that every run starts from the file's state?
+  [[nodiscard]] bool has_no_state() const { return written_ && written_->empty(); }
 
   /// The network in the state that the file has it in, to be run: a copy, or, where there is no faithful one, the file
   /// loaded again (Error as `load`).
@@ -33,16 +38,18 @@ class Original {
   [[nodiscard]] torch::jit::Module last() &&;
 
  private:
-  /// A tensor of the tree, and how often it had been written to when the file was read.
-  struct Version {
+  /// A tensor of the tree, and what it was when the file was read.
+  struct AsLoaded {
     at::Tensor tensor;
-    std::uint32_t at_load = 0;
+    Fingerprint fingerprint;
   };
   [[nodiscard]] bool is_untouched() const;
+  [[nodiscard]] Loaded load_it() const;
 
   std::filesystem::path path_;
+  bool eval_ = false;
   Loaded loaded_;
-  std::vector<Version> versions_;
+  std::vector<AsLoaded> tensors_;
   std::optional<std::set<std::string>> written_;
 };
 

@@ -3,8 +3,10 @@
 #include <torch/csrc/jit/serialization/export.h>
 #include <unistd.h>
 
+#include "file/archive.h"
 #include "file/rebuild.h"
 #include "fusekit/error.h"
+#include "runtime/error_text.h"
 
 namespace fusekit {
 namespace {
@@ -21,6 +23,27 @@ fs::path resolve(const fs::path& output) {
 bool is_same_file(const fs::path& a, const fs::path& b) {
   std::error_code error;
   return !a.empty() && fs::equivalent(a, b, error) && !error;
+}
+
+/// What is no zip archive is left to whoever reads it.
+bool holds_bytecode(const fs::path& input) {
+  std::error_code error;
+  if (!fs::is_regular_file(input, error)) return false;
+  try {
+    return file::Archive(input).has("bytecode.pkl");
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+/// The mobile interpreter runs the bytecode, which is not written: no phone could load the file.
+void refuse_mobile(const fs::path& input) {
+  if (!holds_bytecode(input)) return;
+  throw Error(ErrorKind::unsupported,
+              fmt::format("{} holds bytecode for the mobile interpreter, which the written file would not have",
+                          input.string()),
+              "give the TorchScript file that it was made from, and make the mobile file of what is written: "
+              "torch.jit.load(OUT)._save_for_lite_interpreter(\"OUT.ptl\") in Python");
 }
 
 }  // namespace
@@ -51,6 +74,7 @@ void check_output(const fs::path& given, const fs::path& input, const WriteOptio
   if (access(folder.c_str(), W_OK | X_OK) != 0)
     throw Error(ErrorKind::file, fmt::format("{}: the folder {} can't be written to", given.string(), folder.string()),
                 "choose a folder that you may write to");
+  refuse_mobile(input);
 }
 
 namespace file {
@@ -72,7 +96,7 @@ void serialize(ir::Program program, AtomicFile& file) {
         },
         program.extra);
   } catch (const std::exception& error) {
-    throw Error(ErrorKind::model, fmt::format("the network can't be saved: {}", error.what()));
+    throw Error(ErrorKind::model, fmt::format("the network can't be saved: {}", runtime::explain(error)));
   }
   file.finish();
 }

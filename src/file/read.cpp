@@ -1,6 +1,7 @@
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/ir/constants.h>
 
+#include "file/modules_in_training.h"
 #include "file/original.h"
 #include "file/rebuild.h"
 #include "fusekit/error.h"
@@ -11,6 +12,7 @@
 #include "ir/lookups.h"
 #include "ir/model_parts.h"
 #include "ir/program.h"
+#include "ir/training_mode.h"
 #include "ir/written_attributes.h"
 
 namespace fusekit {
@@ -55,13 +57,15 @@ void refuse_what_a_rebuild_would_lose(const std::filesystem::path& path, const t
                 "call the hooks' code from forward instead");
 }
 
-/// Replaces reads of numbers, flags, strings and None by constants.
+/// Replaces reads of numbers, flags, strings and None by constants; but not what train() and eval() change in a network
+/// that is in training mode.
 void resolve_settings(ir::FlatGraph& flat, const std::set<std::string>& assigned) {
   for (Node* node : ir::all_nodes(*flat.graph)) {
     if (node->kind() != c10::prim::GetAttr || !ir::is_module_attribute(flat, node)) continue;
     const ir::ModuleAt& owner = flat.modules.at(node->input());
     const c10::IValue value = owner.module.attr(node->s(c10::attr::name));
-    if (assigned.count(ir::attribute_path(flat, node)) > 0 || !ir::is_plain_value(value) || ir::is_opaque(owner.module))
+    if (assigned.count(ir::attribute_path(flat, node)) > 0 || !ir::is_plain_value(value) ||
+        ir::is_opaque(owner.module) || ir::reads_training_mode(flat, node))
       continue;
     const torch::jit::WithInsertPoint guard(node);
     node->output()->replaceAllUsesWith(flat.graph->insertConstant(value));
@@ -100,37 +104,74 @@ void resolve_weights(ir::Program& program, ir::FlatGraph& flat, const std::set<s
   ir::remove_dead_code(*flat.graph);
 }
 
-/// Fills in what `original` may write as well.
-ir::Program make_program(Original& original) {
-  ir::Program program;
-  program.original = original.module();
-  program.extra = original.extra();
-  const std::vector<std::string> names = kept_methods(program.original);
+/// The methods' graphs, with what is set in the file in place of its reads.
+std::vector<ir::FlatGraph> resolved_graphs(const torch::jit::Module& root, const std::vector<std::string>& methods) {
   std::vector<ir::FlatGraph> flats;
-  for (const std::string& name : names) flats.push_back(ir::flatten(program.original, name));
-
+  for (const std::string& name : methods) flats.push_back(ir::flatten(root, name));
   const std::set<std::string> assigned = ir::assigned_paths(flats);
   ir::resolve_lookups(flats, assigned);
   for (ir::FlatGraph& flat : flats) resolve_settings(flat, assigned);
+  return flats;
+}
+
+std::vector<std::string> united(const ir::TrainingModules& modules) {
+  std::set<std::string> all = modules.by_attribute;
+  all.insert(modules.by_constant.begin(), modules.by_constant.end());
+  return {all.begin(), all.end()};
+}
+
+/// eval() is to be asked for before the graphs are resolved, and does not reach what is constant in a trace.
+void put_into_eval(Original& original, const std::vector<std::string>& methods) {
+  const auto found = ir::training_modules(original.module(), resolved_graphs(original.module(), methods));
+  if (!found.by_constant.empty())
+    throw Error(ErrorKind::model,
+                fmt::format("it was traced in training mode, which eval() can't change any more: {}",
+                            listed({found.by_constant.begin(), found.by_constant.end()})),
+                "trace it anew after model.eval()");
+  original.put_into_eval();
+}
+
+/// Fills in what `original` may write as well.
+ir::Program make_program(Original& original, const ReadOptions& options) {
+  ir::Program program;
+  const std::vector<std::string> names = kept_methods(original.module());
+  if (options.eval) put_into_eval(original, names);
+  program.original = original.module();
+  program.extra = original.extra();
+  std::vector<ir::FlatGraph> flats = resolved_graphs(program.original, names);
+  const ir::TrainingModules in_training = ir::training_modules(program.original, flats);
+  program.in_training = united(in_training);
+  program.asks_for_mode = !in_training.by_attribute.empty();
   const std::set<std::string> written = ir::written_paths(program.original, flats);
   for (std::size_t i = 0; i < flats.size(); ++i) {
     resolve_weights(program, flats[i], written);
     ir::make_functional(*flats[i].graph);
     program.methods.push_back({names[i], flats[i].graph, program.original.get_method(names[i]).function().getSchema()});
   }
+  program.written = written;
   original.set_written(written);
   return program;
 }
 
 }  // namespace
+
+std::vector<std::string> modules_in_training(const torch::jit::Module& root) {
+  if (!root.find_method("forward")) return {};
+  try {
+    return united(ir::training_modules(root, resolved_graphs(root, kept_methods(root))));
+  } catch (const Error&) {
+    return {};  // can't be followed
+  }
+}
+
 }  // namespace file
 
-Model read(const std::filesystem::path& path) {
+Model read(const std::filesystem::path& path, const ReadOptions& options) {
   const auto original = std::make_shared<file::Original>(path);
   file::refuse_what_a_rebuild_would_lose(path, original->module());
   try {
     auto parts = std::make_unique<ModelParts>();
-    parts->program = file::make_program(*original);
+    parts->program = file::make_program(*original, options);
     parts->original = original;
     return ModelParts::wrap(std::move(parts));
   } catch (const Error& error) {

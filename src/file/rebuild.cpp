@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "file/carried_settings.h"
+#include "file/copy_module.h"
 #include "file/free_names.h"
 #include "file/tree_plan.h"
 #include "ir/flatten.h"
@@ -234,5 +235,9 @@ class Builder {
 }  // namespace
 
 torch::jit::Module rebuild(const ir::Program& program) { return Builder(program).run(); }
+
+torch::jit::Module rebuild_to_run(const ir::Program& program) {
+  return copy_with_own_state(rebuild(program), program.written);
+}
 
 }  // namespace fusekit::file

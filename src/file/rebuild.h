@@ -15,4 +15,8 @@ using ir::Value;
 /// names. The program stays as it was.
 torch::jit::Module rebuild(const ir::Program& program);
 
+/// The same to be run: what its methods write reaches neither the program nor the file that is written of it.
+/// Error{model} where the state can't be copied.
+torch::jit::Module rebuild_to_run(const ir::Program& program);
+
 }  // namespace fusekit::file

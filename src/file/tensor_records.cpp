@@ -11,43 +11,56 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kMostItems = 50'000'000;  // on the stack: what a file of 64 MB could push would take 1 GB
+constexpr int kDeepest = 1000;  // tuples in tuples: deeper ones overflow the stack of whoever frees them
+
 /// A value on the pickle machine's stack, as far as tensors need it.
 struct Item {
   enum class Kind { other, number, text, global, tuple, storage };
   Kind kind = Kind::other;
+  int depth = 0;                                   ///< of a tuple: tuples in it, one in the other
   std::int64_t number = 0;                         ///< of a storage: its elements
   std::string text;                                ///< of a storage: its record's key
   std::vector<std::shared_ptr<const Item>> items;  ///< of a tuple
 };
 using ItemPointer = std::shared_ptr<const Item>;
 
-/// Bytes of an element, by the name of Python's storage class; 0 for one that this does not know.
-std::uint64_t element_size(const std::string& global) {
-  static const std::map<std::string, std::uint64_t> sizes{
-      {"Float", 4}, {"Double", 8}, {"Half", 2},   {"BFloat16", 2},     {"Long", 8},
-      {"Int", 4},   {"Short", 2},  {"Char", 1},   {"Byte", 1},         {"Bool", 1},
-      {"QInt8", 1}, {"QUInt8", 1}, {"QInt32", 4}, {"ComplexFloat", 8}, {"ComplexDouble", 16}};
-  const std::string prefix = "torch ";
-  const std::string suffix = "Storage";
-  if (!global.starts_with(prefix) || !global.ends_with(suffix)) return 0;
-  const auto found = sizes.find(global.substr(prefix.size(), global.size() - prefix.size() - suffix.size()));
-  return found == sizes.end() ? 0 : found->second;
+/// Bytes of an element, by the name of Python's storage class; nothing for one that LibTorch does not know.
+std::optional<std::uint64_t> element_size(const std::string& global) {
+  static const std::map<std::string, std::uint64_t> sizes = [] {
+    std::map<std::string, std::uint64_t> all;
+    for (int k = 0; k < static_cast<int>(c10::ScalarType::NumOptions); ++k) {
+      const auto type = static_cast<c10::ScalarType>(k);
+      if (type != c10::ScalarType::Undefined)
+        all[fmt::format("torch {}Storage", c10::toString(type))] = c10::elementSize(type);
+    }
+    return all;
+  }();
+  const auto found = sizes.find(global);
+  return found == sizes.end() ? std::nullopt : std::optional(found->second);
 }
 
 /// Runs the opcodes that LibTorch's and Python's picklers write (Python's pickletools.py describes them).
 class Scan {
  public:
-  Scan(const Archive& archive, const std::string& folder, const fs::path& path, std::string bytes)
-      : folder_(folder), path_(path), bytes_(std::move(bytes)) {
+  Scan(const Archive& archive, const std::string& pickle, const std::string& folder, const fs::path& path)
+      : pickle_(pickle), folder_(folder), path_(path), bytes_(archive.read(pickle)) {
     const std::string prefix = archive.top() + folder;
     for (const Archive::Record& record : archive.records())
-      if (record.name.starts_with(prefix)) sizes_[record.name.substr(prefix.size())] = record.size;
+      if (record.name.starts_with(prefix)) sizes_[in_lower_case(record.name.substr(prefix.size()))] = record.size;
   }
 
-  /// Ends at STOP, at the end of the bytes, or at anything that is not understood.
+  /// Everything up to STOP has to be understood: what is not, LibTorch would take for something else.
   void run() {
-    while (at_ < bytes_.size() && step(bytes_[at_++])) {
+    while (at_ < bytes_.size()) {
+      const char opcode = bytes_[at_++];
+      if (opcode == '.') return;
+      const std::size_t place = at_ - 1;
+      if (!step(opcode) || stack_.size() > kMostItems)
+        throw malformed(
+            fmt::format("can't be followed at byte {} (opcode 0x{:02x})", place, static_cast<unsigned char>(opcode)));
     }
+    throw malformed("has no end");
   }
 
  private:
@@ -74,13 +87,13 @@ class Scan {
       case 0x8a:
         return push_long();
       case 'G':
-        return skip(8) && push({});
+        return skip(8) && push_other();
       case 'N':
       case 0x88:
       case 0x89:
       case '}':
       case ']':
-        return push({});
+        return push_other();
       case ')':
         return push({.kind = Item::Kind::tuple, .text = {}, .items = {}});
       case '(':
@@ -94,7 +107,7 @@ class Scan {
         return push_tuple(static_cast<unsigned char>(opcode) - 0x84);
       case 'l':
       case 'd':
-        return drop(marked()) && push({});
+        return drop(marked()) && push_other();
       case 'e':
       case 'u':
         return drop(marked());
@@ -117,7 +130,7 @@ class Scan {
       case 'R':
         return reduce();
       case 0x81:
-        return drop(2) && push({});
+        return drop(2) && push_other();
       case 'Q':
         return load_storage();
       default:
@@ -127,6 +140,13 @@ class Scan {
 
   bool push(Item item) {
     stack_.push_back(std::make_shared<const Item>(std::move(item)));
+    return true;
+  }
+
+  /// Pushes a value that no tensor needs: one and the same for all.
+  bool push_other() {
+    static const auto other = std::make_shared<const Item>();
+    stack_.push_back(other);
     return true;
   }
 
@@ -196,9 +216,10 @@ class Scan {
 
   bool push_tuple(std::optional<std::size_t> count) {
     if (!count || *count > stack_.size()) return false;
-    Item tuple{.kind = Item::Kind::tuple, .text = {}, .items = {}};
+    Item tuple{.kind = Item::Kind::tuple, .depth = 1, .text = {}, .items = {}};
     tuple.items.assign(stack_.end() - static_cast<std::ptrdiff_t>(*count), stack_.end());
-    return drop(count) && push(std::move(tuple));
+    for (const ItemPointer& item : tuple.items) tuple.depth = std::max(tuple.depth, item->depth + 1);
+    return tuple.depth <= kDeepest && drop(count) && push(std::move(tuple));
   }
 
   bool put(std::size_t index_bytes) {
@@ -221,15 +242,16 @@ class Scan {
     if (stack_.empty()) return false;
     const ItemPointer id = stack_.back();
     stack_.pop_back();
-    if (id->kind != Item::Kind::tuple || id->items.size() < 5) return push({});
+    if (id->kind != Item::Kind::tuple || id->items.size() < 5) return false;
     const std::string& key = id->items[2]->text;
     const std::int64_t elements = id->items[4]->number;
-    const std::uint64_t size = element_size(id->items[1]->text);
-    const auto record = sizes_.find(key);
+    const auto size = element_size(id->items[1]->text);
+    const auto record = sizes_.find(in_lower_case(key));
+    if (!size) throw wrong(key, "has elements of a type that this LibTorch does not know: " + id->items[1]->text);
     if (elements < 0) throw wrong(key, "is said to have fewer than no elements");
-    if (size > 0 && record != sizes_.end() && record->second / size < static_cast<std::uint64_t>(elements))
+    if (record != sizes_.end() && record->second / *size < static_cast<std::uint64_t>(elements))
       throw wrong(
-          key, fmt::format("has {} bytes, its tensor needs {} elements of {} bytes", record->second, elements, size));
+          key, fmt::format("has {} bytes, its tensor needs {} elements of {} bytes", record->second, elements, *size));
     return push({.kind = Item::Kind::storage, .number = elements, .text = key, .items = {}});
   }
 
@@ -242,7 +264,7 @@ class Scan {
     if (function->text.starts_with("torch._utils _rebuild_") && arguments->items.size() >= 4 &&
         arguments->items[0]->kind == Item::Kind::storage)
       check_extent(*arguments);
-    return drop(2) && push({});
+    return drop(2) && push_other();
   }
 
   void check_extent(const Item& arguments) const {
@@ -263,15 +285,23 @@ class Scan {
       throw wrong(storage.text, fmt::format("has {} elements, and a tensor reaches beyond them", storage.number));
   }
 
+  [[nodiscard]] Error malformed(const std::string& what) const {
+    return {ErrorKind::file, fmt::format("{}: the record {} {}", path_.string(), pickle_, what),
+            "the file is damaged or made to mislead: write it again"};
+  }
+
   [[nodiscard]] Error wrong(const std::string& key, const std::string& what) const {
     return {ErrorKind::file, fmt::format("{}: the record {}{} {}", path_.string(), folder_, key, what),
             "the file is damaged or made to mislead: write it again"};
   }
 
+  const std::string& pickle_;
   const std::string& folder_;
   const fs::path& path_;
   std::string bytes_;
-  std::map<std::string, std::uint64_t> sizes_;  ///< of the records below the folder
+  /// Of the records below the folder, their names in lower case, as LibTorch looks for them. One that is missing is
+  /// LibTorch's to refuse.
+  std::map<std::string, std::uint64_t> sizes_;
   std::size_t at_ = 0;
   std::vector<ItemPointer> stack_;
   std::vector<std::size_t> marks_;
@@ -282,7 +312,7 @@ class Scan {
 
 void check_tensor_records(const Archive& archive, const std::string& pickle, const std::string& folder,
                           const fs::path& path) {
-  if (archive.has(pickle)) Scan(archive, folder, path, archive.read(pickle)).run();
+  if (archive.has(pickle)) Scan(archive, pickle, folder, path).run();
 }
 
 }  // namespace fusekit::file

@@ -151,7 +151,8 @@ std::optional<std::vector<ArgumentForm>> make_candidate(const std::vector<Candid
       if (!shape) shape = argument_shape(argument, size, 0);
       if (!shape) return std::nullopt;
       form.dims = *shape;
-      form.type = name_of(argument.hint->dtype);
+      const std::string type = name_of(argument.hint->dtype);
+      form.type = find_dtype(type) ? type : "float";  // of weights that are kept in another type, such as float8
       if (!found_hinted) hinted = *shape;
       found_hinted = true;
     }

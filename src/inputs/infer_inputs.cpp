@@ -10,8 +10,10 @@
 #include "inputs/candidates.h"
 #include "inputs/input_hints.h"
 #include "inputs/signature.h"
+#include "ir/foreign_device.h"
 #include "runtime/captured_output.h"
 #include "runtime/error_text.h"
+#include "runtime/limited_run.h"
 
 namespace fusekit::inputs {
 namespace {
@@ -19,6 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kTimeLimit = std::chrono::seconds(60);
+constexpr double kSlowSeconds = 3;  // a smaller candidate is sought where one takes longer
 constexpr std::size_t kMostTries = 300;
 constexpr int kTriesBeforeSearch = 3;  // common sizes are tried before the search for an uncommon one
 
@@ -64,8 +67,9 @@ std::optional<FeatureMismatch> find_mismatch(const std::string& problem) {
 
 class Search {
  public:
-  Search(torch::jit::Module& module, const std::string& method)
+  Search(const torch::jit::Module& module, const std::string& method, const Fresh& fresh)
       : module_(module),
+        fresh_(fresh),
         method_(method),
         graph_(module, method),
         rows_(graph_.embedding_rows()),
@@ -74,10 +78,15 @@ class Search {
   std::vector<ArgumentForm> run() {
     const runtime::CapturedOutput captured;
     const torch::NoGradGuard no_grad;
-    for (const Filling& filling : fillings(arguments_))
+    for (const Filling& filling : fillings(arguments_)) {
       if (auto found = run(filling)) return *found;
+      if (slow_) return *slow_;
+    }
     throw nothing_runs();
   }
+
+  /// What was too large, in words; empty where nothing was.
+  [[nodiscard]] const std::string& remark() const { return remark_; }
 
  private:
   std::optional<std::vector<ArgumentForm>> run(const Filling& filling) {
@@ -86,7 +95,9 @@ class Search {
     std::optional<Size> too_large;
     int tried = 0;
     for (const Size size : sizes) {
+      if (is_too_large(size)) continue;
       for (int variant = 0; variant < kVariants; ++variant) {
+        if (limit_reached() && slow_) return slow_;
         if (limit_reached()) throw nothing_runs();
         if (auto found = attempt(size, variant, filling)) return found;
         if (variant == 0) note_mismatch(size, too_small, too_large);
@@ -102,7 +113,7 @@ class Search {
                                                   const Filling& filling) {
     std::int64_t low = too_small ? too_small->side : 0;
     std::int64_t high = too_large ? too_large->side : 2 * low;
-    while (low + 1 < high && high <= 2048 && !limit_reached()) {
+    while (low + 1 < high && high <= 2048 && !limit_reached() && !is_too_large({high, high})) {
       const std::int64_t side = too_large ? (low + high) / 2 : high;
       std::optional<Size> small;
       std::optional<Size> large;
@@ -123,18 +134,41 @@ class Search {
     problem_.clear();
     const auto forms = make_candidate(arguments_, size, variant, filling);
     if (!forms || !tried_.insert(text_of(*forms)).second) return std::nullopt;
+    const Clock::time_point begin = Clock::now();
+    runtime::LimitedRun limited(fmt::format("{} on {}, which is a guess,", method_, text_of(*forms)), limits_);
     try {
       module_.get_method(method_)(draw(*forms, rows_, 0));
-      return forms;
+      if (is_fast_enough(begin, size, *forms)) return forms;
+      return std::nullopt;
     } catch (...) {
-      problem_ = runtime::explain_current_exception();
+      problem_ = limited.breach() ? limited.breach()->message() : runtime::explain_current_exception();
     }
+    if (limited.breach()) note_too_large(size, *forms, *limited.breach());
+    if (fresh_) module_ = fresh_();  // what it wrote before it failed is no state that the next one may meet
     if (first_problem_.empty()) {
       first_problem_ = problem_;
       first_forms_ = *forms;
     }
     return std::nullopt;
   }
+
+  /// One that runs, but takes long, is kept for the case that nothing smaller runs.
+  bool is_fast_enough(Clock::time_point begin, Size size, const std::vector<ArgumentForm>& forms) {
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    if (seconds < kSlowSeconds) return true;
+    note_too_large(size, forms, {ErrorKind::model, fmt::format("takes {:.0f} s", seconds)});
+    slow_ = forms;
+    return false;
+  }
+
+  /// A larger one would take yet more.
+  void note_too_large(Size size, const std::vector<ArgumentForm>& forms, const Error& why) {
+    if (!too_large_ || size.side < too_large_->side) too_large_ = size;
+    if (remark_.empty()) remark_ = text_of(forms);
+    last_breach_ = why;
+  }
+
+  [[nodiscard]] bool is_too_large(Size size) const { return too_large_ && size.side >= too_large_->side; }
 
   void note_mismatch(Size size, std::optional<Size>& too_small, std::optional<Size>& too_large) const {
     const auto mismatch = find_mismatch(problem_);
@@ -154,18 +188,33 @@ class Search {
   }
 
   [[nodiscard]] Error nothing_runs() const {
+    if (const std::string device = ir::foreign_device_in(module_, method_, first_problem_); !device.empty())
+      return {ErrorKind::model, fmt::format("{} can't be run: {}", signature_text(module_, method_), device),
+              ir::kForeignDeviceHint};
+    if (last_breach_)
+      return {
+          ErrorKind::input,
+          fmt::format("can't work out the inputs of {}: {}", signature_text(module_, method_), last_breach_->message()),
+          "give them: InputOptions::dims = SHAPES; or more for guesses: RuntimeOptions::max_memory, "
+          "RuntimeOptions::run_limit"};
     return {ErrorKind::input,
             fmt::format("can't work out the inputs of {}: none of {} candidates runs; the first: {}",
                         signature_text(module_, method_), tried_.size(), first_problem_),
             fmt::format("give them, in this manner: {}; or InputOptions::file = FILE", first_options())};
   }
 
-  torch::jit::Module& module_;
+  torch::jit::Module module_;
+  const Fresh& fresh_;
   const std::string& method_;
   HintedGraph graph_;
   std::int64_t rows_;
   std::vector<CandidateArgument> arguments_;
+  runtime::Limits limits_ = runtime::limits_of_guesses();
   Clock::time_point start_ = Clock::now();
+  std::optional<Size> too_large_;  ///< the smallest of these
+  std::optional<std::vector<ArgumentForm>> slow_;
+  std::string remark_;
+  std::optional<Error> last_breach_;
   std::set<std::string> tried_;
   std::string problem_;
   std::string first_problem_;
@@ -174,8 +223,10 @@ class Search {
 
 }  // namespace
 
-std::vector<ArgumentForm> infer_inputs(torch::jit::Module& module, const std::string& method) {
-  return Search(module, method).run();
+InferredInputs infer_inputs(const torch::jit::Module& module, const std::string& method, const Fresh& fresh) {
+  Search search(module, method, fresh);
+  std::vector<ArgumentForm> forms = search.run();
+  return {std::move(forms), search.remark()};
 }
 
 }  // namespace fusekit::inputs

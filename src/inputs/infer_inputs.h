@@ -2,6 +2,7 @@
 
 #include <torch/script.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,8 +10,18 @@
 
 namespace fusekit::inputs {
 
-/// Finds inputs on which `method` runs: it runs candidates that the graph suggests, most likely first. Error{input}: none
-/// of them runs, or they take too long. The runs change a module with state.
-std::vector<ArgumentForm> infer_inputs(torch::jit::Module& module, const std::string& method);
+/// Gives the network again, in the state that its file has it in.
+using Fresh = std::function<torch::jit::Module()>;
+
+struct InferredInputs {
+  std::vector<ArgumentForm> forms;
+  std::string too_large;  ///< the first candidate that took too much time or memory, in words; empty where none did
+};
+
+/// Finds inputs on which `method` runs: it runs candidates that the graph suggests, most likely first, within bounds on time
+/// and memory (runtime::limits_of_guesses). Where a candidate exceeds them or is slow, smaller ones are tried; a slow one is
+/// taken where no smaller one runs. Error{input}: none of them runs, or they take too long. The runs change a module with
+/// state; with `fresh` each candidate starts from the file's.
+InferredInputs infer_inputs(const torch::jit::Module& module, const std::string& method, const Fresh& fresh = {});
 
 }  // namespace fusekit::inputs

@@ -13,6 +13,8 @@ namespace {
 
 using torch::jit::Module;
 
+constexpr const char* kNeedsForward = "save a module whose forward is compiled (torch.jit.script or torch.jit.trace)";
+
 std::string default_literal(const c10::Argument& argument) { return "=" + c10::str(*argument.default_value()); }
 
 Error wrong_count(const Module& module, const std::string& method, std::size_t given) {
@@ -98,13 +100,19 @@ Sample draw_sample(const InputOptions& options, std::uint64_t k) {
   return samples.at(k % samples.size());
 }
 
-InputSummary resolve_inputs(Module& module, const InputOptions& options, const std::string& method) {
+namespace {
+
+InputSummary resolve(const Module& module, const Fresh& fresh, const InputOptions& options, const std::string& method) {
   argument_forms(options);  // throws for unknown names before anything runs
+  if (!module.find_method(method))
+    throw Error(ErrorKind::model, fmt::format("the module has no method \"{}\"", method), kNeedsForward);
   if (!options.file.empty()) return resolve_file(module, options, method);
   const bool inferred = options.dims.empty();
   if (inferred && !options.types.empty())
     throw Error(ErrorKind::usage, "InputOptions::types needs the shapes that it is for", "add InputOptions::dims");
-  std::vector<ArgumentForm> forms = inferred ? infer_inputs(module, method) : fit(module, options, method);
+  InferredInputs guess;
+  if (inferred) guess = infer_inputs(module, method, fresh);
+  std::vector<ArgumentForm> forms = inferred ? std::move(guess.forms) : fit(module, options, method);
   if (inferred) set_memory_formats(forms, options.memory_formats);
 
   InputOptions explicit_options = options_of(forms);
@@ -112,13 +120,21 @@ InputSummary resolve_inputs(Module& module, const InputOptions& options, const s
   explicit_options.int_high = options.int_high;
   if (options.int_high == 0 && has_integers(forms))
     explicit_options.int_high = HintedGraph(module, method).embedding_rows();
-  const std::string text = forms.empty() ? "no arguments" : text_of(forms);
+  std::string text = forms.empty() ? "no arguments" : text_of(forms);
+  if (!guess.too_large.empty()) text += fmt::format(" ({} takes too much time or memory)", guess.too_large);
   return {explicit_options, inferred, text + (inferred ? ", inferred" : "")};
 }
 
+}  // namespace
+
+InputSummary resolve_inputs(const Module& module, const InputOptions& options, const std::string& method) {
+  return resolve(module, {}, options, method);
+}
+
 InputSummary resolve_inputs(const file::Original& original, const InputOptions& options, const std::string& method) {
-  Module module = options.given() ? original.module() : original.fresh();  // only candidates are run
-  return resolve_inputs(module, options, method);
+  if (options.given()) return resolve(original.module(), {}, options, method);  // only candidates are run
+  const Fresh fresh = original.has_no_state() ? Fresh() : [&original] { return original.fresh(); };
+  return resolve(original.fresh(), fresh, options, method);
 }
 
 }  // namespace fusekit::inputs
@@ -126,8 +142,10 @@ InputSummary resolve_inputs(const file::Original& original, const InputOptions& 
 namespace fusekit {
 
 InputSummary resolve_inputs(const std::filesystem::path& model, const InputOptions& options) {
-  torch::jit::Module module = file::load(model).module;
-  return inputs::resolve_inputs(module, options);
+  const file::Original original(model);
+  if (!original.module().find_method("forward"))
+    throw Error(ErrorKind::model, fmt::format("{} has no method \"forward\"", model.string()), inputs::kNeedsForward);
+  return inputs::resolve_inputs(original, options);
 }
 
 InputSummary resolve_inputs(const Model& model, const InputOptions& options) {

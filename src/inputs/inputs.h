@@ -25,7 +25,7 @@ InputSummary resolve_inputs(const file::Original& original, const InputOptions& 
                             const std::string& method = "forward");
 
 /// The same for a module. Candidates run on `module` itself, which changes a network with state.
-InputSummary resolve_inputs(torch::jit::Module& module, const InputOptions& options,
+InputSummary resolve_inputs(const torch::jit::Module& module, const InputOptions& options,
                             const std::string& method = "forward");
 
 }  // namespace fusekit::inputs

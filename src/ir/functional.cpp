@@ -22,9 +22,35 @@ std::string out_of_place_name(const Node* node) {
   return writes_first ? name.substr(0, name.size() - 1) : "";
 }
 
+bool owns_memory(const Value* value);
+
+/// Does a block make the memory of `value` and let nobody else have it but the block's only output of it? Views are
+/// looked through: what a view is of has to be made there, too.
+bool is_made_in_block(const Value* value, const Block* block) {
+  const Node* node = value->node();
+  if (node->owningBlock() != block || node->kind() == c10::prim::Param) return false;
+  const auto& uses = value->uses();
+  const auto names_it = [](const Use& use) { return use.user->kind() == c10::prim::Return || makes_alias(use); };
+  if (std::count_if(uses.begin(), uses.end(), names_it) != 1) return false;
+  if (owns_memory(value)) return true;
+  const bool is_view = node->maybeSchema() != nullptr && !writes_in_place(node) && node->outputs().size() == 1 &&
+                       !node->inputs().empty() && makes_alias({const_cast<Node*>(node), 0});
+  return is_view && is_made_in_block(node->input(0), block);
+}
+
+/// Is this value memory of its own, be it made in the branches of an if?
+bool owns_memory(const Value* value) {
+  if (has_own_memory(value)) return true;
+  const Node* node = value->node();
+  if (node->kind() != c10::prim::If) return false;
+  const auto& blocks = node->blocks();
+  return std::all_of(blocks.begin(), blocks.end(),
+                     [&](const Block* block) { return is_made_in_block(block->outputs()[value->offset()], block); });
+}
+
 /// Is what `writer` writes seen by itself and later nodes alone, under the name `written`?
 bool is_private(const Value* written, const Node* writer) {
-  if (!has_own_memory(written) || written->node()->owningBlock() != writer->owningBlock()) return false;
+  if (!owns_memory(written) || written->node()->owningBlock() != writer->owningBlock()) return false;
   const auto& uses = written->uses();
   return std::all_of(uses.begin(), uses.end(), [&](const Use& use) {
     return use.user == writer || writer->isBefore(use.user) || !makes_alias(use);
@@ -74,7 +100,7 @@ bool ends_a_group(Node* node) {
 bool may_work_in_place(Node* node) {
   if (!(was_in_place(node) || ends_a_group(node)) || node->inputs().empty()) return false;
   const Value* input = node->input(0);
-  return has_own_memory(input) && input->node()->owningBlock() == node->owningBlock() && is_last_reader(input, node);
+  return owns_memory(input) && input->node()->owningBlock() == node->owningBlock() && is_last_reader(input, node);
 }
 
 bool is_only_read_or_appended_to(const Value* list) {

@@ -11,5 +11,7 @@
 #include "ir/operators/layer.h"
 #include "ir/operators/linear.h"
 #include "ir/operators/pad.h"
+#include "ir/operators/permutation.h"
 #include "ir/operators/pool.h"
+#include "ir/operators/work.h"
 #include "ir/uses.h"

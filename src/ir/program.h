@@ -57,7 +57,10 @@ struct Program {
   std::map<std::string, Weight> weights;       ///< by key; the key of an original is its path
   std::map<std::string, OwnedModule> modules;  ///< new ones, by key: constants of the graphs (add_module)
   std::shared_ptr<NewClasses> new_classes;     ///< of `modules`; nullptr where there is none
+  std::vector<std::string> in_training;        ///< paths of modules that compute something else after eval()
+  bool asks_for_mode = false;                  ///< do graphs read a `training` that eval() changes?
   std::set<std::string> read_paths;            ///< every attribute that a method read when the file was read
+  std::set<std::string> written;               ///< paths of the attributes that a method may write: the network's state
   std::map<std::int64_t, FusedGroup> groups;   ///< by number
   std::string target;                          ///< that the graphs were lowered for; "": they are functional
   /// What was folded, to the keys of the weight and bias that came of it: the same fold at two places is one pair.

@@ -27,6 +27,8 @@ constexpr std::array kWordings = {
     Wording{input_written_in_place, "input_written_in_place", "what it reads is written in place"},
     Wording{output_written_in_place, "output_written_in_place", "what it computes is written in place"},
     Wording{several_blocks, "several_blocks", "its parts stand in different branches or loops"},
+    Wording{under_autocast, "under_autocast",
+            "it stands in a torch.autocast, which casts its weights to another dtype at run time"},
     Wording{not_floating_point, "not_floating_point", "its {} is not a dense floating-point tensor"},
     Wording{written_by_method, "written_by_method", "its {} {} is written by a method"},
     Wording{is_an_input, "is_an_input", "its {} is an input"},
@@ -35,6 +37,13 @@ constexpr std::array kWordings = {
     Wording{not_finite, "not_finite", "its {} holds an infinity or a NaN"},
     Wording{channels_differ, "channels_differ", "it has {} output channels and the BatchNorm {}"},
     Wording{settings_computed, "settings_computed", "its settings are computed at run time"},
+    Wording{depends_on_input, "depends_on_input", "its {} is computed of an input"},
+    Wording{depends_on_state, "depends_on_state", "its {} is computed of {}, which a method writes"},
+    Wording{not_a_function, "not_a_function", "its {} is computed by {}, which need not give the same each time"},
+    Wording{weight_written_in_place, "weight_written_in_place", "its {} is computed, and written in place"},
+    Wording{weight_would_grow, "weight_would_grow", "its {} has {} numbers, computed of {}: the file would grow"},
+    Wording{view_of_shared_weight, "view_of_shared_weight", "its {} is a view of one that something else reads"},
+    Wording{computed_once, "computed_once", "computed once, of {}"},
     Wording{no_running_statistics, "no_running_statistics", "its BatchNorm has no running statistics"},
     Wording{training_unknown, "training_unknown", "whether its BatchNorm uses batch statistics is decided at run time"},
     Wording{batch_statistics, "batch_statistics",
@@ -45,9 +54,15 @@ constexpr std::array kWordings = {
     Wording{no_batch_dimension, "no_batch_dimension", "its data has {} dimensions, no batch among them"},
     Wording{normalizes_dimension_one, "normalizes_dimension_one",
             "its data has {} dimensions: BatchNorm normalizes dimension 1, not the features"},
+    Wording{normalizes_other_dimension, "normalizes_other_dimension",
+            "its data has {} dimensions: behind the permutation, BatchNorm does not normalize the features"},
     Wording{rank_by_inputs, "rank_by_inputs", "its data has {} dimensions by the inputs that were given"},
-    Wording{rank_unknown, "rank_unknown", "its data is not known to have two dimensions"},
+    Wording{rank_unknown, "rank_unknown", "how many dimensions its data has is not known"},
     Wording{insists_on_rank, "insists_on_rank", "it now insists on {}-D data"},
+    Wording{masked_attention, "masked_attention", "it has a mask"},
+    Wording{nested_tensors, "nested_tensors", "its data may be nested tensors"},
+    Wording{attends_to_others, "attends_to_others", "its keys or values are not its queries"},
+    Wording{weights_are_read, "weights_are_read", "its attention weights are read"},
     Wording{pads_other_dimensions, "pads_other_dimensions", "it pads the batch or the channels, or cuts off"},
     Wording{pads_one_side, "pads_one_side", "it pads one side more than the other"},
     Wording{pads_with_value, "pads_with_value", "it pads with another value than 0"},
@@ -64,8 +79,7 @@ constexpr std::array kWordings = {
     Wording{weight_not_float32, "weight_not_float32", "its weight is not float32"},
     Wording{weight_not_matrix, "weight_not_matrix", "its weight is no matrix"},
     Wording{bias_computed, "bias_computed", "its bias is computed or written at run time"},
-    Wording{geometry_unknown, "geometry_unknown",
-            "its stride, padding or dilation is not known, or pads one side more than the other"},
+    Wording{geometry_unknown, "geometry_unknown", "its stride, padding or dilation is not known"},
     Wording{large_output_padding, "large_output_padding", "its output padding is larger than its padding"},
     Wording{transposed_channels, "transposed_channels",
             "LibTorch computes it wrongly with {} input and {} output channels in a group"},
@@ -82,6 +96,17 @@ constexpr std::array kWordings = {
     Wording{several_outputs, "several_outputs", "it has several outputs"},
     Wording{bounds_unusable, "bounds_unusable", "its bounds are computed, or leave out 0"},
     Wording{used_as_list, "used_as_list", "its parts are used as a list"},
+    Wording{
+        transposed_uneven, "transposed_uneven",
+        "LibTorch computes it wrongly with {} input and {} output channels, and filling up to {} would cost more than "
+        "int8 saves"},
+    Wording{many_groups, "many_groups",
+            "LibTorch's default engine is slow, and may overflow, with more than {} groups, and its {} can't be made "
+            "fewer"},
+    Wording{unsafe_groups, "unsafe_groups", "the engine fbgemm computes its {} groups of {} channels wrongly"},
+    Wording{long_depthwise_kernel, "long_depthwise_kernel",
+            "oneDNN may never end to prepare a depthwise convolution with a kernel of {}"},
+    Wording{no_int8_operator, "no_int8_operator", "there is no int8 operator for it"},
 };
 
 constexpr bool is_in_order() {
@@ -89,7 +114,7 @@ constexpr bool is_in_order() {
     if (static_cast<std::size_t>(kWordings[i].code) != i) return false;
   return true;
 }
-static_assert(is_in_order() && kWordings.back().code == used_as_list, "one wording for each code, in their order");
+static_assert(is_in_order() && kWordings.back().code == no_int8_operator, "one wording for each code, in their order");
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "file/load.h"
+#include "file/modules_in_training.h"
 
 namespace fusekit {
 namespace {
@@ -86,6 +87,7 @@ FileInfo inspect(const std::filesystem::path& path) {
   info.methods = methods_of(loaded.module);
   info.operators = operators_of(loaded.module);
   info.parameters = totals_of(loaded.module.parameters());
+  info.in_training = file::modules_in_training(loaded.module);
   info.buffers = totals_of(loaded.module.buffers());
   return info;
 }

@@ -1,57 +1,89 @@
 #include "quantize/costs.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ir/operators.h"
 
 namespace fusekit::quantize {
 namespace {
 
-/// Operators that only pass on what is float anyway are no news.
+/// Operators that only pass on what is float anyway, and those that never run, are no news.
 bool is_worth_telling(const Declined& declined) {
+  const ReasonCode code = declined.reason.code;
   return declined.how->role == Role::layer ||
-         (declined.reason.code != ReasonCode::input_not_int8 && declined.reason.code != ReasonCode::no_int8_input);
+         (code != ReasonCode::input_not_int8 && code != ReasonCode::no_int8_input && code != ReasonCode::no_sample);
 }
 
-/// Of the layer, or of the activation that it absorbs: only what steps compute is observed.
-std::vector<std::int64_t> output_sizes(const Node* node, const Observed& observed) {
-  const auto own = observed.facts.find(observed.numbers->of(node->output()));
-  if (own != observed.facts.end()) return own->second.sizes;
-  for (const torch::jit::Use& use : node->output()->uses()) {
-    if (use.user->outputs().size() != 1) continue;
-    const auto next = observed.facts.find(observed.numbers->of(use.user->output()));
-    if (next != observed.facts.end()) return next->second.sizes;
-  }
-  return {};
+/// As people know it: a layer by its kind, anything else by its operator.
+std::string operation_of(const Declined& declined) {
+  return declined.how->role == Role::layer ? std::string(declined.how->name) : declined.node->kind().toUnqualString();
 }
 
-LayerCost cost_of(Node* node, const std::string& operation, const Observed& observed,
+/// Multiply-adds of all times that `work` ran for the first sample.
+double multiply_adds_in_a_run(const ir::Work& work, const Observed& observed) {
+  const auto shapes = [&](const Value* value) -> const std::vector<std::vector<std::int64_t>>* {
+    const auto found = observed.shapes.find(observed.numbers->of(value));
+    return found == observed.shapes.end() || found->second.empty() ? nullptr : &found->second;
+  };
+  const auto* outputs = shapes(work.tensors.back());
+  double sum = 0;
+  for (std::size_t k = 0; outputs != nullptr && k < outputs->size(); ++k)
+    sum += ir::multiply_adds(work, *observed.program, [&](const Value* value) {
+      const auto* all = shapes(value);
+      return all == nullptr ? std::vector<std::int64_t>() : all->size() == outputs->size() ? all->at(k) : all->back();
+    });
+  return sum;
+}
+
+/// By the operator's node, in the graph's order.
+std::vector<std::pair<ir::Work, double>> all_work(const Observed& observed) {
+  std::vector<std::pair<ir::Work, double>> all;
+  for (Node* node : ir::all_nodes(*observed.program->methods.front().graph))
+    if (const auto work = ir::as_work(node)) all.emplace_back(*work, multiply_adds_in_a_run(*work, observed));
+  return all;
+}
+
+LayerCost cost_of(Node* node, const std::string& operation, const std::map<const Node*, double>& macs,
                   const std::map<const Node*, double>& alone_db) {
   LayerCost cost;
   cost.path = ir::scope_of(node);
   cost.operation = operation;
   if (const auto alone = alone_db.find(node); alone != alone_db.end()) cost.alone_db = alone->second;
-  const auto layer = ir::as_layer(node);
-  if (!layer) return cost;
-  const auto weight = ir::constant_tensor(*observed.program, layer->weight);
-  const auto in = observed.facts.find(observed.numbers->of(layer->input));
-  const auto out = output_sizes(node, observed);
-  if (weight && in != observed.facts.end() && !out.empty())
-    cost.macs = ir::multiply_adds(*layer, *weight, in->second.sizes, out);
+  if (const auto found = macs.find(node); found != macs.end()) cost.macs = found->second;
   return cost;
+}
+
+/// What multiplies and adds, and is no layer.
+std::vector<LayerCost> others_in(const std::vector<std::pair<ir::Work, double>>& all) {
+  std::vector<LayerCost> others;
+  for (const auto& [work, macs] : all) {
+    if (ir::as_layer(work.node)) continue;
+    LayerCost cost;
+    cost.path = ir::scope_of(work.node);
+    cost.operation = work.name;
+    cost.reason = ReasonCode::no_int8_operator;
+    cost.macs = macs;
+    others.push_back(std::move(cost));
+  }
+  return others;
 }
 
 }  // namespace
 
 void tell_costs(const Built& built, const Judge& judge, const Observed& observed,
                 const std::map<const Node*, double>& alone_db, QuantizeReport& report) {
+  const auto all = all_work(observed);
+  std::map<const Node*, double> macs;
+  for (const auto& [work, count] : all) macs.emplace(work.node, count);
   report.int8_operators = built.steps.size();
   const Score score = judge.score_layers(built);
   report.whole = score.whole;
   report.worst_sqnr_db = score.worst_sqnr_db;
+  report.nothing_proven = !score.has_signal;
   for (const BuiltStep& step : built.steps) {
     if (step.how->role != Role::layer) continue;
-    LayerCost cost = cost_of(step.node, std::string(step.how->name), observed, alone_db);
+    LayerCost cost = cost_of(step.node, std::string(step.how->name), macs, alone_db);
     cost.int8 = true;
     if (const auto found = score.layers.find(step.output); found != score.layers.end()) {
       cost.sqnr_db = found->second.sqnr_db();
@@ -63,19 +95,17 @@ void tell_costs(const Built& built, const Judge& judge, const Observed& observed
                    [](const LayerCost& a, const LayerCost& b) { return a.sqnr_db < b.sqnr_db; });
   for (const Declined& declined : built.declined) {
     if (declined.how->role == Role::layer) {
-      LayerCost cost = cost_of(declined.node, std::string(declined.how->name), observed, alone_db);
+      LayerCost cost = cost_of(declined.node, operation_of(declined), macs, alone_db);
       cost.reason = declined.reason;
       report.layers.push_back(std::move(cost));
     }
     if (is_worth_telling(declined))
-      report.floats.push_back({ir::scope_of(declined.node), std::string(declined.how->name), declined.reason});
+      report.floats.push_back({ir::scope_of(declined.node), operation_of(declined), declined.reason});
   }
-  double all = 0;
-  for (const LayerCost& cost : report.layers) {
-    all += cost.macs;
-    if (cost.int8) report.int8_macs += cost.macs;
-  }
-  report.int8_macs = all > 0 ? report.int8_macs / all : 0;
+  report.others = others_in(all);
+  for (const auto& [node, count] : macs) report.macs += count;
+  for (const LayerCost& cost : report.layers) report.int8_macs += cost.int8 ? cost.macs : 0;
+  if (report.macs > 0) report.int8_macs /= report.macs;
 }
 
 }  // namespace fusekit::quantize

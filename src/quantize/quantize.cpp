@@ -1,9 +1,12 @@
 #include "fusekit/quantize.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "file/modules_in_training.h"
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
 #include "ir/functional.h"
@@ -45,7 +48,8 @@ bool is_below(const std::string& scope, const std::string& path) {
 }
 
 constexpr std::size_t kSamplesToWrite = 3;
-constexpr double kSlackDb = 6;  // below the worst sample: rounding may fall otherwise in another run
+constexpr double kSlackDb = 6;   // below the worst sample: rounding may fall otherwise in another run
+constexpr double kMostDb = 100;  // of what is all float again: float32's own rounding is not much finer
 
 using KeepFloat = std::function<Reason(const Node*)>;
 
@@ -60,6 +64,7 @@ class Quantizer {
     Observed observed{&program_, &numbers, {}, may_absorb()};
     std::vector<Sample> kept;
     observed.facts = observe(numbers, report, kept);
+    observed.shapes = shapes_in_a_run(program_, numbers, tensors_of_work(), kept.front());
     const SampleSplit samples = split_samples(std::move(kept), fits());
     Weights weights{nearest_weights(config_.weight), Rounding::nearest};
     const std::function<Built(const KeepFloat&)> builder = [&](const KeepFloat& keep) {
@@ -87,8 +92,8 @@ class Quantizer {
     Built final = builder(keep);
     if (!floats.empty()) report.fallback_time = judge.relative_time(final, builder({}));
     final.program.extra[kQuantizeRecord] = metadata(report);
+    allowance_ = allowance(judge, final, report);
     program_ = std::move(final.program);
-    allowance_ = allowance(judge.samples(), report);
   }
 
   /// What the written network is held to.
@@ -96,6 +101,15 @@ class Quantizer {
 
  private:
   Graph& graph() const { return *program_.methods.front().graph; }
+
+  /// The file is what an earlier run of this made, or its like.
+  [[nodiscard]] bool is_int8() const {
+    const auto nodes = ir::all_nodes(graph());
+    return std::any_of(nodes.begin(), nodes.end(), [](const Node* node) {
+      const std::string_view name = node->kind().toQualString();
+      return name.starts_with("quantized::") || name.starts_with("onednn::q");
+    });
+  }
 
   void prepare() {
     ir::unroll_appends(graph());
@@ -127,6 +141,17 @@ class Quantizer {
     };
   }
 
+  /// What the first of its layers lacks; of a transformer's layer that runs as one operator, why it was not taken apart.
+  static std::string why_no_layer(const Plan& candidates, const FusionReport& fused) {
+    if (!candidates.declined.empty())
+      return fmt::format("{}: {}", candidates.declined.front().how->name, to_text(candidates.declined.front().reason));
+    for (const FusionSite& entry : fused.entries)
+      if (!entry.fused && (entry.rule == "encoder_layer" || entry.rule == "self_attention"))
+        return fmt::format("{} runs as one operator, and was not taken apart: {}", fmt::join(entry.modules, ", "),
+                           to_text(entry.reason));
+    return "its weights have to be constant float32 tensors";
+  }
+
   /// Runs the network on all samples; those that are needed again are `kept`.
   Facts observe(const Numbering& numbers, QuantizeReport& report, std::vector<Sample>& kept) {
     PlanOptions all;
@@ -134,11 +159,12 @@ class Quantizer {
     all.keep_float = [&](const Node* node) { return is_skipped(node); };
     const Plan candidates = plan(graph(), program_, all);
     if (std::none_of(candidates.steps.begin(), candidates.steps.end(),
-                     [](const Step& step) { return step.how->role == Role::layer; }))
+                     [](const Step& step) { return step.how->role == Role::layer; })) {
+      if (is_int8())
+        throw Error(ErrorKind::model, "the network is int8 already", "quantize the float file that it was made of");
       throw Error(ErrorKind::model, "the network has no convolution or linear that could be int8",
-                  candidates.declined.empty() ? "its weights have to be constant float32 tensors"
-                                              : fmt::format("{}: {}", candidates.declined.front().how->name,
-                                                            to_text(candidates.declined.front().reason)));
+                    why_no_layer(candidates, report.fused));
+    }
     Samples samples(options_.calibration, argument_names(program_.methods.front().schema));
     report.samples = samples.size();
     report.random = options_.calibration.paths.empty();
@@ -146,7 +172,16 @@ class Quantizer {
     Facts facts = calibrate(program_, numbers, observed_values(candidates), config_, samples, options_.progress);
     kept = samples.take_kept();
     report.warnings = suspicious(facts, numbers);
+    report.inputs = options_.calibration.inputs;
     return facts;
+  }
+
+  [[nodiscard]] std::vector<const Value*> tensors_of_work() const {
+    std::vector<const Value*> tensors;
+    for (Node* node : ir::all_nodes(graph()))
+      if (const auto work = ir::as_work(node))
+        tensors.insert(tensors.end(), work->tensors.begin(), work->tensors.end());
+    return tensors;
   }
 
   [[nodiscard]] bool fits() const { return rounding_ != Rounding::nearest; }
@@ -197,15 +232,18 @@ class Quantizer {
   }
 
   /// A few samples suffice: the reloaded network either is the one that was measured in memory, or far off.
-  static std::shared_ptr<const gate::Allowance> allowance(const std::vector<Sample>& judged,
-                                                          const QuantizeReport& report) {
-    auto allowance = std::make_shared<gate::Allowance>();
+  [[nodiscard]] std::shared_ptr<const gate::Allowance> allowance(const Judge& judge, const Built& final,
+                                                                 const QuantizeReport& report) const {
+    const std::vector<Sample>& judged = judge.samples();
+    std::vector<Sample> samples;
     const std::size_t count = std::min(kSamplesToWrite, judged.size());
-    for (std::size_t k = 0; k < count; ++k) {
-      const Sample& sample = judged[k * judged.size() / count];
-      allowance->samples.push_back({sample.name, sample.inputs});
-    }
-    allowance->min_sqnr_db = report.worst_sqnr_db - kSlackDb;
+    for (std::size_t k = 0; k < count; ++k) samples.push_back(judged[k * judged.size() / count]);
+
+    auto allowance = std::make_shared<gate::Allowance>();
+    for (const Sample& sample : samples) allowance->samples.push_back({sample.name, sample.inputs});
+    double least = report.worst_sqnr_db;
+    if (!program_.written.empty()) least = std::min(least, judge.least_sqnr(final, samples, gate::Allowance::kRuns));
+    allowance->min_sqnr_db = std::min(least, kMostDb) - kSlackDb;
     return allowance;
   }
 
@@ -224,6 +262,16 @@ class Quantizer {
   std::shared_ptr<const gate::Allowance> allowance_;
 };
 
+void refuse_unknown_modules(const ir::Program& program, const QuantizeOptions& options) {
+  std::set<std::string> known;
+  for (const auto& module : program.original.named_modules()) known.insert(module.name);
+  for (const auto& list : options.fuse_options.modules)
+    for (const std::string& path : list)
+      if (known.count(path) == 0)
+        throw Error(ErrorKind::usage, fmt::format("FuseOptions::modules = {}: there is no such module", path),
+                    "fusekit::inspect lists the modules");
+}
+
 }  // namespace
 }  // namespace quantize
 
@@ -233,9 +281,21 @@ QuantizeReport to_int8(Model& model, const QuantizeOptions& given) {
   QuantizeReport report;
   QuantizeOptions options = given;
   ModelParts& parts = ModelParts::of(model);
+  if (const auto& modules = parts.program.in_training; !modules.empty())
+    throw Error(ErrorKind::model,
+                fmt::format("{}: the network is in training mode, which int8 can't follow: {}", model.path().string(),
+                            file::listed(modules)),
+                parts.program.asks_for_mode ? "give ReadOptions::eval for an int8 file of the network in eval()"
+                                            : "trace it anew after model.eval()");
   quantize::Quantizer quantizer(parts.program, options);  // refuses wrong options before any work
+  quantize::refuse_unknown_modules(parts.program, options);
+  if (options.calibration.random > 0 && !options.calibration.inputs.file.empty())
+    throw Error(ErrorKind::usage, "random samples are asked for, and the inputs of a file are given",
+                "give the file as CalibrationOptions::paths, and leave CalibrationOptions::random out");
   if (options.calibration.random > 0)
     options.calibration.inputs = resolve_inputs(model, options.calibration.inputs).options;
+  options.fuse_options.take_apart = true;
+  if (!options.fuse_options.inputs.given()) options.fuse_options.inputs = given.calibration.inputs;
   if (options.fuse) report.fused = fuse(model, options.fuse_options);
   quantizer.run(report);
   parts.allowance = quantizer.allowance();

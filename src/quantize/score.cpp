@@ -7,7 +7,9 @@
 
 #include "fusekit/error.h"
 #include "verify/compare.h"
+#include "verify/detections.h"
 #include "verify/metrics.h"
+#include "verify/state.h"
 
 namespace fusekit::quantize {
 namespace {
@@ -66,8 +68,8 @@ Score Judge::score(const Built& built, std::size_t limit) const {
   double top1 = 0;
   bool has_top1 = true;
   for (std::size_t k = 0; k < count; ++k) {
-    const c10::IValue output = network.run(samples_[k].inputs);
-    const gate::Comparison comparison = gate::compare(outputs_[k], output);
+    const gate::AlignedOutputs outputs = gate::align_detections(outputs_[k], network.run(samples_[k].inputs));
+    const gate::Comparison comparison = gate::compare(outputs.a, outputs.b);
     if (!comparison.failure.empty())
       throw Error(ErrorKind::model, fmt::format("{}: the int8 network can't stand for the float one: {}",
                                                 samples_[k].name, comparison.failure));
@@ -75,10 +77,11 @@ Score Judge::score(const Built& built, std::size_t limit) const {
     score.worst_sqnr_db = std::min(score.worst_sqnr_db, comparison.error.sqnr_db);
     has_top1 = has_top1 && comparison.error.top1.has_value();
     top1 += comparison.error.top1.value_or(0);
-    all.add(outputs_[k], output);
+    all.add(outputs.a, outputs.b);
   }
   score.whole.sqnr_db = gate::sqnr_db(all.signal, all.noise);
-  score.whole.cosine = all.dot / std::sqrt(all.signal * all.other);
+  score.has_signal = all.signal > 0;
+  if (all.signal > 0 && all.other > 0) score.whole.cosine = all.dot / std::sqrt(all.signal * all.other);
   if (has_top1) score.whole.top1 = top1 / static_cast<double>(count);
   return score;
 }
@@ -108,6 +111,21 @@ Score Judge::score_layers(Built built) const {
     });
   }
   return score;
+}
+
+double Judge::least_sqnr(const Built& built, const std::vector<Sample>& samples, int runs) const {
+  Network before(ir::copy_of(*observed_.program));
+  Network after(ir::copy_of(built.program));
+  const gate::State state(before.module());
+  double least = std::numeric_limits<double>::infinity();
+  for (const Sample& sample : samples)
+    for (int run = 0; run < runs; ++run) {
+      const c10::IValue truth = before.run(sample.inputs);
+      const c10::IValue output = after.run(sample.inputs);
+      for (const gate::Comparison& compared : {gate::compare(truth, output), state.compare_written(after.module())})
+        least = std::min(least, compared.error.sqnr_db);
+    }
+  return least;
 }
 
 double Judge::relative_time(const Built& a, const Built& b) const {

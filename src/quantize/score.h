@@ -21,8 +21,9 @@ struct LayerError {
 
 /// How far an int8 network is from the float one.
 struct Score {
-  OutputError whole;     ///< sqnr_db and cosine over all samples, max_abs and max_rel the worst, top1 the mean
-  double worst_sqnr_db;  ///< of one sample
+  OutputError whole;       ///< sqnr_db and cosine over all samples, max_abs and max_rel the worst, top1 the mean
+  double worst_sqnr_db;    ///< of one sample
+  bool has_signal = true;  ///< does the float network put out anything but zeros?
   std::map<int, LayerError> layers;  ///< by the number of the layer's output
 };
 
@@ -36,6 +37,9 @@ class Judge {
   [[nodiscard]] Score score(const Built& built, std::size_t limit = 0) const;
   /// The same, with the error of each step's output.
   [[nodiscard]] Score score_layers(Built built) const;
+  /// The least SQNR of the outputs, and of what the network writes into its attributes, where each sample is run `runs`
+  /// times: a network with state gives others each time.
+  [[nodiscard]] double least_sqnr(const Built& built, const std::vector<Sample>& samples, int runs) const;
   /// How many times as long one run of `a` takes as one of `b`, on the first sample: the least times of runs that took
   /// turns. A hint, without an interval.
   [[nodiscard]] double relative_time(const Built& a, const Built& b) const;

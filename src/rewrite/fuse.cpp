@@ -6,7 +6,7 @@
 #include <set>
 
 #include "fusekit/error.h"
-#include "inputs/inputs.h"
+#include "fusekit/runtime.h"
 #include "ir/cleanup.h"
 #include "ir/marks.h"
 #include "ir/model_parts.h"
@@ -27,16 +27,6 @@ void check_names(const std::vector<std::string>& names, const std::vector<Rule>&
     throw Error(ErrorKind::usage, fmt::format("{} = {}: there is no such rule", option, name),
                 fmt::format("the rules are {}", fmt::join(known, ", ")));
   }
-}
-
-/// Ranks of forward's inputs (self first) by what the user gave.
-Ranks promised_ranks(const InputOptions& inputs) {
-  Ranks ranks{std::nullopt};
-  for (const auto& dims : inputs.dims) ranks.emplace_back(static_cast<std::int64_t>(dims.size()));
-  if (!inputs.file.empty())
-    for (const c10::IValue& value : inputs::draw_sample(inputs, 0))
-      ranks.push_back(value.isTensor() ? std::optional(value.toTensor().dim()) : std::nullopt);
-  return ranks;
 }
 
 std::string text_of(const ir::Method& method) {
@@ -62,14 +52,19 @@ std::vector<std::string> names_of(const Site& site) {
 
 class Runner {
  public:
-  Runner(ir::Program& program, const FuseOptions& options)
-      : program_(program), options_(options), rules_(all_rules()), lists_(options.modules) {
+  Runner(ModelParts& parts, const FuseOptions& options)
+      : program_(parts.program),
+        options_(options),
+        rules_(all_rules()),
+        lists_(options.modules),
+        promise_(parts, options.inputs) {
     check_names(options.disabled, rules_, "FuseOptions::disabled");
     check_names(options.print_after, rules_, "FuseOptions::print_after");
     std::erase_if(rules_, [&](const Rule& rule) {
-      return std::find(options.disabled.begin(), options.disabled.end(), rule.name) != options.disabled.end();
+      const bool disabled =
+          std::find(options.disabled.begin(), options.disabled.end(), rule.name) != options.disabled.end();
+      return disabled || (rule.takes_apart && !options.take_apart);
     });
-    promised_ = promised_ranks(options.inputs);
     for (const Rule& rule : rules_) fusion_.times.push_back({rule.name, 0});
   }
 
@@ -81,9 +76,9 @@ class Runner {
       declined_.clear();
       for (std::size_t i = 0; i < rules_.size(); ++i) run_rule(i, first);
       first = false;
+      // What the rules proved of ranks lets further checks fall.
+      for (ir::Method& method : program_.methods) normalize(method.graph);
     } while (fired_);
-    // What the rules proved of ranks lets further checks fall.
-    for (ir::Method& method : program_.methods) normalize(method.graph);
     fusion_.entries.insert(fusion_.entries.end(), declined_.begin(), declined_.end());
     complain();
     return std::move(fusion_);
@@ -99,8 +94,10 @@ class Runner {
         fired_ = true;
         ir::remove_dead_code(*method.graph);
         method.graph->lint();
+      } catch (const Error&) {
+        throw;  // the user's inputs don't fit
       } catch (const std::exception& error) {
-        throw Error(ErrorKind::model, fmt::format("rule {} broke {}: {}", rule.name, method.name, error.what()),
+        throw Error(ErrorKind::model, fmt::format("rule {} broke {}: {}", rule.name, method.name, reason_of(error)),
                     fmt::format("leave it out with FuseOptions::disabled = {} and report this", rule.name));
       }
     }
@@ -110,9 +107,8 @@ class Runner {
 
   /// Did the rule fire anywhere in this method?
   bool apply(const Rule& rule, ir::Method& method) {
-    static const Ranks nothing;
     bool fired = false;
-    Facts facts(program_, *method.graph, method.name == "forward" ? promised_ : nothing);
+    Facts facts(program_, *method.graph, method.name == "forward" ? &promise_ : nullptr);
     // A rewrite removes only nodes of its site, which the loop has passed, and adds none that could match here.
     for (Node* node : ir::all_nodes(*method.graph)) {
       const auto site = match(rule.pattern, node);
@@ -164,6 +160,8 @@ class Runner {
   }
 
   void complain() {
+    if (const std::string warning = training_warning(program_.in_training); !warning.empty())
+      fusion_.warnings.push_back(warning);
     for (std::string& complaint : lists_.complaints(fusion_, program_, all_rules())) {
       if (options_.strict)
         throw Error(ErrorKind::usage, complaint,
@@ -176,7 +174,7 @@ class Runner {
   const FuseOptions& options_;
   std::vector<Rule> rules_;
   ModuleLists lists_;
-  Ranks promised_;
+  Promise promise_;
   FusionReport fusion_;
   std::vector<FusionSite> declined_;
   bool fired_ = false;
@@ -199,7 +197,7 @@ std::size_t FusionReport::fused() const {
 std::size_t FusionReport::declined() const { return entries.size() - fused(); }
 
 FusionReport fuse(Model& model, const FuseOptions& options) {
-  return rewrite::Runner(ModelParts::of(model).program, options).run();
+  return rewrite::Runner(ModelParts::of(model), options).run();
 }
 
 }  // namespace fusekit

@@ -47,6 +47,10 @@ Family zero_pad() {
   return {"zero padding", [](Node* node) { return ir::as_pad(node).has_value(); }};
 }
 
+Family permutation() {
+  return {"permutation", [](Node* node) { return ir::as_permutation(node).has_value(); }};
+}
+
 Family activation(const ir::ActivationKind& kind) {
   return {kind.name, [op = kind.op](Node* node) {
             const auto found = ir::as_activation(node);

@@ -22,6 +22,7 @@ Family transposed_convolution();
 Family linear();
 Family batch_norm();
 Family zero_pad();
+Family permutation();
 Family activation(const ir::ActivationKind& kind);
 
 /// Operators of these families, each fed by the one before.
@@ -52,7 +53,8 @@ struct Rule {
   std::string summary;  ///< one line
   Pattern pattern;
   std::function<Decision(const Site&, Facts&)> decide;
-  double tolerance = 0;  ///< largest relative error that rounding may bring in float32; 0: the same bits
+  bool takes_apart = false;  ///< runs only with FuseOptions::take_apart
+  double tolerance = 0;      ///< largest relative error that rounding may bring in float32; 0: the same bits
 };
 
 }  // namespace fusekit::rewrite

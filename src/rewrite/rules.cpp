@@ -6,11 +6,15 @@ namespace fusekit::rewrite {
 std::vector<Rule> all_rules() {
   const ir::ActivationKind& relu = ir::activation_kind("aten::relu");
   return {
+      encoder_layer(),
+      self_attention(),
+      constant_weight(),
       pad_conv(),
       conv_bn_activation(relu, "relu"),
       conv_bn(),
       conv_transpose_bn(),
       linear_bn(),
+      linear_permute_bn(),
       conv_activation(relu, "relu"),
       linear_activation(relu, "relu"),
       bn_activation(relu, "relu"),

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <array>
@@ -44,6 +45,10 @@ void use_engine(const std::string& wanted) {
 
 }  // namespace
 
+std::string reason_of(const std::exception& error) { return runtime::explain(error); }
+
+std::string libtorch_version() { return TORCH_VERSION; }
+
 std::vector<std::string> quantized_engines() {
   std::vector<std::string> names;
   for (const at::QEngine engine : at::globalContext().supportedQEngines())
@@ -72,6 +77,7 @@ void apply(const RuntimeOptions& options) {
   if (options.threads < 0)
     throw Error(ErrorKind::usage, fmt::format("RuntimeOptions::threads = {}: must not be negative", options.threads),
                 "0 leaves it to LibTorch");
+  set_limits(options);
   load_libraries(options.libraries);
   use_engine(options.engine);
   if (options.threads > 0) at::set_num_threads(options.threads);

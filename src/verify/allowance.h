@@ -15,6 +15,8 @@ struct Allowance {
     inputs::Sample inputs;
   };
 
+  static constexpr int kRuns = 3;  ///< of each sample, one after the other; the executor specializes in the second
+
   std::vector<Named> samples;
   double min_sqnr_db = 0;
 };

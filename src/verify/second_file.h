@@ -2,9 +2,11 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "file/original.h"
 #include "fusekit/verify.h"
+#include "inputs/inputs.h"
 
 namespace fusekit::gate {
 
@@ -14,7 +16,18 @@ struct SecondFile {
   std::string name;  ///< what messages call it
 };
 
+/// What two networks are run on.
+struct TestData {
+  std::string text;                     ///< InputSummary::text
+  std::vector<inputs::Sample> given{};  ///< where it is empty, samples are drawn
+  InputOptions drawn{};                 ///< explicit
+};
+
+/// What `options.inputs` asks for, for `options.method`. Error as resolve_inputs; Error{input}: `a` has no such method.
+TestData test_data(const file::Original& a, const VerifyOptions& options);
+
 /// fusekit::verify with a file that is loaded already.
-VerifyReport verify_file(const file::Original& a, const SecondFile& b, const VerifyOptions& options);
+VerifyReport verify_file(const file::Original& a, const SecondFile& b, const VerifyOptions& options,
+                         const TestData& data);
 
 }  // namespace fusekit::gate

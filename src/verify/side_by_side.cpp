@@ -1,9 +1,9 @@
 #include "verify/side_by_side.h"
 
-#include "runtime/captured_output.h"
-#include "runtime/error_text.h"
 #include "verify/compare.h"
+#include "verify/detections.h"
 #include "verify/metrics.h"
+#include "verify/one_run.h"
 #include "verify/seed_guard.h"
 #include "verify/state.h"
 
@@ -12,33 +12,15 @@ namespace {
 
 using inputs::Sample;
 
-constexpr std::uint64_t kSeed = 20200722;  // any number: the same before each run of a and of b
-
-/// One network's run: what it gave, what it made of its inputs, what it printed; or why it could not be run.
-struct Run {
-  c10::IValue output;
-  Sample inputs;
-  std::string printed;
-  std::optional<std::string> problem;
-};
-
-Run run_once(torch::jit::Module& module, const std::string& method, const Sample& sample,
-             runtime::CapturedOutput& captured) {
-  Run run;
-  for (const c10::IValue& input : sample) run.inputs.push_back(input.deepcopy());
-  at::manual_seed(kSeed);
-  try {
-    run.output = module.get_method(method)(run.inputs);
-  } catch (...) {
-    run.problem = runtime::explain_current_exception();
-  }
-  run.printed = captured.take_printed();
-  return run;
-}
-
-/// Outputs first, then what was written into the inputs, then what was printed.
-Comparison compare_runs(const Run& a, const Run& b) {
-  Comparison all = compare(a.output, b.output);
+/// Outputs first, then what was written into the inputs, then what was printed. The report counts detections.
+Comparison compare_runs(const Run& a, const Run& b, VerifyReport& report) {
+  const AlignedOutputs outputs = align_detections(a.output, b.output);
+  Comparison all = compare(outputs.a, outputs.b);
+  report.detections += outputs.detections;
+  report.matched += outputs.matched;
+  report.moved += outputs.moved;
+  if (outputs.alone() > (report.min_sqnr_db ? outputs.detections / 2 : 0))
+    all.failure = fmt::format("{} of {} detections have no counterpart", outputs.alone(), outputs.detections);
   for (std::size_t k = 0; k < a.inputs.size() && all.failure.empty(); ++k) {
     const Comparison input = compare(a.inputs[k], b.inputs[k], fmt::format("input[{}]", k));
     if (input.error.max_rel > all.error.max_rel) all.worst_at = input.worst_at;
@@ -55,6 +37,7 @@ bool take(VerifyReport& report, const Comparison& comparison, const std::string&
   report.worst = worse(report.worst, comparison.error);
   if (!comparison.failure.empty()) {
     if (report.failure.empty()) report.failure = run + ": " + comparison.failure;
+    report.differs_in_kind = true;
     return false;
   }
   if (comparison.error.max_rel > report.tolerance && report.failure.empty())
@@ -80,15 +63,16 @@ class Pair {
 
  private:
   bool run_once_on(const Sample& sample, const std::string& run) {
-    const Run ours = run_once(a_, course_.method, sample, captured_);
+    const Run ours = run_once(a_, course_.a_name, course_.method, sample, captured_);
     if (ours.problem) throw course_.cannot_run(run, *ours.problem);
-    const Run theirs = run_once(b_, course_.method, sample, captured_);
+    const Run theirs = run_once(b_, course_.b_name, course_.method, sample, captured_);
     if (theirs.problem) {
       if (report_.failure.empty())
         report_.failure = fmt::format("{}: {} fails: {}", run, course_.b_name, *theirs.problem);
+      report_.differs_in_kind = true;
       return false;
     }
-    const Comparison comparison = compare_runs(ours, theirs);
+    const Comparison comparison = compare_runs(ours, theirs, report_);
     report_.compared += comparison.compared;
     return take(report_, comparison, run) && take(report_, state_.compare_written(b_), run);
   }
@@ -108,11 +92,13 @@ void run_side_by_side(torch::jit::Module& a, torch::jit::Module& b, const Course
   const SeedGuard seed_guard;
   if (!b.find_method(course.method)) {
     report.failure = fmt::format("{} has no method \"{}\"", course.b_name, course.method);
+    report.differs_in_kind = true;
     return;
   }
   Pair pair(a, b, course, report);
   for (int k = 0; k < report.samples; ++k) {
     const auto [name, sample] = course.sample(static_cast<std::size_t>(k));
+    if (course.progress) course.progress(static_cast<double>(k) / report.samples, "verifying on " + name);
     if (!pair.run(name, sample)) return;
   }
   report.passed = report.failure.empty();

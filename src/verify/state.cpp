@@ -33,10 +33,6 @@ void for_each_attribute(const torch::jit::Module& module, const std::string& pre
   }
 }
 
-std::uint32_t version_of(const at::Tensor& tensor) {
-  return tensor.defined() && !tensor.is_inference() ? static_cast<std::uint32_t>(tensor._version()) : 0;
-}
-
 std::map<std::string, c10::IValue> attributes_of(const torch::jit::Module& module) {
   std::map<std::string, c10::IValue> attributes;
   for_each_attribute(module, "", [&](const std::string& path, const c10::IValue& value) { attributes[path] = value; });
@@ -48,11 +44,26 @@ bool same_value(const c10::IValue& a, const c10::IValue& b) {
   return comparison.failure.empty() && comparison.error.max_abs == 0;
 }
 
+bool same_bits(const at::Tensor& a, const at::Tensor& b) {
+  return a.defined() && b.defined() && a.scalar_type() == b.scalar_type() && !a.is_quantized() &&
+         a.layout() == at::kStrided && b.layout() == at::kStrided && a.sizes() == b.sizes() && a.equal(b);
+}
+
+/// Is the attribute, or a module that it is in, among `paths`?
+bool is_at_or_below(std::string path, const std::set<std::string>& paths) {
+  while (paths.count(path) == 0) {
+    const auto dot = path.rfind('.');
+    if (dot == std::string::npos) return false;
+    path.resize(dot);
+  }
+  return true;
+}
+
 }  // namespace
 
 State::State(const torch::jit::Module& module) : module_(module) {
   for_each_attribute(module, "", [this](const std::string& path, const c10::IValue& value) {
-    entries_[path] = value.isTensor() ? Entry{value, version_of(value.toTensor())} : Entry{value.deepcopy(), 0};
+    entries_[path] = value.isTensor() ? Entry{value, file::fingerprint(value.toTensor())} : Entry{value.deepcopy(), {}};
   });
 }
 
@@ -64,7 +75,7 @@ Comparison State::compare_written(const torch::jit::Module& other) const {
     const bool untouched =
         before != entries_.end() && (now.isTensor() && before->second.before.isTensor()
                                          ? now.toTensor().is_same(before->second.before.toTensor()) &&
-                                               version_of(now.toTensor()) == before->second.version
+                                               file::fingerprint(now.toTensor()) == before->second.fingerprint
                                          : same_value(before->second.before, now));
     if (untouched || !all.failure.empty()) return;
     const auto their = theirs.find(path);
@@ -78,6 +89,22 @@ Comparison State::compare_written(const torch::jit::Module& other) const {
     all.failure = comparison.failure;
   });
   return all;
+}
+
+std::string changed_state(const torch::jit::Module& original, const torch::jit::Module& written,
+                          const std::set<std::string>& made_new) {
+  std::string changed;
+  const auto theirs = attributes_of(written);
+  for_each_attribute(original, "", [&](const std::string& path, const c10::IValue& value) {
+    const auto their = theirs.find(path);
+    if (!changed.empty() || their == theirs.end() || is_at_or_below(path, made_new)) return;
+    if (value.isTensor() && their->second.isTensor() && same_bits(value.toTensor(), their->second.toTensor())) return;
+    const Comparison comparison = compare(value, their->second, path);
+    changed = comparison.failure;
+    if (changed.empty() && comparison.error.max_abs != 0)
+      changed = fmt::format("{} differs by {:.2g}", comparison.worst_at, comparison.error.max_abs);
+  });
+  return changed;
 }
 
 }  // namespace fusekit::gate

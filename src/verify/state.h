@@ -3,8 +3,10 @@
 #include <torch/script.h>
 
 #include <map>
+#include <set>
 #include <string>
 
+#include "file/fingerprint.h"
 #include "verify/compare.h"
 
 namespace fusekit::gate {
@@ -21,12 +23,17 @@ class State {
 
  private:
   struct Entry {
-    c10::IValue before;         ///< a tensor itself, a copy of anything else
-    std::uint32_t version = 0;  ///< of a tensor, which every write in place raises
+    c10::IValue before;             ///< a tensor itself, a copy of anything else
+    file::Fingerprint fingerprint;  ///< of a tensor
   };
 
   torch::jit::Module module_;
   std::map<std::string, Entry> entries_;
 };
+
+/// Where a written file holds something else than the original, bit by bit, in what both have: "running_mean differs ...";
+/// empty where it does not. `made_new`: attributes, and modules with all below them, that were made anew.
+std::string changed_state(const torch::jit::Module& original, const torch::jit::Module& written,
+                          const std::set<std::string>& made_new);
 
 }  // namespace fusekit::gate

@@ -6,7 +6,9 @@
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
 #include "inputs/inputs.h"
+#include "ir/foreign_device.h"
 #include "ir/model_parts.h"
+#include "verify/own_rounding.h"
 #include "verify/second_file.h"
 #include "verify/seed_guard.h"
 #include "verify/side_by_side.h"
@@ -18,8 +20,10 @@ namespace {
 namespace fs = std::filesystem;
 using inputs::Sample;
 
-Error cannot_run(const fs::path& path, const VerifyOptions& options, const std::string& inputs, const std::string& run,
-                 const std::string& problem) {
+Error cannot_run(const torch::jit::Module& module, const fs::path& path, const VerifyOptions& options,
+                 const std::string& inputs, const std::string& run, const std::string& problem) {
+  if (const std::string device = ir::foreign_device_in(module, options.method, problem); !device.empty())
+    return {ErrorKind::model, fmt::format("{} can't be run: {}", path.string(), device), ir::kForeignDeviceHint};
   const std::string message = fmt::format("{} can't be run on {}: {}", path.string(), inputs, problem);
   if (!options.inputs.given())
     return {ErrorKind::model, fmt::format("{} ({})", message, run), "give InputOptions::dims"};
@@ -56,29 +60,43 @@ void set_bounds(VerifyReport& report, const VerifyOptions& options, const fs::pa
   report.tolerance = options.tolerance.value_or(otherwise);
 }
 
+/// What is beyond the tolerance may be no more than the original's own rounding.
+void judge_by_rounding(VerifyReport& report, const fs::path& a, const fs::path& b, const gate::Course& course) {
+  const auto verdict = gate::judge_rounding(a, b, course, report);
+  if (!verdict) return;
+  report.rounding = verdict->worst;
+  report.passed = verdict->passed;
+  if (report.passed) report.failure.clear();
+}
+
 /// Runs `a`, which was read from `a_path`, beside b.
 VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate::SecondFile& b_file,
-                        const InputSummary& summary, const VerifyOptions& options) {
+                        const gate::TestData& data, const VerifyOptions& options) {
   torch::jit::Module b = file::load(b_file.path).module;
-  const std::vector<Sample> from_file =
-      summary.options.file.empty() ? std::vector<Sample>{} : inputs::read_samples(summary.options);
-
+  if (options.eval) {
+    a.eval();
+    b.eval();
+  }
   VerifyReport report;
-  report.inputs = summary.text;
+  report.inputs = data.text;
   set_bounds(report, options, a_path, b_file.path, a);
   report.runs = options.runs;
-  report.samples = options.samples > 0 ? options.samples : std::max(3, static_cast<int>(from_file.size()));
+  report.samples = options.samples > 0 ? options.samples : std::max(3, static_cast<int>(data.given.size()));
   gate::Course course;
   course.method = options.method;
+  course.a_name = a_path.string();
   course.b_name = b_file.name;
+  course.progress = options.progress;
   course.sample = [&](std::size_t k) {
     return std::pair(fmt::format("sample {}", k + 1),
-                     from_file.empty() ? inputs::draw_sample(summary.options, k) : from_file[k % from_file.size()]);
+                     data.given.empty() ? inputs::draw_sample(data.drawn, k) : data.given[k % data.given.size()]);
   };
   course.cannot_run = [&](const std::string& run, const std::string& problem) {
-    return cannot_run(a_path, options, summary.text, run, problem);
+    return cannot_run(a, a_path, options, data.text, run, problem);
   };
   gate::run_side_by_side(a, b, course, report);
+  if (!report.passed && !report.differs_in_kind && !options.tolerance && !report.min_sqnr_db)
+    judge_by_rounding(report, a_path, b_file.path, course);
   return report;
 }
 
@@ -86,10 +104,18 @@ VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate
 
 namespace gate {
 
-VerifyReport verify_file(const file::Original& a, const SecondFile& b, const VerifyOptions& options) {
+TestData test_data(const file::Original& a, const VerifyOptions& options) {
+  InputSummary summary = resolve(a, options);
+  TestData data{summary.text};
+  if (!summary.options.file.empty()) data.given = inputs::read_samples(summary.options);
+  data.drawn = std::move(summary.options);
+  return data;
+}
+
+VerifyReport verify_file(const file::Original& a, const SecondFile& b, const VerifyOptions& options,
+                         const TestData& data) {
   check(options);
-  const InputSummary summary = resolve(a, options);
-  return run_beside(a.fresh(), a.path(), b, summary, options);
+  return run_beside(a.fresh(), a.path(), b, data, options);
 }
 
 }  // namespace gate
@@ -97,12 +123,14 @@ VerifyReport verify_file(const file::Original& a, const SecondFile& b, const Ver
 VerifyReport verify(const fs::path& a, const fs::path& b, const VerifyOptions& options) {
   check(options);
   file::Original original(a);
-  const InputSummary summary = resolve(original, options);
-  return run_beside(std::move(original).last(), a, {b, b.string()}, summary, options);
+  const gate::TestData data = gate::test_data(original, options);
+  return run_beside(std::move(original).last(), a, {b, b.string()}, data, options);
 }
 
 VerifyReport verify(const Model& a, const fs::path& b, const VerifyOptions& options) {
-  return gate::verify_file(*ModelParts::of(a).original, {b, b.string()}, options);
+  const file::Original& original = *ModelParts::of(a).original;
+  check(options);
+  return gate::verify_file(original, {b, b.string()}, options, gate::test_data(original, options));
 }
 
 }  // namespace fusekit

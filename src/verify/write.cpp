@@ -2,19 +2,23 @@
 
 #include "file/original.h"
 #include "file/output.h"
+#include "file/tree_plan.h"
 #include "fusekit/error.h"
 #include "fusekit/lower.h"
+#include "inputs/passed_arguments.h"
 #include "ir/model_parts.h"
 #include "verify/allowance.h"
 #include "verify/second_file.h"
+#include "verify/seed_guard.h"
 #include "verify/side_by_side.h"
+#include "verify/state.h"
 
 namespace fusekit {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kRuns = 3;  // the executor specializes in the second
+constexpr std::size_t kPassedSamples = 3;
 
 /// Compares a written file with the original, method by method.
 class Check {
@@ -23,25 +27,63 @@ class Check {
         const VerifyOptions& options)
       : original_(original), allowance_(allowance), written_(std::move(written)), options_(options) {}
 
-  [[nodiscard]] MethodCheck of(const std::string& method) const {
-    if (method != "forward") return of_other(method);
-    if (allowance_ != nullptr) return {method, within_allowance(), ""};
+  /// What the files hold before any run; nullopt where that is the same.
+  [[nodiscard]] std::optional<MethodCheck> of_state(const std::set<std::string>& made_new) const {
+    VerifyReport report;
+    report.failure = gate::changed_state(original_.fresh(), file::load(written_.path).module, made_new);
+    report.inputs = "what the reloaded file holds";
+    return report.failure.empty() ? std::nullopt : std::optional(MethodCheck{"forward", report, ""});
+  }
+
+  [[nodiscard]] MethodCheck of(const std::string& method, bool eval) const {
+    if (method == "forward" && allowance_ != nullptr) return {method, within_allowance(), ""};
     VerifyOptions options = options_;
     options.method = method;
-    return {method, gate::verify_file(original_, written_, options), ""};
+    options.eval = eval;
+    if (method == "forward") {
+      if (!eval) return {method, gate::verify_file(original_, written_, options, data_of_forward()), ""};
+      return if_it_runs(options, [this] { return data_of_forward(); });
+    }
+    options.inputs = InputOptions{.seed = options_.inputs.seed};  // what was given is forward's
+    return if_it_runs(options, [&] {
+      gate::TestData data = passed_to(method);
+      return data.given.empty() ? gate::test_data(original_, options) : data;
+    });
   }
 
  private:
-  /// The inputs that were given are forward's. One whose inputs can't be worked out is left unverified.
-  [[nodiscard]] MethodCheck of_other(const std::string& method) const {
-    VerifyOptions options = options_;
-    options.method = method;
-    options.inputs.dims.clear();
-    options.inputs.file.clear();
+  const gate::TestData& data_of_forward() const {
+    if (!data_of_forward_) data_of_forward_ = gate::test_data(original_, options_);
+    return *data_of_forward_;
+  }
+
+  [[nodiscard]] inputs::Sample sample_of_forward(std::size_t k) const {
+    if (allowance_ != nullptr) return allowance_->samples.at(k % allowance_->samples.size()).inputs;
+    const gate::TestData& data = data_of_forward();
+    return data.given.empty() ? inputs::draw_sample(data.drawn, k) : data.given[k % data.given.size()];
+  }
+
+  /// What forward passes to the method; no samples where it does not call it.
+  [[nodiscard]] gate::TestData passed_to(const std::string& method) const {
+    gate::TestData data;
+    const gate::SeedGuard seed_guard;
+    torch::jit::Module module = original_.fresh();
+    for (std::size_t k = 0; k < kPassedSamples; ++k) {
+      auto sample = inputs::passed_arguments(module, method, sample_of_forward(k));
+      if (!sample) break;
+      data.given.push_back(std::move(*sample));
+    }
+    if (!data.given.empty()) data.text = inputs::text_of(data.given.front()) + ", as forward passes it";
+    return data;
+  }
+
+  /// One whose inputs can't be worked out is left unverified.
+  [[nodiscard]] MethodCheck if_it_runs(const VerifyOptions& options,
+                                       const std::function<gate::TestData()>& make_data) const {
     try {
-      return {method, gate::verify_file(original_, written_, options), ""};
+      return {options.method, gate::verify_file(original_, written_, options, make_data()), "", options.eval};
     } catch (const Error& error) {
-      return {method, std::nullopt, error.message()};
+      return {options.method, std::nullopt, error.message(), options.eval};
     }
   }
 
@@ -50,13 +92,15 @@ class Check {
     torch::jit::Module b = file::load(written_.path).module;
     VerifyReport report;
     report.samples = static_cast<int>(allowance_->samples.size());
-    report.runs = kRuns;
+    report.runs = gate::Allowance::kRuns;
     report.inputs = "calibration samples";
     report.min_sqnr_db = allowance_->min_sqnr_db;
     report.tolerance = std::numeric_limits<double>::infinity();
     gate::Course course;
     course.method = "forward";
+    course.a_name = original_.path().string();
     course.b_name = written_.name;
+    course.progress = options_.progress;
     course.sample = [this](std::size_t k) {
       return std::pair(allowance_->samples[k].name, allowance_->samples[k].inputs);
     };
@@ -71,7 +115,18 @@ class Check {
   const gate::Allowance* allowance_;
   gate::SecondFile written_;
   const VerifyOptions& options_;
+  mutable std::optional<gate::TestData> data_of_forward_;
 };
+
+/// Paths of the weights and modules that the written tree does not have from the original.
+std::set<std::string> made_new(const ir::Program& program) {
+  const file::TreePlan plan = file::plan_tree(program);
+  std::set<std::string> paths;
+  for (const auto& [key, path] : plan.attribute_paths)
+    if (program.weights.at(key).is_new) paths.insert(path);
+  for (const auto& [key, path] : plan.module_paths) paths.insert(path);
+  return paths;
+}
 
 /// Lowers the model, where that was not done.
 void finish(Model& model, const WriteOptions& options) {
@@ -97,12 +152,21 @@ WriteReport write(Model model, const fs::path& output, const WriteOptions& optio
   file::AtomicFile file = file::begin_output(output, model.path(), options);
   finish(model, options);
   ModelParts& parts = ModelParts::of(model);
+  const bool asks_for_mode = parts.program.asks_for_mode;
+  const std::set<std::string> made_new = fusekit::made_new(parts.program);
   file::serialize(std::exchange(parts.program, {}), file);
   const Check check(*parts.original, parts.allowance.get(), {file.readable_path(), output.string()}, options.verify);
-  for (const std::string& method : methods) {
-    report.methods.push_back(check.of(method));
-    const auto& compared = report.methods.back().report;
-    if (compared && !compared->passed) return report;
+  if (const auto changed = check.of_state(made_new)) {
+    report.methods.push_back(*changed);
+    return report;
+  }
+  for (const bool eval : {false, true}) {
+    if (eval && !asks_for_mode) break;
+    for (const std::string& method : methods) {
+      report.methods.push_back(check.of(method, eval));
+      const auto& compared = report.methods.back().report;
+      if (compared && !compared->passed) return report;
+    }
   }
   file.publish(options.force || options.in_place);
   report.written = true;

@@ -112,7 +112,7 @@ class FakeLauncher : public Launcher {
       return {variant.label, 100, {{"conv", "aten::conv2d", 60, 1}, {"conv", "aten::relu", 30, 1}}};
     }
     /// Counts 500 page faults and context switches in each load, and one in each run.
-    Usage usage() override { return {1000, events_, events_, 1e-6 * busy_us_}; }
+    Usage usage() override { return {1000, events_, events_, 1e-6 * busy_us_, 0}; }
 
    private:
     double one_run(std::size_t index) {

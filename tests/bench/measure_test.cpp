@@ -8,6 +8,7 @@
 #include "bench/fake.h"
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
+#include "fusekit/interrupted.h"
 #include "support/refusal.h"
 
 namespace fusekit::bench {
@@ -88,6 +89,14 @@ TEST(BenchMeasure, KeepsItsTimeLimit) {
   EXPECT_EQ(launcher.started, 8U);  // as many as the cost of the first round allows
   EXPECT_LE(clock.seconds(), 21);
   EXPECT_GE(clock.seconds(), 18);
+}
+
+TEST(BenchMeasure, BeginsNoBlockThatWouldEndTooLate) {
+  FakeClock clock;
+  FakeLauncher launcher({.run_us = {1e6, 1e6}, .jitter = 0.001, .warmup_factor = 1}, clock, 1);
+  measure(test::variants(2), {.processes = 1, .max_seconds = 60}, launcher, clock);
+  EXPECT_LE(clock.seconds(), 60);
+  EXPECT_GT(clock.seconds(), 60 - 5) << "a block takes 4 s";
 }
 
 TEST(BenchMeasure, VerySlowModelsGetABlockInEachOfThreeProcessesAndAWarning) {
@@ -268,15 +277,26 @@ TEST(BenchMeasure, AnInterruptEndsItAndNoProcessIsLeft) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
   Options options;
-  options.interrupted = [&] { return clock.seconds() > 5; };
-  try {
-    measure(test::variants(2), options, launcher, clock);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.message(), "interrupted");
-  }
+  options.interrupted = [&] { return clock.seconds() > 0.1; };  // before the first block
+  EXPECT_THROW(measure(test::variants(2), options, launcher, clock), Interrupted);
   EXPECT_EQ(launcher.alive, 0U);
-  EXPECT_LT(clock.seconds(), 6);
+  EXPECT_LT(clock.seconds(), 1);
+}
+
+TEST(BenchMeasure, WhatWasMeasuredBeforeAnInterruptIsReported) {
+  for (const double second : {2.5, 5.0, 9.0}) {
+    FakeClock clock;
+    FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);
+    Options options;
+    options.interrupted = [&] { return clock.seconds() > second; };
+    const Report report = measure(test::variants(2), options, launcher, clock);
+    EXPECT_TRUE(report.interrupted);
+    EXPECT_TRUE(warns_of(report, "interrupted: these are the figures of"));
+    EXPECT_NEAR(report.ratios.at(0).ratio, 2, 0.1) << second;
+    EXPECT_EQ(launcher.alive, 0U);
+    EXPECT_LT(clock.seconds(), second + 1);
+  }
+  EXPECT_FALSE(run({.run_us = {20000, 10000}}, {}, 1).interrupted);
 }
 
 TEST(BenchMeasure, RefusesWrongOptions) {

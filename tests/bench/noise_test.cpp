@@ -1,6 +1,13 @@
 #include "bench/noise.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <ctime>
 
 #include "bench/fake.h"
 
@@ -21,6 +28,7 @@ TEST(BenchNoise, WarnsOfEachDisturbance) {
   report.noise.throttled_seconds = 2;
   report.noise.clock_change = -0.2;
   report.noise.involuntary_switches = 5000;
+  report.noise.waited_seconds = 0.7;
   report.noise.major_faults = 5000;
   report.environment.governor = "powersave";
   report.outcomes.resize(2);
@@ -31,8 +39,52 @@ TEST(BenchNoise, WarnsOfEachDisturbance) {
   EXPECT_EQ(report.warnings.size(), 8U);
   for (const char* part :
        {"kept 1.0 of 2 CPUs busy", "5.0 % of the time (steal)", "stopped it for 2 s", "changed by -20 %",
-        "500 times a second", "5000 pages", "asks for 4 threads where 2 CPUs", "governor is 'powersave'"})
+        "waited 6.5 % of its time for a CPU that did something else (500 switches a second)", "5000 pages",
+        "asks for 4 threads where 2 CPUs", "governor is 'powersave'"})
     EXPECT_TRUE(warns_of(report, part)) << part;
+}
+
+TEST(BenchNoise, SwitchesThatCostNoTimeAreNoLoss) {
+  Report report;
+  report.environment.cpus = 1;
+  report.noise.measured_cpu_seconds = 10;
+  report.noise.involuntary_switches = 100000;
+  report.noise.waited_seconds = 0.01;
+  add_noise_warnings(report);
+  EXPECT_TRUE(report.warnings.empty());
+}
+
+/// A process that works on one CPU does not disturb another that may only use the others.
+TEST(BenchNoise, CountsOnlyTheCpusThatMayBeUsed) {
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &before)) cpus.push_back(cpu);
+  if (cpus.size() < 2) GTEST_SKIP() << "one CPU";
+  const auto only = [](int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set);
+  };
+  const pid_t busy = fork();
+  if (busy == 0) {
+    only(cpus[1]);
+    for (;;) continue;
+  }
+  only(cpus[0]);
+  const NoiseMeter meter;
+  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t cpu_before = std::clock();
+  while (std::chrono::steady_clock::now() < begin + std::chrono::milliseconds(800)) continue;
+  const Noise noise = meter.read({}, {});
+  const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const double ours = static_cast<double>(std::clock() - cpu_before) / CLOCKS_PER_SEC / wall;
+  kill(busy, SIGKILL);
+  waitpid(busy, nullptr, 0);
+  sched_setaffinity(0, sizeof before, &before);
+  EXPECT_LE(noise.other_cpus + ours, 1.2) << "more than one CPU can do";
 }
 
 TEST(BenchNoise, WarnsOfSpinningThreadsBesideOtherPrograms) {

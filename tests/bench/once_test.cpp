@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "bench/fake.h"
-#include "bench/resident_memory.h"
+#include "runtime/resident_memory.h"
 #include "bench/statistics.h"
 #include "bench/timing.h"
 #include "fusekit/bench.h"
@@ -125,11 +125,11 @@ TEST(Runner, ItsLoadIsTimedAndThePeakMemoryIsReset) {
   variant.arguments.inputs.dims = {{2}};
   if (!std::ofstream("/proc/self/clear_refs")) GTEST_SKIP() << "the kernel's /proc is read-only";
   { const std::vector<char> large(std::size_t{512} << 20, 1); }
-  const std::int64_t before = peak_resident_kib();
+  const std::int64_t before = runtime::peak_resident_kib();
   double load_us = 0;
   const auto runner = load_runner(variant, real_clock(), load_us);
   EXPECT_GT(load_us, 0);
-  EXPECT_LT(peak_resident_kib(), before - (400 << 10));
+  EXPECT_LT(runtime::peak_resident_kib(), before - (400 << 10));
 }
 
 TEST(Runner, RunsWithDrawnAndWithBundledAndWithoutArguments) {

@@ -41,6 +41,16 @@ TEST(Prepare, InputsAreWorkedOutAndDifferencesTold) {
   EXPECT_THROW(prepare(variants, [] { return true; }), Error);
 }
 
+TEST(Prepare, AFileInTrainingModeIsTold) {
+  std::vector<Variant> variants =
+      variants_of({std::filesystem::path(FUSEKIT_SOURCE_DIR) / "tests/cases/train_mode.script.pt"});
+  const std::vector<Remark> remarks = prepare(variants);
+  ASSERT_FALSE(remarks.empty());
+  EXPECT_EQ(remarks[0].kind, Kind::warning);
+  EXPECT_TRUE(test::has(remarks[0].text, "train_mode.script.pt: the file was saved in training mode: one module"));
+  EXPECT_EQ(bench::unmeasured(variants).outcomes.at(0).in_training, std::vector<std::string>{"bn"});
+}
+
 TEST(Prepare, AnInt8FileGetsTheEngineThatIsChosenForIt) {
   std::vector<Variant> variants = variants_of({test::data("int8/by_2.13.pt")});
   variants[0].arguments.none = true;

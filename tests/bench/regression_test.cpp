@@ -44,6 +44,20 @@ TEST(RegressionCheck, IsFoundOnlyWhereTheIntervalShowsIt) {
 
 TEST(RegressionCheck, NoisyTimesShowNoRegression) { EXPECT_FALSE(check({100, 130, 95, 110, 140, 98}, 0.03).regressed); }
 
+TEST(RegressionCheck, WhatCouldNotBeSeenIsInconclusive) {
+  const RegressionCheck noisy = check({100, 130, 95, 110, 140, 98}, 0.03);
+  EXPECT_TRUE(noisy.inconclusive);
+  EXPECT_TRUE(noisy.text.starts_with("inconclusive: ")) << noisy.text;
+  EXPECT_STREQ(name_of_verdict(noisy), "inconclusive");
+  EXPECT_TRUE(check(scaled(kBefore, 1.03), 0.03).inconclusive);  // its interval has the limit in it
+  for (const double factor : {0.5, 1.0, 1.01}) {
+    EXPECT_FALSE(check(scaled(kBefore, factor), 0.03).inconclusive) << factor;
+    EXPECT_STREQ(name_of_verdict(check(scaled(kBefore, factor), 0.03)), "passed");
+  }
+  EXPECT_FALSE(check(scaled(kBefore, 1.05), 0.03).inconclusive);
+  EXPECT_STREQ(name_of_verdict(check(scaled(kBefore, 1.05), 0.03)), "regressed");
+}
+
 TEST(RegressionCheck, AnotherMachineIsAnErrorUnlessAllowed) {
   Report baseline = with_medians(kBefore);
   baseline.environment.cpu = "6502";
@@ -72,6 +86,7 @@ TEST(RegressionCheck, OfARatioTakesItsInverse) {
   ratio.process_log_ratios = {-0.09, -0.1, -0.095, -0.09, -0.1, -0.095};
   const RegressionCheck found = check_for_regressions(report, {ratio}, 0.03).at(0);
   EXPECT_TRUE(found.regressed);
+  EXPECT_NEAR(found.slowdown, 0.1, 1e-9);
   EXPECT_NEAR(found.interval.low, 0.08, 1e-9);
   EXPECT_NEAR(found.interval.high, 0.12, 1e-9);
   EXPECT_FALSE(check_for_regressions(report, {ratio}, 0.09).at(0).regressed);

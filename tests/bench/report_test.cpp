@@ -64,6 +64,27 @@ TEST(Reports, MarkdownIsATableAndAVerdict) {
   EXPECT_NE(text.find("\n| a.pt | 100.0 | "), std::string::npos) << text;  // the fake's start
 }
 
+TEST(Reports, WhatIsNotSignificantIsMarked) {
+  Report report = measured();
+  EXPECT_EQ(to_table(report).find('~'), std::string::npos) << to_table(report);
+  report.ratios.at(0).verdict = Verdict::no_difference;
+  for (const std::string& text : {to_table(report), to_markdown(report)}) {
+    EXPECT_NE(text.find(" ~"), std::string::npos) << text;
+    EXPECT_NE(text.find("\n~ no measurable difference"), std::string::npos) << text;
+  }
+}
+
+TEST(Reports, MediansThatContradictTheRatioAreExplained) {
+  Report report = measured();
+  EXPECT_EQ(to_table(report).find("pairs of runs"), std::string::npos) << to_table(report);
+  report.outcomes.at(0).sample_us = 1562;
+  report.outcomes.at(1).sample_us = 1275;
+  report.ratios.at(0).ratio = 0.993;
+  report.ratios.at(0).interval = {0.97, 1.01};
+  for (const std::string& text : {to_table(report), to_markdown(report)})
+    EXPECT_NE(text.find("\nspeed comes from pairs of runs side by side"), std::string::npos) << text;
+}
+
 TEST(Reports, SamplesASecondByBatchAreALineForEachModelAndSetting) {
   Report report;
   for (const std::string model : {"a.pt", "b.pt"})

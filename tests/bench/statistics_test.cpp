@@ -79,11 +79,15 @@ TEST(Statistics, DetectableDifferenceIsFoundInNineOfTenCases) {
     if (t_estimate(values, 0.95).interval.low > 0) ++found;
   }
   EXPECT_NEAR(static_cast<double>(found) / trials, 0.9, 0.04);
+  const std::vector<double> values{-1, -1, 0, 0, 1, 1};  // their standard deviation is sqrt(4 / 5)
+  EXPECT_NEAR(t_estimate(values, 0.95).detectable, shift * std::sqrt(0.8), 1e-12);
 }
 
 TEST(Statistics, FarOutValuesAreCounted) {
   std::vector<double> values;
   for (int i = 0; i < 100; ++i) values.push_back(100 + i % 10);
+  EXPECT_EQ(far_out(values), 0U);
+  values.push_back(118);  // 1.5 to 3 times the quartiles' distance away: outlying, but not far out
   EXPECT_EQ(far_out(values), 0U);
   values.push_back(1000);
   EXPECT_EQ(far_out(values), 1U);

@@ -271,12 +271,61 @@ TEST_F(Bench, ComparesTimesMeasuredElsewhere) {
   EXPECT_NE(result.out.find("b.txt is 2.0"), std::string::npos) << result.out;
 }
 
-TEST_F(Bench, AnInterruptIsOneClearLine) {
-  const auto result = test::run_command({"timeout", "--preserve-status", "-s", "INT", "6", FUSEKIT_PROGRAM, "bench",
-                                         at("slow.pt"), at("scale.pt"), "--input_dims", "64,64", "--max-time", "100"});
+TEST_F(Bench, AnInterruptReportsWhatWasMeasured) {
+  const auto result =
+      test::run_command({"timeout", "--preserve-status", "-s", "INT", "10", FUSEKIT_PROGRAM, "bench", at("slow.pt"),
+                         at("scale.pt"), "--input_dims", "64,64", "--threads", "1", "--max-time", "1000"});
+  EXPECT_EQ(result.exit_code, 130);
+  EXPECT_TRUE(has(result.out, "scale.pt is ")) << result.out;
+  EXPECT_TRUE(has(result.err, "warning: interrupted: these are the figures of")) << result.err;
+  const auto once = test::run_command({"timeout", "--preserve-status", "-s", "INT", "6", FUSEKIT_PROGRAM, "bench",
+                                       at("slow.pt"), "--input_dims", "64,64", "--iter", "100000000"});
+  EXPECT_EQ(once.exit_code, 130);
+  EXPECT_TRUE(has(once.out, "Main run finished. Microseconds per iter: ")) << once.out;
+  EXPECT_TRUE(has(once.err, "interrupted after")) << once.err;
+}
+
+TEST_F(Bench, AModuleWithoutForwardIsNamed) {
+  test::save_module(test::make_module("Odd", {}, "def other(self, x):\n    return x\n"), folder_ / "odd.pt");
+  for (const auto& words : std::vector<std::vector<std::string>>{{}, {"--input_dims", "2,3"}, {"--no_inputs"}}) {
+    std::vector<std::string> all{"bench", at("odd.pt")};
+    all.insert(all.end(), words.begin(), words.end());
+    const auto result = run_fusekit(all);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_TRUE(has(result.err, "has no method \"forward\"\nhint: ")) << result.err;
+    EXPECT_FALSE(has(result.err, "frame #")) << result.err;
+  }
+}
+
+TEST_F(Bench, ANoisyGateIsInconclusive) {
+  ASSERT_EQ(compare({at("scale.pt"), "--save", at("base.json")}).exit_code, 0);
+  json base = json::parse(test::bytes_of(folder_ / "base.json"));
+  auto& medians = base["outcomes"][0]["process_median_us"];
+  for (std::size_t k = 0; k < medians.size(); ++k)
+    medians[k] = medians[k].get<double>() * (k == 0 ? 0.2 : k == 1 ? 5 : 1);
+  test::write_bytes(folder_ / "noisy.json", base.dump());
+  const std::vector<std::string> gate{at("scale.pt"), "--baseline", at("noisy.json"), "--max-regression", "3%"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), gate.begin(), gate.end());
+    return compare(more);
+  };
+  const auto text = with({});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_TRUE(has(text.out, "inconclusive: scale.pt against the baseline")) << text.out;
+  const auto markdown = with({"--markdown"});
+  EXPECT_TRUE(has(markdown.out, "❔ inconclusive: ")) << markdown.out;
+  EXPECT_FALSE(has(markdown.out, "✅")) << markdown.out;
+  const auto strict = with({"--json", "--require-power"});
+  EXPECT_EQ(strict.exit_code, 1) << strict.err;
+  EXPECT_EQ(json::parse(strict.out)["gates"][0]["verdict"], "inconclusive");
+}
+
+TEST_F(Bench, ARunThatNeverEndsEndsIt) {
+  save("loop.pt", "def forward(self, x):\n    n = 0\n    while n >= 0:\n        n = 1\n    return x * self.weight * n\n");
+  const auto result =
+      run_fusekit({"bench", at("loop.pt"), at("scale.pt"), "--input_dims", "2,3", "--run-limit", "0.5"});
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_NE(result.err.find("error: interrupted"), std::string::npos) << result.err;
-  EXPECT_EQ(result.out, "");
+  EXPECT_TRUE(has(result.err, "loop.pt takes longer than 0.5 s and does not come back")) << result.err;
 }
 
 TEST_F(Bench, AModelThatCantBeRunIsNamed) {

@@ -33,8 +33,9 @@ class FuseCommand : public testing::Test {
   }
 
   /// Exit code 2, the message, nothing new in the folder, the input as it was.
-  void expect_refusal(const ProgramResult& result, const std::string& message, std::size_t entries = 1) const {
-    EXPECT_EQ(result.exit_code, 2) << result.err;
+  void expect_refusal(const ProgramResult& result, const std::string& message, std::size_t entries = 1,
+                      int exit_code = 2) const {
+    EXPECT_EQ(result.exit_code, exit_code) << result.err;
     EXPECT_NE(result.err.find(message), std::string::npos) << result.err;
     EXPECT_EQ(result.out, "");
     EXPECT_EQ(folder_.entries(), entries);
@@ -53,6 +54,33 @@ TEST_F(FuseCommand, FusesVerifiesAndWrites) {
       << result.out;
   EXPECT_TRUE(result.out.ends_with("3 samples x 3 runs\nwrote " + out_ + "\n")) << result.out;
   EXPECT_EQ(folder_.entries(), 2U);
+}
+
+TEST_F(FuseCommand, SaysWhatIsInTrainingMode) {
+  fs::copy_file(network("train_mode.script"), in_, fs::copy_options::overwrite_existing);
+  const ProgramResult loud = fuse({"-o", out_, "--input_dims", kDims});
+  EXPECT_EQ(loud.exit_code, 0) << loud.err;
+  EXPECT_NE(
+      loud.err.find("warning: the file was saved in training mode: one module computes something else than after "
+                    "eval(): bn; fuse with --eval, or save it anew after model.eval(), to get a file for inference"),
+      std::string::npos)
+      << loud.err;
+  EXPECT_NE(loud.out.find("\nin eval(): verified on"), std::string::npos) << loud.out;
+  const auto json = nlohmann::json::parse(fuse({"--json", "--dry-run", "--input_dims", kDims}).out);
+  EXPECT_EQ(json.at("in_training"), nlohmann::json({"bn"}));
+
+  const ProgramResult eval = fuse({"-o", out_, "--force", "--eval", "--input_dims", kDims});
+  EXPECT_EQ(eval.exit_code, 0) << eval.err;
+  EXPECT_EQ(eval.err.find("training"), std::string::npos) << eval.err;
+  EXPECT_NE(eval.out.find("fused 1 place: 1 conv+bn\nverified"), std::string::npos) << eval.out;
+  EXPECT_EQ(run_fusekit({"verify", in_.string(), out_, "--input_dims", kDims}).exit_code, 1);
+  EXPECT_EQ(run_fusekit({"verify", in_.string(), out_, "--eval", "--input_dims", kDims}).exit_code, 0);
+
+  const ProgramResult int8 =
+      run_fusekit({"quantize", in_.string(), "-o", out_, "--force", "--random-calibration", "4"});
+  EXPECT_EQ(int8.exit_code, 2);
+  EXPECT_NE(int8.err.find("hint: give --eval"), std::string::npos) << int8.err;
+  EXPECT_NE(run_fusekit({"inspect", in_.string()}).err.find("in training mode: one module"), std::string::npos);
 }
 
 TEST_F(FuseCommand, WorksTheInputOutByItself) {
@@ -85,8 +113,9 @@ TEST_F(FuseCommand, ListsTheRulesInTheirOrder) {
   const ProgramResult result = run_fusekit({"fuse", "--list-rules", "--json"});
   std::vector<std::string> names;
   for (const auto& rule : nlohmann::json::parse(result.out)) names.push_back(rule["name"]);
-  EXPECT_EQ(names, (std::vector<std::string>{"pad+conv", "conv+bn+relu", "conv+bn", "conv_transpose+bn", "linear+bn",
-                                             "conv+relu", "linear+relu", "bn+relu"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"encoder_layer", "self_attention", "constant_weight", "pad+conv",
+                                             "conv+bn+relu", "conv+bn", "conv_transpose+bn", "linear+bn",
+                                             "linear+permute+bn", "conv+relu", "linear+relu", "bn+relu"}));
 }
 
 TEST_F(FuseCommand, ADryRunWritesNothing) {
@@ -118,6 +147,7 @@ TEST_F(FuseCommand, AnUnsupportedListIsIgnoredWithAWarning) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.err, "warning: [bn, conv] is left as it is: no rule fuses BatchNorm2d, Conv2d\n");
   EXPECT_NE(result.out.find("fused 0 places"), std::string::npos);
+  EXPECT_EQ(fuse({"--quiet", "--dry-run", "--modules", "bn,conv"}).err, result.err);
 }
 
 TEST_F(FuseCommand, StrictMakesAnUnsupportedListAnError) {
@@ -173,6 +203,24 @@ TEST_F(FuseCommand, InPlaceReplacesTheInput) {
   EXPECT_EQ(folder_.entries(), 1U);
 }
 
+TEST_F(FuseCommand, InPlaceKeepsThePermissions) {
+  fs::permissions(in_, fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_EQ(fuse({"--in-place", "--input_dims", kDims}).exit_code, 0);
+  EXPECT_EQ(fs::status(in_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
+TEST_F(FuseCommand, AnyBytesAndAnyLengthAreAName) {
+  const std::string odd = (folder_ / "\xff\xfe.pt").string();
+  const ProgramResult result = fuse({"-o", odd, "--input_dims", kDims, "--json"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(nlohmann::json::parse(result.out)["output"].is_string()) << result.out;
+  EXPECT_TRUE(fs::exists(odd));
+  EXPECT_EQ(run_fusekit({"bench", odd, odd, "--input_dims", kDims, "--processes", "1", "--max-time", "1"}).exit_code,
+            0);
+  const std::string name = (folder_ / (std::string(250, 'n') + ".pt")).string();
+  for (int k = 0; k < 2; ++k) EXPECT_EQ(fuse({"-o", name, "--input_dims", kDims, "--force"}).exit_code, 0);
+}
+
 TEST_F(FuseCommand, BeyondTheToleranceNothingIsWritten) {
   const ProgramResult result = fuse({"-o", out_, "--input_dims", kDims, "--tolerance", "0"});
   EXPECT_EQ(result.exit_code, 1);
@@ -199,7 +247,7 @@ TEST_F(FuseCommand, AnInterruptLeavesNothing) {
   // `timeout` sends the signal; the inputs are so large that the verification takes far longer than that.
   const ProgramResult result = test::run_command({"timeout", "--preserve-status", "--signal=INT", "2", FUSEKIT_PROGRAM,
                                                   "fuse", in_.string(), "-o", out_, "--input_dims", "64,3,1024,1024"});
-  expect_refusal(result, "interrupted");
+  expect_refusal(result, "interrupted", 1, 130);
 }
 
 }  // namespace

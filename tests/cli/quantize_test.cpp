@@ -84,8 +84,13 @@ class QuantizeCli : public testing::Test {
 TEST_F(QuantizeCli, TellsWhatBecameOfTheNetwork) {
   const auto result = quantize({"--calibrate", path("data"), "--explain"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
+  const std::size_t timed = result.out.find("on this machine");
+  ASSERT_NE(timed, std::string::npos) << result.out;
+  const std::regex times(
+      R"(on this machine, 1 thread: a run takes about [^ ]+ ms with a plain torch\.jit\.load \(engine [a-z0-9]+\)(, [^ ]+ ms under the engine [a-z0-9]+)?; the float original [^ ]+ ms\n)");
+  EXPECT_TRUE(std::regex_match(result.out.substr(timed), times)) << result.out;
   EXPECT_EQ(
-      plain(result.out),
+      plain(result.out.substr(0, timed)),
       "DIR/net.pt: fused 1 place: 1 conv+relu\n"
       "int8: 2 of 2 convolutions and linears ( # % of the multiply-adds), 2 operators in all; qconfig x86, histogram "
       "observers, nearest rounding with corrected biases, 3 samples\n"
@@ -100,11 +105,32 @@ TEST_F(QuantizeCli, TellsWhatBecameOfTheNetwork) {
   EXPECT_EQ(written.forward({at::randn({1, 3, 8, 8})}).toTensor().sizes(), (std::vector<std::int64_t>{1, 5, 6, 6}));
 }
 
+TEST_F(QuantizeCli, SaysWhereABoundLeavesNothingInInt8) {
+  const auto result = quantize({"--calibrate", path("data"), "--min-sqnr", "200"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(has(result.err, "no convolution or linear is int8")) << result.err;
+  EXPECT_FALSE(has(result.err, "report this")) << result.err;
+}
+
+TEST_F(QuantizeCli, NothingIsSaidOfZerosButThatTheyProveNothing) {
+  test::save_module(test::make_module("Net", {{"c1.weight", at::zeros({4, 3, 3, 3})}},
+                                      "def forward(self, x):\n    return torch.conv2d(x, self.c1.weight)\n"),
+                    folder_ / "zero.pt");
+  const auto result = quantize({"--calibrate", path("data")}, "zero.pt");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(has(result.err, "nothing is proven")) << result.err;
+  EXPECT_FALSE(has(result.out, "nan")) << result.out;
+  EXPECT_FALSE(has(result.out, "inf dB")) << result.out;
+}
+
 TEST_F(QuantizeCli, JsonHasTheSameFacts) {
   const auto result = quantize({"--calibrate", path("data/a.npy"), path("data/b.npy"), "--skip", "c2", "--json"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const auto json = nlohmann::json::parse(result.out);
   EXPECT_EQ(json["output"], path("int8.pt"));
+  EXPECT_GT(json["plain_load"]["plain_seconds"], 0);
+  EXPECT_GT(json["plain_load"]["original_seconds"], 0);
+  EXPECT_FALSE(json["nothing_proven"]);
   EXPECT_EQ(json["samples"], 2);
   EXPECT_EQ(json["random_calibration"], false);
   EXPECT_EQ(json["qconfig"], "x86");

@@ -13,6 +13,7 @@
 #include "support/module.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace fusekit::cli {
 namespace {
@@ -53,7 +54,7 @@ TEST(Supervise, SignalsAreForwarded) {
       kill(getppid(), signal);
       for (;;) pause();
     });
-    EXPECT_EQ(code, 2);
+    EXPECT_EQ(code, 128 + signal);
     EXPECT_EQ(said, "error: interrupted\nhint: no unfinished file is left behind\n");
     std::signal(signal, before);
   }
@@ -66,8 +67,15 @@ TEST(Supervise, AnIgnoredSignalStaysIgnored) {
     kill(getpid(), SIGHUP);
     _exit(1);
   });
+  const auto not_forwarded = supervised([]() -> int {
+    std::signal(SIGHUP, SIG_DFL);  // one that is forwarded ends it
+    kill(getppid(), SIGHUP);
+    usleep(100'000);
+    _exit(1);
+  });
   std::signal(SIGHUP, before);
   EXPECT_EQ(result, std::pair(1, std::string()));
+  EXPECT_EQ(not_forwarded, std::pair(1, std::string()));
 }
 
 TEST(Supervise, TheChildDiesWithItsSupervisor) {
@@ -108,6 +116,23 @@ TEST(Supervise, ANetworkThatNeverEndsCanBeInterrupted) {
       {"timeout", "-s", "INT", "--foreground", "2", FUSEKIT_PROGRAM, "verify", file, file, "--input_dims", "1,2"});
   EXPECT_EQ(result.err, "error: interrupted\nhint: no unfinished file is left behind\n");
   EXPECT_EQ(result.out, "");
+}
+
+TEST(Supervise, ANetworkThatNeverEndsIsEnded) {
+  const test::TemporaryFolder folder;
+  const auto limited = [&folder](const std::string& source) {
+    test::save_module(test::make_module("Net", {}, source), folder / "net.pt");
+    const std::string file = (folder / "net.pt").string();
+    return test::run_fusekit({"verify", file, file, "--input_dims", "1,2", "--run-limit", "0.5"});
+  };
+  // One that asks for memory is stopped, one that does not ends its process.
+  const auto asks = limited("def forward(self, x):\n    while bool(x.numel() > 0):\n        x = x + 1\n    return x\n");
+  EXPECT_EQ(asks.exit_code, 2);
+  EXPECT_TRUE(test::has(asks.err, "net.pt takes longer than 0.5 s\nhint: give --run-limit")) << asks.err;
+  const auto never = limited("def forward(self, x):\n    n = 0\n    while n >= 0:\n        n = 1\n    return x\n");
+  EXPECT_EQ(never.exit_code, 2);
+  EXPECT_TRUE(test::has(never.err, "takes longer than 0.5 s and does not come back\nhint: give --run-limit"))
+      << never.err;
 }
 
 /// The restarted program: its exit code shows its environment.

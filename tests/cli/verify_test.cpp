@@ -68,6 +68,30 @@ TEST_F(VerifyCli, DifferentFilesEndWithOne) {
   EXPECT_EQ(verify("other.pt", {"--input_dims", "2,3", "--tolerance", "0.3"}).exit_code, 0);
 }
 
+TEST_F(VerifyCli, OutputsOfAnotherShapeHaveNoFigures) {
+  make("a.pt", "    return x[0]\n");
+  const auto result = verify("same.pt");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.out,
+            "result    NOT equal: run 1 of sample 1: output is 3 against 2x3\n"
+            "inputs    2x3 float\n"
+            "runs      3 samples x 3 runs\n");
+  const auto facts = nlohmann::json::parse(verify("same.pt", {"--input_dims", "2,3", "--json"}).out);
+  EXPECT_EQ(facts.at("differs_in_kind"), true);
+  for (const char* figure : {"max_abs", "max_rel", "sqnr_db", "cosine", "top1"})
+    EXPECT_TRUE(facts.at(figure).is_null()) << figure;
+}
+
+TEST_F(VerifyCli, RoundingThatCountsIsTold) {
+  make("a.pt", "    return (x + 4096) - 4096\n");
+  make("b.pt", "    return (x + 8192) - 8192\n");
+  const auto result = verify("b.pt");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_TRUE(result.out.starts_with("result    equal within the original's own rounding\n")) << result.out;
+  EXPECT_NE(result.out.find("rounding  against a run in double the first is off by"), std::string::npos) << result.out;
+  EXPECT_EQ(verify("b.pt", {"--input_dims", "2,3", "--tolerance", "1e-5"}).exit_code, 1);
+}
+
 TEST_F(VerifyCli, JsonHasTheSameFacts) {
   const auto equal = nlohmann::json::parse(verify("same.pt", {"--input_dims", "2,3", "--json"}).out);
   EXPECT_EQ(equal.at("passed"), true);
@@ -78,6 +102,7 @@ TEST_F(VerifyCli, JsonHasTheSameFacts) {
   const auto other = nlohmann::json::parse(verify("other.pt", {"--input_dims", "2,3", "--json"}).out);
   EXPECT_EQ(other.at("passed"), false);
   EXPECT_DOUBLE_EQ(other.at("max_rel"), 0.25);
+  EXPECT_DOUBLE_EQ(other.at("tolerance"), 1e-5);
   EXPECT_EQ(other.at("worst_at"), "output");
 }
 

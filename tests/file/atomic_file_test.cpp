@@ -1,7 +1,10 @@
 #include "file/atomic_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -63,6 +66,71 @@ TEST(AtomicFile, NothingIsLeftOfOneThatWasGivenUp) {
     file.finish();
   }
   EXPECT_EQ(folder.entries(), 0U);
+}
+
+void replace_with(const std::filesystem::path& path, const std::string& bytes) {
+  AtomicFile file(path);
+  file.append(bytes.data(), bytes.size());
+  file.finish();
+  file.publish(/*replace=*/true);
+}
+
+struct stat status_of(const std::filesystem::path& path) {
+  struct stat status {};
+  EXPECT_EQ(stat(path.c_str(), &status), 0);
+  return status;
+}
+
+TEST(AtomicFile, KeepsTheModeAndOwnerOfWhatItReplaces) {
+  const test::TemporaryFolder folder;
+  for (const mode_t mode : {0600U, 0640U, 0444U, 0755U}) {
+    const std::filesystem::path path = folder / fmt::format("{:o}", mode);
+    test::write_bytes(path, "old");
+    chmod(path.c_str(), mode);
+    const bool is_root = chown(path.c_str(), 1234, 4321) == 0;
+    replace_with(path, "new");
+    EXPECT_EQ(test::bytes_of(path), "new");
+    EXPECT_EQ(status_of(path).st_mode & 07777U, mode);
+    if (is_root) {
+      EXPECT_EQ(status_of(path).st_uid, 1234U);
+      EXPECT_EQ(status_of(path).st_gid, 4321U);
+    }
+  }
+  replace_with(folder / "fresh", "new");
+  const mode_t mask = umask(0);
+  umask(mask);
+  EXPECT_EQ(status_of(folder / "fresh").st_mode & 07777U, 0666U & ~mask);
+}
+
+TEST(AtomicFile, NamesMayBeAsLongAsTheFileSystemTakesThem) {
+  const test::TemporaryFolder folder;
+  for (const std::size_t length : {240U, 251U, 255U}) {
+    const std::filesystem::path path = folder / std::string(length, 'n');
+    replace_with(path, "first");
+    replace_with(path, "second");
+    EXPECT_EQ(test::bytes_of(path), "second");
+  }
+  EXPECT_EQ(folder.entries(), 3U);
+  EXPECT_TRUE(
+      test::refuses(ErrorKind::file, "File name too long", [&] { replace_with(folder / std::string(256, 'n'), "x"); }));
+}
+
+TEST(AtomicFile, IsNeverAStandardStream) {
+  const test::TemporaryFolder folder;
+  const int input = dup(STDIN_FILENO);
+  close(STDIN_FILENO);
+  {
+    AtomicFile file(folder / "a.pt");
+    EXPECT_EQ(fcntl(STDIN_FILENO, F_GETFD), -1) << "it has the lowest free number";
+    file.append("bytes", 5);
+    file.finish();
+    file.publish(/*replace=*/false);
+  }
+  if (input >= 0) {
+    dup2(input, STDIN_FILENO);
+    close(input);
+  }
+  EXPECT_EQ(test::bytes_of(folder / "a.pt"), "bytes");
 }
 
 }  // namespace

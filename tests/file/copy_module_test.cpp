@@ -65,12 +65,62 @@ TEST(CopyModule, SharesWhatItIsToldTo) {
   EXPECT_FALSE(tensor_at(*copy, "count").is_same(tensor_at(module, "count")));
 }
 
+TEST(CopyModule, ContainersAreCopiedWithWhatIsInThem) {
+  const torch::NoGradGuard no_grad;
+  torch::jit::Module module = counter();
+  const at::Tensor memory = module.attr("weight").toTensor();
+  c10::Dict<std::string, at::Tensor> dict;
+  dict.insert("a", memory.detach());
+  module.register_attribute("dict", c10::DictType::create(c10::StringType::get(), c10::TensorType::get()), dict);
+  const c10::List<at::Tensor> list({at::zeros({1}), memory.detach()});
+  module.register_attribute("list", c10::ListType::ofTensors(), list);
+  module.register_attribute("same_list", c10::ListType::ofTensors(), list);
+  const auto copy = copy_module(module, shares_nothing);
+  ASSERT_TRUE(copy);
+  copy->attr("list").toTensorList().get(1).add_(1);
+  EXPECT_EQ(memory.sum().item<double>(), 3);
+  EXPECT_EQ(copy->attr("weight").toTensor().sum().item<double>(), 6) << "it shares a storage with the list's tensor";
+  EXPECT_EQ(copy->attr("dict").toGenericDict().at("a").toTensor().sum().item<double>(), 6);
+  EXPECT_TRUE(copy->attr("list").is(copy->attr("same_list")));
+  EXPECT_FALSE(copy->attr("list").is(module.attr("list")));
+}
+
+TEST(CopyModule, AModuleThatPacksItsStateIsCopiedAsItStands) {
+  torch::jit::Module module("__torch__.test.Packed");
+  module.register_attribute("count", c10::TensorType::get(), at::zeros({1}));
+  module.define(
+      "def __getstate__(self):\n    return 1\n"
+      "def __setstate__(self, state: int):\n    self.count = torch.ones([1])\n"
+      "def forward(self, x):\n    return x\n");
+  const auto copy = copy_module(module, shares_nothing);
+  ASSERT_TRUE(copy);
+  copy->attr("count").toTensor().add_(2);
+  EXPECT_EQ(module.attr("count").toTensor().item<double>(), 0);
+}
+
+TEST(CopyModule, OnlyWhatIsWrittenIsCopied) {
+  const torch::jit::Module module = counter();
+  const auto copy = copy_with_own_state(module, {"sub.count", "sub.view"});
+  EXPECT_TRUE(copy.attr("weight").toTensor().is_same(module.attr("weight").toTensor()));
+  EXPECT_FALSE(tensor_at(copy, "count").is_same(tensor_at(module, "count")));
+}
+
 TEST(CopyModule, HasNoCopyOfWhatCannotBeCopied) {
   torch::jit::Module module =
       test::make_module("Net", {{"scaled", at::quantize_per_tensor(at::ones({2}), 0.1, 0, at::kQUInt8)}},
                         "def forward(self, x):\n    return x\n");
   EXPECT_FALSE(copy_module(module, shares_nothing));
   EXPECT_TRUE(copy_module(module, [](const std::string&, const c10::IValue&) { return true; }));
+}
+
+TEST(CopyModule, HasNoCopyOfAModuleThatPacksItsState) {
+  torch::jit::Module module("__torch__.test.Packs");
+  module.register_attribute("count", c10::IntType::get(), 1);
+  EXPECT_TRUE(copy_module(module, shares_nothing));
+  module.define(
+      "def __getstate__(self) -> int:\n    return self.count\n"
+      "def __setstate__(self, state: int) -> None:\n    self.count = state\n");
+  EXPECT_FALSE(copy_module(module, shares_nothing));
 }
 
 TEST(Original, IsReadAgainOnlyWhereItWasWrittenTo) {

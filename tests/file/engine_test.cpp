@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/script.h>
 
+#include "fusekit/quantize.h"
+#include "fusekit/write.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
 #include "support/text.h"
@@ -21,9 +23,9 @@ const EngineFacts kAvxVnni{kNew, "x86", true, false, true, 1};
 const EngineFacts kNoVnni{kNew, "x86", true, false, false, 1};
 const EngineFacts kArm{kOld, "qnnpack", false, false, false, 1};
 
-const Int8Facts kFull{true, false, false, ""};
-const Int8Facts kReduced{false, false, false, ""};
-const Int8Facts kUnknown{std::nullopt, false, false, ""};
+const Int8Facts kFull{true, {}, false, ""};
+const Int8Facts kReduced{false, {}, false, ""};
+const Int8Facts kUnknown{std::nullopt, {}, false, ""};
 
 EngineFacts with_engines(EngineFacts facts, std::vector<std::string> engines) {
   facts.engines = std::move(engines);
@@ -86,21 +88,37 @@ TEST(Engine, QnnpackIsForOneThread) {
 }
 
 TEST(Engine, QnnpackIsNotChosenForAFileThatClamps) {
-  const Int8Facts clamps{true, false, false, "a clamp, which is wrong"};
+  const Int8Facts clamps{true, {}, false, "a clamp, which is wrong"};
   EXPECT_EQ(engine(kNoVnni, {clamps}), "x86");
   EXPECT_TRUE(has(warnings("auto", kNoVnni, clamps), "saturates"));
   EXPECT_EQ(engine(kArm, {clamps}), "onednn");
   EXPECT_TRUE(has(warnings("qnnpack", kNoVnni, clamps), "a file has a clamp, which is wrong under the engine qnnpack"));
 }
 
-TEST(Engine, SomeOperatorsRunUnderOnednnAlone) {
-  const Int8Facts sums{true, true, false, ""};
+TEST(Engine, SomeOperatorsRunUnderSomeEnginesAlone) {
+  const Int8Facts sums{true, {{"onednn"}}, false, ""};
   EXPECT_EQ(engine(kAvx512Vnni, {kFull, sums}), "onednn");
+  EXPECT_EQ(engine(kNoVnni, {sums}), "onednn") << "elsewhere it would not run at all";
   EXPECT_TRUE(has(warnings("x86", kAvx512Vnni, sums), "RuntimeOptions::engine = onednn"));
+  const Int8Facts fp16{std::nullopt, {{"x86", "fbgemm"}}, false, ""};
+  for (const EngineFacts& machine : {kAvx512Vnni, kAvxVnni, kNoVnni}) EXPECT_EQ(engine(machine, {fp16}), "x86");
+  EXPECT_EQ(engine(with_engines(kAvx512Vnni, {"qnnpack", "fbgemm"}), {fp16}), "fbgemm");
+  EXPECT_EQ(engine(kAvx512Vnni, {fp16, kFull}), "x86") << "files share an engine";
+  EXPECT_TRUE(choose_engine("auto", kAvx512Vnni, {fp16, kFull}).runs_all);
+  EXPECT_TRUE(has(warnings("onednn", kAvx512Vnni, fp16), "that the engine onednn lacks"));
+}
+
+TEST(Engine, NoEngineRunsFilesThatExcludeEachOther) {
+  const Int8Facts sums{true, {{"onednn"}}, false, ""};
+  const Int8Facts fp16{std::nullopt, {{"x86", "fbgemm"}}, false, ""};
+  const EngineChoice choice = choose_engine("auto", kAvx512Vnni, {sums, fp16});
+  EXPECT_FALSE(choice.runs_all);
+  EXPECT_FALSE(choice.warnings.empty());
+  EXPECT_FALSE(choose_engine("auto", with_engines(kAvx512Vnni, kOld), {fp16}).runs_all);
 }
 
 TEST(Engine, TransposedConvolutionsAvoidTheEnginesThatSwapThem) {
-  const Int8Facts transposed{std::nullopt, false, true, ""};
+  const Int8Facts transposed{std::nullopt, {}, true, ""};
   EngineFacts swaps = kAvx512Vnni;
   swaps.swaps_transposed = true;
   EXPECT_EQ(engine(swaps, {kFull}), "onednn");
@@ -174,8 +192,50 @@ TEST(Engine, AFilesOperatorsAndQconfigAreReadFromIt) {
   EXPECT_FALSE(facts_of(body, "[damaged")->full_range);
   const auto clamps = facts_of("return torch.hardtanh(torch.quantize_per_tensor(x, 0.1, 3, 13), 0.0, 6.0)");
   EXPECT_TRUE(clamps && has(clamps->against_qnnpack, "clamp"));
+  EXPECT_FALSE(facts_of(body)->engines);
   const auto in_place = facts_of("return torch.hardtanh_(torch.quantize_per_tensor(x, 0.1, 3, 13), 0.0, 6.0)");
   EXPECT_TRUE(in_place && in_place->against_qnnpack.empty()) << "in place it is right";
+}
+
+TEST(Engine, OperatorsThatOnlySomeEnginesHaveAreReadFromTheFile) {
+  const auto facts = int8_facts(test::data("linear_dynamic_fp16.pt"));
+  ASSERT_TRUE(facts);
+  EXPECT_EQ(facts->engines, (std::set<std::string>{"fbgemm", "x86"}));
+  // The choice is right: the file loads and runs under the engines that are named, and under no other.
+  const at::QEngine before = at::globalContext().qEngine();
+  for (const std::string& name : quantized_engines()) {
+    apply({.engine = name});
+    const auto runs = [] {
+      try {
+        torch::jit::load(test::data("linear_dynamic_fp16.pt").string()).forward({at::ones({1, 4})});
+        return true;
+      } catch (const c10::Error&) {
+        return false;
+      }
+    };
+    EXPECT_EQ(runs(), facts->engines->count(name) > 0) << name;
+  }
+  at::globalContext().setQEngine(before);
+}
+
+TEST(Engine, TransposedConvolutionsCountWhereAnotherProgramWroteThem) {
+  const test::TemporaryFolder folder;
+  test::save_module(test::make_module("Net", {{"up.weight", at::randn({4, 4, 3, 3})}},
+                                      "def forward(self, x):\n    return torch.conv_transpose2d(x, self.up.weight)\n"),
+                    folder / "float.pt");
+  Model model = read(folder / "float.pt");
+  QuantizeOptions options;
+  options.calibration.random = 1;
+  options.calibration.inputs.dims = {{1, 4, 5, 5}};
+  options.calibration.inputs.types = {"float"};
+  to_int8(model, options);
+  write_unverified(std::move(model), folder / "ours.pt");
+  torch::jit::load((folder / "ours.pt").string()).save((folder / "theirs.pt").string());  // without our record
+  const auto ours = int8_facts(folder / "ours.pt");
+  const auto theirs = int8_facts(folder / "theirs.pt");
+  ASSERT_TRUE(ours && theirs);
+  EXPECT_FALSE(ours->transposed);
+  EXPECT_TRUE(theirs->transposed);
 }
 
 TEST(Engine, ThisMachineChoosesOneThatIsThere) {

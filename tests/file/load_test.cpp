@@ -57,6 +57,18 @@ class Load : public testing::Test {
     ASSERT_EQ(zip_close(archive), 0);
   }
 
+  /// Of its records, below its top folder.
+  static std::vector<std::string> names_of(const fs::path& path) {
+    std::vector<std::string> names;
+    zip_t* archive = zip_open(path.c_str(), ZIP_RDONLY, nullptr);
+    for (zip_int64_t k = 0; k < zip_get_num_entries(archive, 0); ++k) {
+      const std::string name = zip_get_name(archive, static_cast<zip_uint64_t>(k), 0);
+      names.push_back(name.substr(name.find('/') + 1));
+    }
+    zip_discard(archive);
+    return names;
+  }
+
   static std::string pickle_of(const fs::path& path) {
     zip_t* archive = zip_open(path.c_str(), ZIP_RDONLY, nullptr);
     zip_file_t* file = zip_fopen(archive, "scale/data.pkl", 0);
@@ -79,6 +91,25 @@ TEST_F(Load, GivesTheModuleBack) {
 TEST_F(Load, ReadsAllExtraFiles) {
   const ir::ExtraFiles extra{{"labels.txt", "cat\ndog"}, {"folder/note", std::string("\0\x01", 2)}, {"empty", ""}};
   EXPECT_EQ(file::load(save("scale.pt", extra)).extra, extra);
+}
+
+/// LibTorch reads it only when it writes the network or words an error.
+TEST_F(Load, ADamagedDebugRecordIsRefused) {
+  const std::string suffix = ".debug_pkl";
+  for (const std::string& bytes : {std::string(), std::string("no pickle"), std::string("\x80\x02(", 3)}) {
+    for (const fs::path& source :
+         {save("scale.pt"), fs::path(FUSEKIT_SOURCE_DIR) / "tests/golden/layers/scripted.pt"}) {
+      for (const std::string& name : names_of(source)) {
+        if (!name.ends_with(suffix)) continue;
+        const fs::path path = folder_ / "damaged.pt";
+        fs::copy_file(source, path, fs::copy_options::overwrite_existing);
+        set_record(path, name, bytes, ZIP_CM_STORE);
+        const std::string refusal = refusal_to_load(path);
+        EXPECT_NE(refusal, "no Error") << name;
+        EXPECT_FALSE(test::has(refusal, "Exception raised from")) << refusal;
+      }
+    }
+  }
 }
 
 TEST_F(Load, SaysWhatIsNoFileToRead) {
@@ -171,6 +202,108 @@ TEST_F(Load, AnArchiveThatUnpacksToFarTooMuchIsRefused) {
   set_record(path, "data/9", std::string(100 << 20, '\0'), ZIP_CM_DEFLATE);
   const std::string message = refusal_to_load(path);
   EXPECT_TRUE(message.starts_with("the record scale/data/9 unpacks from ")) << message;
+}
+
+TEST_F(Load, ManyRecordsThatUnpackToFarTooMuchAreRefused) {
+  const fs::path path = save("scale.pt");
+  for (int k = 1; k < 10; ++k)  // each is small enough by itself
+    set_record(path, fmt::format("data/{}", k), std::string(20 << 20, '\0'), ZIP_CM_DEFLATE);
+  const std::string message = refusal_to_load(path);
+  EXPECT_TRUE(message.starts_with("it unpacks from ")) << message;
+}
+
+/// A record that is too short, of whatever type of elements: the type is what the pickle calls it.
+TEST_F(Load, ElementsOfEveryTypeAreCounted) {
+  const std::vector<std::pair<std::string, int>> types{{"UInt16", 2},      {"UInt32", 4},      {"UInt64", 8},
+                                                       {"ComplexHalf", 4}, {"Float8_e5m2", 1}, {"QInt8", 1}};
+  for (const auto& [type, size] : types) {
+    const fs::path path = save("scale.pt");
+    std::string pickle = pickle_of(path);
+    const std::string as_saved = "FloatStorage";
+    pickle.replace(pickle.find(as_saved), as_saved.size(), type + "Storage");
+    set_record(path, "data.pkl", pickle, ZIP_CM_STORE);
+    set_record(path, "data/0", std::string(static_cast<std::size_t>(size), 'x'), ZIP_CM_STORE);
+    const std::string message = refusal_to_load(path);
+#if TORCH_VERSION_MAJOR >= 2
+    EXPECT_EQ(message, fmt::format("the record data/0 has {0} bytes, its tensor needs 64 elements of {0} bytes", size));
+#else  // which has no such types, but for quantized ones
+    EXPECT_NE(message, "no Error");
+#endif
+    fs::remove(path);
+  }
+  const fs::path path = save("scale.pt");
+  std::string pickle = pickle_of(path);
+  pickle.replace(pickle.find("FloatStorage"), 5, "Fancy");
+  set_record(path, "data.pkl", pickle, ZIP_CM_STORE);
+  EXPECT_EQ(refusal_to_load(path),
+            "the record data/0 has elements of a type that this LibTorch does not know: torch FancyStorage");
+}
+
+TEST_F(Load, APickleThatCantBeFollowedIsRefused) {
+  const fs::path path = save("scale.pt");
+  const std::string pickle = pickle_of(path);
+  const auto refusal_of = [&](const std::string& changed) {
+    set_record(path, "data.pkl", changed, ZIP_CM_STORE);
+    return refusal_to_load(path);
+  };
+  const std::string begin = pickle.substr(0, 2);                         // the protocol
+  const std::string text = std::string("X") + "\xff\xff\xff\x7f" + "x";  // said to be of 2 GB
+  EXPECT_EQ(refusal_of(begin + text + "."), "the record data.pkl can't be followed at byte 2 (opcode 0x58)");
+  EXPECT_EQ(refusal_of(begin + "\x95."), "the record data.pkl can't be followed at byte 2 (opcode 0x95)");
+  EXPECT_EQ(refusal_of(pickle.substr(0, pickle.size() - 1)), "the record data.pkl has no end");
+  std::string deep = begin + ")";
+  for (int k = 0; k < 100000; ++k) deep += '\x85';  // a tuple of one, of one, of one, ...
+  EXPECT_EQ(refusal_of(deep + "."), "the record data.pkl can't be followed at byte 1003 (opcode 0x85)");
+}
+
+/// Adds a record beside those that are there; `name` is below the top folder. libzip adds no name twice, so that a
+/// second one is given its name afterwards, byte by byte.
+void add_record(const fs::path& path, const std::string& name) {
+  zip_t* archive = zip_open(path.c_str(), 0, nullptr);
+  const std::string placeholder = "scale/" + std::string(name.size(), '#');
+  const std::string bytes = "abcd";
+  zip_file_add(archive, placeholder.c_str(), zip_source_buffer(archive, bytes.data(), bytes.size(), 0), 0);
+  ASSERT_EQ(zip_close(archive), 0);
+  std::string all = test::bytes_of(path);
+  for (auto at = all.find(placeholder); at != std::string::npos; at = all.find(placeholder))
+    all.replace(at, placeholder.size(), "scale/" + name);
+  test::write_bytes(path, all);
+}
+
+TEST_F(Load, NamesThatMisleadAreRefused) {
+  const auto refusal_with = [this](const std::string& name) {
+    const fs::path path = save("scale.pt");
+    add_record(path, name);
+    const std::string message = refusal_to_load(path);
+    fs::remove(path);
+    return message;
+  };
+  EXPECT_EQ(refusal_with("data/0"), "there are two records scale/data/0");
+  EXPECT_EQ(refusal_with("DATA/0"), "there are two records scale/DATA/0");
+  EXPECT_EQ(refusal_with("../../x"), "the record \"scale/../../x\" has a name that leads out of the archive");
+  EXPECT_EQ(refusal_with("a\\b"), "the record \"scale/a\\b\" has a name that is no relative path");
+  EXPECT_EQ(refusal_with("a\x1b[2J"), "the record \"scale/a?[2J\" has control characters or nothing for a name");
+  EXPECT_EQ(refusal_with("extra/..notes"), "no Error");
+}
+
+/// Sets the CRC-32 of the record to 0, in its own header and in the directory; of all records for "".
+void clear_crc(const fs::path& path, const std::string& name) {
+  std::string all = test::bytes_of(path);
+  const auto clear = [&](const std::string& signature, std::size_t crc_at, std::size_t name_at) {
+    for (auto at = all.find(signature); at != std::string::npos; at = all.find(signature, at + 4))
+      if (all.compare(at + name_at, name.size(), name) == 0) all.replace(at + crc_at, 4, std::string(4, '\0'));
+  };
+  clear("PK\3\4", 14, 30);
+  clear("PK\1\2", 16, 46);
+  test::write_bytes(path, all);
+}
+
+TEST_F(Load, AMissingCrcIsDamageWhereOthersHaveOne) {
+  const fs::path path = save("scale.pt");
+  clear_crc(path, "scale/data/0");
+  EXPECT_EQ(refusal_to_load(path), "the record scale/data/0 is damaged: CRC error");
+  clear_crc(path, "");
+  EXPECT_EQ(refusal_to_load(path), "no Error");  // a writer may compute none
 }
 
 TEST_F(Load, WhatLibTorchSaysBecomesOneLine) {

@@ -1,8 +1,16 @@
 #include <gtest/gtest.h>
+#include <torch/version.h>
+
+#include <chrono>
 
 #include "fusekit/error.h"
+#include "fusekit/runtime.h"
 #include "inputs/inputs.h"
+#include "runtime/resident_memory.h"
 #include "support/module.h"
+#include "support/refusal.h"
+#include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace fusekit {
 namespace {
@@ -142,6 +150,23 @@ TEST(InferInputs, ASubmodulesOperatorCounts) {
   EXPECT_EQ(inputs::resolve_inputs(parent, {}).text, "1x6x224x224 float, inferred");
 }
 
+TEST(InferInputs, EachCandidateStartsFromTheFilesState) {
+  const test::TemporaryFolder folder;
+  // Remembers its first input, and takes no others of another size; 32x32 alone gets as far as the end.
+  const char* const source =
+      "def forward(self, x):\n"
+      "    if self.buffer.numel() == 0:\n"
+      "        self.buffer = x\n"
+      "    y = torch.conv2d(x - self.buffer, self.c)\n"
+      "    return torch.linear(torch.flatten(y, 1), self.w)\n";
+  test::save_module(
+      test::make_module(
+          "Net", {{"buffer", at::zeros({0})}, {"c", at::zeros({1, 3, 1, 1})}, {"w", at::zeros({2, 1024})}}, source),
+      folder / "net.pt");
+  EXPECT_EQ(resolve_inputs(folder / "net.pt", {}).text, "1x3x32x32 float, inferred");
+  EXPECT_EQ(resolve_inputs(read(folder / "net.pt"), {}).text, "1x3x32x32 float, inferred");
+}
+
 TEST(InferInputs, SaysWhatToGiveWhereNothingRuns) {
   try {
     infer("def forward(self, x):\n    assert x.dim() == 7, \"seven!\"\n    return x\n");
@@ -186,6 +211,65 @@ TEST(ResolveInputs, GivenShapesHaveToFitTheArguments) {
   EXPECT_THROW(infer(two, {}, options), Error);
   options.dims = {{8, 8}};
   EXPECT_EQ(infer("def forward(self, x: List[Tensor]):\n    return x\n", {}, options).text, "8x8 float[]");
+}
+
+/// Attention over all positions: its memory grows with the square of the pixels (10 GB at 224x224).
+const char* const kAttention =
+    "def forward(self, x):\n"
+    "    y = torch.conv2d(x, self.w).flatten(2)\n"
+    "    return torch.bmm(y, torch.softmax(torch.bmm(y.transpose(1, 2), y), -1))\n";
+
+TEST(InferInputs, WhatTakesTooMuchMemoryIsTriedSmaller) {
+  const auto begin = std::chrono::steady_clock::now();
+  runtime::reset_peak_resident();
+  const std::int64_t before = runtime::peak_resident_kib();
+  const auto summary = infer(kAttention, {{"w", at::randn({8, 3, 1, 1})}});
+  EXPECT_EQ(summary.text, "1x3x32x32 float (1x3x224x224 float takes too much time or memory), inferred");
+  EXPECT_LT(runtime::peak_resident_kib() - before, 1 << 20);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+}
+
+TEST(InferInputs, WhereEvenSmallOnesTakeTooMuchTheShapesAreAskedFor) {
+  set_limits({.max_memory = static_cast<std::uint64_t>(runtime::resident_kib()) * 1024});
+  const auto infer_under = [] {
+    infer("def forward(self, x):\n    return torch.conv2d(x, self.w) + torch.zeros([100, 1000, 1000]).sum()\n",
+          {{"w", at::randn({8, 3, 1, 1})}});
+  };
+  try {
+    infer_under();
+    FAIL() << "no Error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::input);
+    EXPECT_TRUE(test::has(error.message(), "which is a guess, takes more than ")) << error.message();
+    EXPECT_TRUE(test::has(error.hint(), "InputOptions::dims")) << error.hint();
+  }
+  set_limits({});
+  EXPECT_NO_THROW(infer_under());
+}
+
+TEST(InferInputs, ALoopWithoutAnEndIsGivenUp) {
+  set_limits({.run_limit = 0.3});
+  EXPECT_TRUE(test::refuses(ErrorKind::input, "which is a guess, takes longer than 0.3 s", [] {
+    infer(
+        "def forward(self, x):\n    y = torch.conv2d(x, self.w)\n    while bool(y.numel() > 0):\n        y = y + 1\n"
+        "    return y\n",
+        {{"w", at::randn({8, 3, 1, 1})}});
+  }));
+  set_limits({});
+}
+
+#if TORCH_VERSION_MAJOR >= 2
+TEST(InferInputs, WeightsKeptInAnotherTypeTakeFloats) {
+  const at::Tensor small = at::randn({8, 3, 1, 1}).to(at::kFloat8_e4m3fn);
+  EXPECT_EQ(infer("def forward(self, x):\n    return torch.conv2d(x, self.w.float())\n", {{"w", small}}).options.types,
+            (std::vector<std::string>{"float"}));
+}
+#endif
+
+TEST(InferInputs, AModuleWithoutTheMethodIsTold) {
+  torch::jit::Module module = test::make_module("Net", {}, "def other(self, x):\n    return x\n");
+  EXPECT_TRUE(test::refuses(ErrorKind::model, "has no method \"forward\"",
+                            [&] { inputs::resolve_inputs(module, InputOptions{}); }));
 }
 
 }  // namespace

@@ -91,6 +91,7 @@ TEST(InputFile, NumpyArchives) {
   const auto named = read_input_file(data("named.npz"), {"x", "y"}).at(0);
   EXPECT_EQ(named.at(0).toTensor().item<float>(), 0);
   EXPECT_EQ(named.at(1).toTensor().item<float>(), 1);
+  EXPECT_EQ(refusal_of("named.npz", {"a", "b"}), "named.npz: \"y\" is none of forward's arguments");
 }
 
 TEST(InputFile, SaysWhatIsWrong) {

@@ -57,6 +57,22 @@ TEST(PropagateConstants, BranchesThatAgreeAreOneValue) {
   FileCheck().check_not("prim::If")->check("int = prim::Constant[value=3]")->check("aten::softmax(%x")->run(graph);
 }
 
+TEST(PropagateConstants, BranchesThatDifferStayApart) {
+  const std::string graph = cleaned(R"(graph(%x : Tensor, %c : bool):
+  %none : NoneType = prim::Constant()
+  %n : int = prim::If(%c)
+    block0():
+      %a : int = prim::Constant[value=3]()
+      -> (%a)
+    block1():
+      %b : int = prim::Constant[value=2]()
+      -> (%b)
+  %z : Tensor = aten::softmax(%x, %n, %none)
+  return (%z)
+)");
+  FileCheck().check("prim::If")->check("aten::softmax")->run(graph);
+}
+
 TEST(PropagateConstants, ATypeThatIsNeverNoneAnswers) {
   const std::string graph = cleaned(R"(graph(%x : Tensor):
   %none : NoneType = prim::Constant()

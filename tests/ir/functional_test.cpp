@@ -52,6 +52,50 @@ TEST(Functional, WhatOthersSeeStaysInPlace) {
   }
 }
 
+/// What a scripted InstanceNorm is, which also takes data without a batch.
+const char* const kBranches = R"(  %two : int = prim::Constant[value=2]()
+  %zero : int = prim::Constant[value=0]()
+  %rank : int = aten::dim(%x)
+  %flat : bool = aten::eq(%rank, %two)
+  %y : Tensor = prim::If(%flat)
+    block0():
+      %u : Tensor = aten::unsqueeze(%x, %zero)
+      %p : Tensor = aten::matmul(%u, %w)
+      %s : Tensor = aten::squeeze(%p, %zero)
+      -> (%s)
+    block1():
+      %q : Tensor = aten::matmul(%x, %w)
+      -> (BRANCH)
+  %r : Tensor = aten::relu_(%y)
+  return (%r))";
+
+std::string with_branch(const std::string& value) {
+  std::string body = kBranches;
+  return body.replace(body.find("BRANCH"), 6, value);
+}
+
+TEST(Functional, WhatBothBranchesMakeIsNobodyElses) {
+  const auto graph = graph_of(with_branch("%q"));
+  make_functional(*graph);
+  graph->lint();
+  FileCheck().check("prim::If")->check("aten::relu(")->check_not("relu_")->run(text(graph));
+  make_in_place(*graph);
+  FileCheck().check("aten::relu_(")->run(text(graph));
+}
+
+TEST(Functional, WhatABranchPassesOnIsSeenByOthers) {
+  for (const char* value : {"%x", "%m"}) {  // of the caller; block0's squeeze is of memory of its own
+    const auto graph = graph_of(with_branch(value));
+    make_functional(*graph);
+    FileCheck().check("aten::relu_(")->run(text(graph));
+  }
+  std::string kept = with_branch("%q");  // a view of what block0 returns is kept
+  kept.replace(kept.find("-> (%s)"), 7, "%k : Tensor[] = prim::ListConstruct(%p)\n      -> (%s)");
+  const auto graph = graph_of(kept);
+  make_functional(*graph);
+  FileCheck().check("aten::relu_(")->run(text(graph));
+}
+
 TEST(Functional, NothingWorksInPlaceThatDidNot) {
   const auto graph = graph_of("  %y : Tensor = aten::mm(%x, %w)\n  %r : Tensor = aten::relu(%y)\n  return (%r)");
   make_in_place(*graph);
@@ -121,6 +165,20 @@ TEST(Functional, WhatABranchWritesStaysInPlace) {
     block1():
       -> (%y)
   return (%b, %y))");
+  make_functional(*graph);
+  FileCheck().check("aten::relu_(")->run(text(graph));
+}
+
+TEST(Functional, WhatOnlyOneBranchWritesStaysInPlace) {
+  const auto graph = graph_of(R"(  %y : Tensor = aten::mm(%x, %w)
+  %c : bool = aten::Bool(%m)
+  prim::If(%c)
+    block0():
+      %r : Tensor = aten::relu_(%y)
+      -> ()
+    block1():
+      -> ()
+  return (%y))");
   make_functional(*graph);
   FileCheck().check("aten::relu_(")->run(text(graph));
 }

@@ -54,6 +54,10 @@ const char* const kChanges =
     "def change(self):\n"
     "    self.names['b'] = 'more'\n";
 
+const char* const kAssigns =
+    "def change(self):\n"
+    "    self.names = {'a': 'out', 'b': 'more'}\n";
+
 TEST(Lookups, AreAnsweredWhereNothingChangesTheContainer) {
   Flat answered = flat(module_with(kAsks));
   for (const char* gone : {"prim::If", "aten::sigmoid", "aten::__contains__", "aten::__getitem__", "aten::len"})
@@ -63,13 +67,15 @@ TEST(Lookups, AreAnsweredWhereNothingChangesTheContainer) {
 }
 
 TEST(Lookups, AreLeftWhereAMethodChangesTheContainer) {
-  Flat open = flat(module_with(std::string(kAsks) + kChanges));
-  EXPECT_TRUE(has(open.graph, "aten::__contains__")) << open.graph;
-  EXPECT_FALSE(has(open.graph, "aten::len")) << open.graph;  // nothing changes the sizes
-  const at::Tensor x = at::tensor({2.0F});
-  EXPECT_TRUE(at::equal(open.again.forward({x}).toTensor(), at::tensor({10.0F})));
-  open.again.run_method("change");
-  EXPECT_TRUE(at::allclose(open.again.forward({x}).toTensor(), at::tensor({8.0F}).sigmoid() + 2));
+  for (const char* change : {kChanges, kAssigns}) {
+    Flat open = flat(module_with(std::string(kAsks) + change));
+    EXPECT_TRUE(has(open.graph, "aten::__contains__")) << open.graph;
+    EXPECT_FALSE(has(open.graph, "aten::len")) << open.graph;  // nothing changes the sizes
+    const at::Tensor x = at::tensor({2.0F});
+    EXPECT_TRUE(at::equal(open.again.forward({x}).toTensor(), at::tensor({10.0F})));
+    open.again.run_method("change");
+    EXPECT_TRUE(at::allclose(open.again.forward({x}).toTensor(), at::tensor({8.0F}).sigmoid() + 2));
+  }
 }
 
 TEST(Lookups, AreLeftWhereTheContainerIsChangedByAnotherName) {

@@ -1,7 +1,9 @@
 // The one vocabulary: what operators are known as, whatever their spelling.
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/ir/irparser.h>
 
+#include <cmath>
 #include <limits>
 
 #include "fusekit/reason.h"
@@ -17,13 +19,6 @@ std::shared_ptr<Graph> parsed(const std::string& text) {
   auto graph = std::make_shared<Graph>();
   torch::jit::parseIR(text, graph.get());
   return graph;
-}
-
-/// The first operator of this name.
-Node* find(Graph& graph, const std::string& name) {
-  for (Node* node : all_nodes(graph))
-    if (node->kind().toQualString() == name) return node;
-  return nullptr;
 }
 
 std::shared_ptr<Graph> convolution_graph(const std::string& call) {
@@ -147,6 +142,27 @@ TEST(Vocabulary, WhereAnActivationIsConstantItsInputDoesNotMatter) {
   EXPECT_EQ(sensitive_interval(graph->outputs()[0]->node()).low, -3);
   EXPECT_EQ(sensitive_interval(graph->outputs()[0]->node()).high, kInfinity);
   EXPECT_FALSE(clamped_to(graph->outputs()[0]->node()));
+}
+
+double result_of(const ActivationKind& kind, double x) {
+  torch::jit::Stack stack{at::tensor(x, at::kDouble)};
+  c10::Dispatcher::singleton().findSchemaOrThrow(kind.op.toQualString(), "").callBoxed(&stack);
+  return stack.at(0).toTensor().item<double>();
+}
+
+TEST(Vocabulary, BeyondItsIntervalAnActivationChangesByLessThanHalfALevel) {
+  for (const ActivationKind& kind : activation_kinds()) {
+    const auto [low, high] = kind.sensitive;
+    if (std::isinf(low) && std::isinf(high)) continue;
+    const double levels = std::isfinite(low) && std::isfinite(high) ? 256 : kInfinity;
+    const double half = (result_of(kind, std::min(high, 10.0)) - result_of(kind, std::max(low, -10.0))) / levels / 2;
+    if (std::isfinite(low)) {
+      EXPECT_NEAR(result_of(kind, low), result_of(kind, low - 10), half) << kind.name;
+    }
+    if (std::isfinite(high)) {
+      EXPECT_NEAR(result_of(kind, high), result_of(kind, high + 10), half) << kind.name;
+    }
+  }
 }
 
 TEST(Vocabulary, PoolsAreToldByTheirNames) {

@@ -81,6 +81,14 @@ TEST(Tree, SaysNothingAboutAUsersClassOfPyTorchsName) {
   EXPECT_EQ(to_string(tree_of(relu)), "ReLU()");
 }
 
+TEST(Tree, OnlyASquareSettingIsPrintedAsOneNumber) {
+  torch::jit::Module pool("__torch__.torch.nn.modules.pooling.MaxPool2d");
+  const auto pair = c10::TupleType::create({c10::IntType::get(), c10::IntType::get()});
+  pool.register_attribute("kernel_size", pair, std::make_tuple(std::int64_t{3}, std::int64_t{2}));
+  pool.register_attribute("stride", pair, std::make_tuple(std::int64_t{2}, std::int64_t{2}));
+  EXPECT_EQ(to_string(tree_of(pool)), "MaxPool2d(kernel_size=(3, 2), stride=2)");
+}
+
 TEST(Tree, CountsTheCallsOfEachModule) {
   const ModuleTree resnet = tree_of(make_example("resnet18"));
   const ModuleTree& block = resnet.children.at(4).children.at(0);

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/script.h>
 
-#include "bench/resident_memory.h"
+#include "runtime/resident_memory.h"
 #include "fusekit/error.h"
 #include "fusekit/runtime.h"
 #include "fusekit/write.h"
@@ -92,6 +92,7 @@ TEST(Quantize, AResidualNetworkIsInt8FromEndToEnd) {
   EXPECT_EQ(graph.find("aten::quantize_per_tensor"), graph.rfind("aten::quantize_per_tensor"));
   EXPECT_GT(net.sqnr({2, 3, 12, 12}), 25);
   EXPECT_TRUE(net.written.written);
+  EXPECT_EQ(net.written.methods.at(0).report->inputs, "calibration samples");
 }
 
 TEST(Quantize, TheFileRunsUnderEveryEngine) {
@@ -248,6 +249,15 @@ std::vector<double> scales_of(const torch::jit::Graph& graph, const char* name, 
   return scales;
 }
 
+TEST(Quantize, WhatAnActivationCannotTellApartTakesNoLevels) {
+  at::manual_seed(8);
+  Quantized net({{"c1.weight", at::randn({4, 3, 3, 3}) * 4}},
+                "def forward(self, x):\n    return torch.sigmoid(torch.conv2d(x, self.c1.weight))\n", {1, 3, 10, 10});
+  const auto scales = scales_of(*net.module.get_method("forward").graph(), "quantized::conv2d", 2);
+  ASSERT_EQ(scales.size(), 1U) << net.graph();
+  EXPECT_LT(scales[0], 13.1 / 127) << "-6.5 to 6.5 matter to the sigmoid, the convolution gives -60 to 60";
+}
+
 // As torchvision's DenseNet collects its features.
 TEST(Quantize, AListThatGrowsIsReadAsItStandsAtEachPlace) {
   at::manual_seed(8);
@@ -315,14 +325,14 @@ TEST(Quantize, MoreSamplesTakeNoMoreMemory) {
   at::manual_seed(9);
   // The peak of this call alone: earlier ones, and other tests in this process, may have taken more.
   const auto peak_of = [](int samples) {
-    bench::reset_peak_resident();
+    runtime::reset_peak_resident();
     QuantizeOptions options{.rounding = Rounding::nearest};
     options.calibration.random = samples;
     const Quantized net({{"c1.weight", at::randn({2, 1, 8, 8}) / 8}},
                         "def forward(self, x):\n    return torch.conv2d(x, self.c1.weight, None, [8, 8])\n",
                         {1, 1, 512, 512}, options);
     EXPECT_EQ(net.report.samples, samples);
-    return bench::peak_resident_kib();
+    return runtime::peak_resident_kib();
   };
   peak_of(80);  // what is allocated once
   const std::int64_t few = peak_of(80);

@@ -1,3 +1,5 @@
+#include <torch/version.h>
+
 #include "rewrite/fixture.h"
 #include "support/module.h"
 
@@ -56,7 +58,7 @@ INSTANTIATE_TEST_SUITE_P(
                 kY + "  v = y.view([-1])\n  y.mul_(2)\n  return " + batch_norm_call("y", "bn") + " + v.sum()\n",
                 ReasonCode::written_by_another, "aten::mul_ writes what it computes in place"},
         Refusal{"computed_weight",
-                "  y = torch.conv2d(x, self.conv.weight * 2)\n  return " + batch_norm_call("y", "bn") + "\n",
+                "  y = torch.conv2d(x, self.conv.weight * x.size(0))\n  return " + batch_norm_call("y", "bn") + "\n",
                 ReasonCode::is_computed, "its weight is computed by aten::mul"},
         Refusal{"returned_too", kY + "  z = " + batch_norm_call("y", "bn") + "\n  return torch.stack([z, y])\n",
                 ReasonCode::read_by_another, "reads what it computes"},
@@ -73,6 +75,14 @@ INSTANTIATE_TEST_SUITE_P(
                     "\n    z.mul_(2)\n    x = x + z\n  return x\n",
                 ReasonCode::several_blocks, "different branches or loops"}),
     [](const auto& info) { return info.param.name; });
+
+TEST(ConvBn, AReasonThatIsToldOfALongerSiteIsNotToldAgain) {
+  const Fused fused(layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3),
+                    kY + "  return torch.relu(" + batch_norm_call("y", "bn", "True") + ")\n");
+  std::vector<std::string> rules;
+  for (const FusionSite& entry : fused.fusion.entries) rules.push_back(entry.rule);
+  EXPECT_EQ(rules, (std::vector<std::string>{"conv+bn+relu", "bn+relu"}));
+}
 
 TEST(ConvBn, VarianceThatIsNotPositiveIsLeft) {
   for (const double var : {-1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
@@ -100,6 +110,18 @@ TEST(ConvBn, AFoldThatLeavesTheFiniteRangeIsLeft) {
   EXPECT_TRUE(fused.is_unchanged());
 }
 
+#if TORCH_VERSION_MAJOR >= 2
+/// float8 is a type to store: LibTorch does not reckon with it.
+TEST(ConvBn, WeightsInATypeToStoreAreLeft) {
+  Tensors tensors = layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3);
+  tensors["conv.weight"] = tensors["conv.weight"].detach().to(at::kFloat8_e4m3fn);
+  Fused fused(tensors, conv_bn(kConv2d));
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_TRUE(fused.declined_for(ReasonCode::not_floating_point)) << fused.reasons();
+  EXPECT_TRUE(fused.is_unchanged());
+}
+#endif
+
 TEST(ConvBn, AWriteByAnotherMethodCounts) {
   auto module = test::make_module("Net", layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3),
                                   "def forward(self, x):\n" + conv_bn(kConv2d) +
@@ -107,6 +129,35 @@ TEST(ConvBn, AWriteByAnotherMethodCounts) {
   Fused fused(module);
   EXPECT_EQ(fused.fired(), 0);
   EXPECT_NE(fused.reasons().find("running_mean is written by a method"), std::string::npos);
+}
+
+TEST(ConvBn, BatchStatisticsInAnotherMethodAreAWrite) {
+  const std::string statistics =
+      "self.bn.weight, self.bn.bias, self.bn.running_mean, self.bn.running_var, True, 0.1, 1e-5";
+  for (const std::string call :
+       {"torch.batch_norm(x, " + statistics + ", True)", "torch._batch_norm_impl_index(x, " + statistics + ", True)[0]",
+        "torch.native_batch_norm(x, " + statistics + ")[0]", "torch.instance_norm(x, " + statistics + ", True)"}) {
+    const Fused fused(test::make_module(
+        "Net", layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3),
+        "def forward(self, x):\n" + conv_bn(kConv2d) + "def learn(self, x):\n  return " + call + "\n"));
+    EXPECT_EQ(fused.fired(), 0) << call;
+    EXPECT_TRUE(fused.declined_for(ReasonCode::written_by_method)) << fused.reasons();
+  }
+}
+
+TEST(ConvBn, AWeightOfAModuleThatPacksItsStateIsLeft) {
+  torch::jit::Module packs("__torch__.test.Packs");
+  packs.register_attribute("weight", c10::TensorType::get(), torch::randn({3, 3, 3, 3}));
+  packs.define(
+      "def __getstate__(self):\n  return self.weight\n"
+      "def __setstate__(self, state: Tensor) -> None:\n  self.weight = state\n");
+  torch::jit::Module module = test::make_module("Net", batch_norm("bn", 3), "");
+  module.register_module("conv", packs);
+  module.define("def forward(self, x):\n  y = torch.conv2d(x, self.conv.weight)\n  return " +
+                batch_norm_call("y", "bn") + "\n");
+  Fused fused(module);
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_EQ(fused.error({2, 3, 9, 9}), 0);
 }
 
 TEST(ConvBn, AWriteThroughAnotherNameOfTheStorageCounts) {

@@ -199,13 +199,19 @@ TEST(LinearBn, AnAddmmThatIsNoLinearIsLeft) {
 // Data that has two dimensions somewhere else, or may have more.
 TEST(LinearBn, ARankThatIsNotProvenIsARefusal) {
   for (const char* before : {"  x = torch.flatten(x, 2, -1)\n", "  x = torch.flatten(x, 1, -1)\n  x.unsqueeze_(0)\n",
-                             "  x = torch.flatten(x, 1, -1) + self.shift.weight\n",
                              "  if bool(x.sum() > 0):\n    x = torch.flatten(x, 1, -1)\n"}) {
-    const Fused fused(layer("fc", {5, 12}) + batch_norm("bn", 5) + Tensors{{"shift.weight", torch::randn({2, 1, 12})}},
-                      before + kLinearBn);
+    const Fused fused(layer("fc", {5, 12}) + batch_norm("bn", 5), before + kLinearBn);
     EXPECT_EQ(fused.fired(), 0) << before;
     EXPECT_TRUE(fused.declined_for(ReasonCode::rank_unknown)) << before << fused.reasons();
   }
+}
+
+TEST(LinearBn, ASumHasTheLargerRank) {
+  Fused fused(layer("fc", {5, 12}) + batch_norm("bn", 5) + Tensors{{"shift.weight", torch::randn({2, 5, 12})}},
+              "  x = torch.flatten(x, 1, -1) + self.shift.weight\n" + kLinearBn);
+  EXPECT_TRUE(fused.is_unchanged());
+  EXPECT_TRUE(fused.declined_for(ReasonCode::normalizes_dimension_one)) << fused.reasons();
+  EXPECT_EQ(fused.error({5, 3, 4}), 0);
 }
 
 TEST(LinearBn, WithoutABiasGetsOne) {
@@ -234,6 +240,75 @@ TEST(LinearBn, ThreeDimensionsAreARefusal) {
   EXPECT_EQ(fused.reasons(), "its data has 3 dimensions by the inputs that were given\n");
   EXPECT_TRUE(fused.is_unchanged());
   EXPECT_EQ(fused.error({2, 5, 4}), 0);
+}
+
+// What stands between a convolution and a linear: with the user's dimensions the rank is always known.
+TEST(LinearBn, TheUsersDimensionsGoThroughEveryOperator) {
+  FuseOptions options;
+  options.inputs.dims = {{2, 3, 8, 8}};
+  for (const char* between :
+       {"y.mean([2, 3])", "y.mean(3).mean(2)", "y.amax([2, 3])", "y.select(3, 0).select(2, 0)", "y[:, :, 0, 0]",
+        "torch.max(torch.max(y, 3)[0], 2)[0]", "torch.adaptive_avg_pool2d(y, [1, 1]).squeeze(3).squeeze(2)",
+        "torch.adaptive_avg_pool2d(y, [1, 1]).squeeze()", "y.mean([2, 3], True).squeeze(-1).squeeze(-1)",
+        "torch.stack([y, y]).sum(0).sum(3).sum(2)", "y.reshape(y.shape[:2] + [-1]).mean(2)",
+        "torch.einsum(\"bchw->bc\", [y])", "y.flatten(2).transpose(1, 2).logsumexp(1)",
+        "torch.matmul(y, self.v.weight).mean(2)"}) {
+    Fused fused(layer("conv", {4, 3, 3, 3}) + layer("fc", {5, 4}) + batch_norm("bn", 5) +
+                    Tensors{{"v.weight", torch::randn({8})}},
+                "  y = torch.relu(" + kConv + ")\n  y = " + between +
+                    "\n  y = torch.linear(y, self.fc.weight, self.fc.bias)\n  return " + batch_norm_call("y", "bn") +
+                    "\n",
+                options);
+    EXPECT_EQ(fused.fired("linear+bn"), 1) << between << ": " << fused.reasons();
+    EXPECT_LT(fused.error({3, 3, 8, 8}), 1e-5) << between;
+  }
+}
+
+TEST(LinearBn, ARankThatRunsShowIsInsistedOn) {
+  // How many dimensions squeeze leaves depends on sizes: the run on the user's inputs tells, and the file insists.
+  FuseOptions options;
+  options.inputs.dims = {{4, 1, 6}};
+  const std::string body =
+      "  y = torch.linear(x.squeeze(), self.fc.weight, self.fc.bias)\n  return " + batch_norm_call("y", "bn") + "\n";
+  Fused fused(layer("fc", {5, 6}) + batch_norm("bn", 5), body, options);
+  EXPECT_EQ(fused.fired("linear+bn"), 1) << fused.reasons();
+  EXPECT_EQ(fused.fusion.entries.at(0).reason.code, ReasonCode::insists_on_rank);
+  EXPECT_LT(fused.error({3, 1, 6}), 1e-5);
+  EXPECT_ANY_THROW(fused.module.forward({torch::randn({3, 5, 6})}));
+  options.inputs.dims = {{4, 5, 6}};
+  const Fused left(layer("fc", {5, 6}) + batch_norm("bn", 5), body, options);
+  EXPECT_TRUE(left.is_unchanged());
+  EXPECT_TRUE(left.declined_for(ReasonCode::rank_by_inputs)) << left.reasons();
+}
+
+TEST(LinearBn, BranchesThatAskForTheRankStay) {
+  // As torch.nn.functional.linear was written: what addmm reads is 2-D only where it runs.
+  const std::string both =
+      "  if x.dim() == 2:\n    y = torch.addmm(self.fc.bias, x, self.fc.weight.t())\n  else:\n"
+      "    y = x.matmul(self.fc.weight.t()) + self.fc.bias\n  return y\n";
+  Fused fused(layer("fc", {5, 4}), both);
+  EXPECT_EQ(fused.error({2, 3, 4}), 0);
+  EXPECT_EQ(fused.error({3, 4}), 0);
+}
+
+TEST(ConvBnRank, AConvolutionOnUnbatchedDataByTheUsersInputsIsLeft) {
+  FuseOptions options;
+  options.inputs.dims = {{3, 3, 5}};
+  Fused fused(layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3),
+              "  y = " + kConv + "\n  return " + batch_norm_call("y", "bn") + "\n", options);
+  EXPECT_TRUE(fused.is_unchanged());
+  EXPECT_TRUE(fused.declined_for(ReasonCode::rank_by_inputs)) << fused.reasons();
+  EXPECT_EQ(fused.error({3, 3, 5}), 0);
+}
+
+TEST(ConvBnRank, NumbersBeforeTheTensorDoNotShiftTheShapes) {
+  FuseOptions options;
+  options.inputs.dims = {{3, 3, 5}};
+  const auto module = test::make_module(
+      "Net", layer("conv", {3, 3, 3, 3}) + batch_norm("bn", 3),
+      "def forward(self, n: int, x):\n  y = " + kConv + "\n  return " + batch_norm_call("y", "bn") + " * n\n");
+  const Fused fused(module, options);
+  EXPECT_TRUE(fused.declined_for(ReasonCode::rank_by_inputs)) << fused.reasons();
 }
 
 }  // namespace

@@ -138,13 +138,21 @@ INSTANTIATE_TEST_SUITE_P(
         PadRefusal{"cuts_off", ReasonCode::pads_other_dimensions, padded("[-1, -1, 1, 1]", kPaddedConv)},
         PadRefusal{"batch", ReasonCode::pads_other_dimensions, padded("[0, 0, 0, 0, 0, 0, 1, 1]", kPaddedConv)},
         PadRefusal{"computed_weight", ReasonCode::is_computed,
-                   padded("[1, 1]", "torch.conv2d(p, self.conv.weight * 2)")},
+                   padded("[1, 1]", "torch.conv2d(p, self.conv.weight * x.size(0))")},
         PadRefusal{"input_is_written", ReasonCode::input_written_in_place,
                    "  v = x[0]\n  p = torch.constant_pad_nd(x, [1, 1, 1, 1], 0.)\n  v.add_(1)\n  return " +
                        kPaddedConv + "\n"},
         PadRefusal{"result_is_written", ReasonCode::output_written_in_place,
                    "  p = torch.constant_pad_nd(x, [1, 1, 1, 1], 0.)\n  p[0].add_(1)\n  return " + kPaddedConv + "\n"}),
     [](const auto& info) { return std::string(info.param.name); });
+
+TEST(PadConv, ADilatedDepthwiseKernelGetsNoZerosInFront) {
+  Fused fused(layer("conv", {6, 1, 3, 3}),
+              padded("[0, 1, 0, 1]", "torch.conv2d(p, self.conv.weight, self.conv.bias, [1, 1], [0, 0], [2, 2], 6)"));
+  EXPECT_EQ(fused.fired(), 0);
+  EXPECT_TRUE(fused.declined_for(ReasonCode::pads_one_side)) << fused.reasons();
+  EXPECT_EQ(fused.error({2, 6, 10, 9}), 0);
+}
 
 TEST(PadConv, AnInfiniteWeightMakesANaNOfAZeroThatIsThere) {
   Tensors tensors = layer("conv", {4, 3, 3, 3});

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "fusekit/error.h"
+#include "runtime/error_text.h"
 
 namespace fusekit {
 namespace {
@@ -84,6 +86,19 @@ TEST_F(Runtime, RefusesAnEngineThatThisLibTorchLacks) {
     EXPECT_EQ(error.kind(), ErrorKind::unsupported) << engine;
     EXPECT_NE(error.hint().find("qnnpack"), std::string::npos) << error.hint();
   }
+}
+
+TEST(ErrorText, IsTheReasonWithoutTracebackAndBacktrace) {
+  const std::string reason = "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)";
+  const std::string backtrace =
+      "\nException raised from addmm at Linear.cpp:1 (most recent call first):\nframe #0: f\n";
+  const std::string traceback =
+      "The following operation failed in the TorchScript interpreter.\n"
+      "Traceback of TorchScript (most recent call last):\n"
+      "  File \"net.py\", line 2, in forward\n    return torch.mm(x, x)\n           ~~~~~~~~ <--- HERE\n";
+  for (const std::string& text : {reason, reason + backtrace, traceback + reason, traceback + reason + backtrace,
+                                  traceback + "RuntimeError: " + reason + backtrace})
+    EXPECT_EQ(runtime::explain(std::runtime_error(text)), reason) << text;
 }
 
 }  // namespace

@@ -68,8 +68,11 @@ TEST(Compare, ContainersHaveToHaveTheSameStructure) {
   const c10::IValue two = c10::List<at::Tensor>({at::zeros({1}), at::zeros({1})});
   const c10::IValue one = c10::List<at::Tensor>({at::zeros({1})});
   EXPECT_EQ(failure(two, one), "output has 2 elements against 1");
+  EXPECT_EQ(failure(one, two), "output has 1 elements against 2");
   EXPECT_EQ(failure(c10::ivalue::Tuple::create({1, 2}), c10::ivalue::Tuple::create({1})),
             "output has 2 elements against 1");
+  EXPECT_EQ(failure(c10::ivalue::Tuple::create({1}), c10::ivalue::Tuple::create({1, 2})),
+            "output has 1 elements against 2");
   c10::Dict<std::string, std::int64_t> a;
   c10::Dict<std::string, std::int64_t> b;
   a.insert("x", 1);

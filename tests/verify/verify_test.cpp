@@ -54,12 +54,78 @@ TEST_F(Gate, FailsBeyondTheTolerance) {
   EXPECT_TRUE(check("    return x\n", "    return x * 1.001\n").passed);
 }
 
+// A sum that cancels: (x + 4096) - 4096 has lost all below 2^-12.
+
+TEST_F(Gate, WhatIsBeyondTheToleranceMayBeTheOriginalsOwnRounding) {
+  const std::string original = "    return (x + 4096) - 4096\n";
+  const VerifyReport report = check(original, "    return (x + 8192) - 8192\n");
+  EXPECT_TRUE(report.passed) << report.failure;
+  EXPECT_GT(report.worst.max_rel, report.tolerance);
+  ASSERT_TRUE(report.rounding);
+  EXPECT_GT(report.rounding->original, 1e-5);
+  EXPECT_LE(report.rounding->second, 4 * report.rounding->original);
+  EXPECT_FALSE(check(original, original).rounding) << "the tolerance did";
+}
+
+TEST_F(Gate, WhatRoundsWorseThanTheOriginalFails) {
+  const VerifyReport report = check("    return (x + 4096) - 4096\n", "    return ((x + 4096) - 4096) * 1.01\n");
+  EXPECT_FALSE(report.passed);
+  EXPECT_FALSE(report.differs_in_kind);
+  ASSERT_TRUE(report.rounding);
+  EXPECT_NEAR(report.rounding->second, 0.01, 1e-3);
+  // The original is exact here, and 2e-5 is no rounding.
+  EXPECT_FALSE(check("    return x * 2\n", "    return x * 2.00004\n").passed);
+}
+
+TEST_F(Gate, AnOriginalThatIsNoiseProvesNothing) {
+  EXPECT_FALSE(check("    return (x + 4e6) - 4e6\n", "    return (x + 9e6) - 9e6\n").passed);
+}
+
+TEST_F(Gate, AToleranceThatWasGivenIsHeld) {
+  options_.tolerance = 1e-5;
+  const VerifyReport report = check("    return (x + 4096) - 4096\n", "    return (x + 8192) - 8192\n");
+  EXPECT_FALSE(report.passed);
+  EXPECT_FALSE(report.rounding);
+}
+
+TEST_F(Gate, RoundingOfWeightsConstantsAndStateIsJudgedToo) {
+  const std::map<std::string, at::Tensor> shift{{"weight", at::full({3}, 4096.)}};
+  EXPECT_TRUE(
+      check("    return (x + self.weight) - self.weight\n", "    w = self.weight * 2\n    return (x + w) - w\n", shift)
+          .passed);
+  // What a state takes up is compared with the tolerance alone.
+  const std::map<std::string, at::Tensor> count{{"buffer", at::zeros({2, 3})}};
+  EXPECT_FALSE(check("    self.buffer.copy_((x + 4096) - 4096)\n    return x\n",
+                     "    self.buffer.copy_((x + 8192) - 8192)\n    return x\n", count)
+                   .passed);
+}
+
+TEST_F(Gate, WhatNoFigureMeasuresIsSaid) {
+  for (const char* other : {"    return x[0]\n", "    return (x, x)\n", "    return x.double()\n", "    return x / 0\n",
+                            "    return torch.mm(x, x)\n"}) {
+    const VerifyReport report = check("    return x\n", other);
+    EXPECT_FALSE(report.passed);
+    EXPECT_TRUE(report.differs_in_kind) << other;
+    EXPECT_EQ(report.worst_at, "") << other;
+  }
+  EXPECT_FALSE(check("    return x\n", "    return x * 2\n").differs_in_kind);
+}
+
 TEST_F(Gate, ToleranceFollowsTheCoarsestWeight) {
   const std::map<std::string, at::Tensor> half{{"weight", at::ones({1}, at::kHalf)}};
   EXPECT_EQ(check("    return x\n", "    return x\n", half).tolerance, 2e-2);
   const std::map<std::string, at::Tensor> brain{{"weight", at::ones({1}, at::kHalf)},
                                                 {"running_mean", at::ones({1}, at::kBFloat16)}};
   EXPECT_EQ(check("    return x\n", "    return x\n", brain).tolerance, 1e-1);
+  const std::map<std::string, at::Tensor> mixed{{"a", at::ones({1}, at::kHalf)}, {"b", at::ones({1})}};
+  EXPECT_EQ(check("    return x\n", "    return x\n", mixed).tolerance, 2e-2);
+}
+
+TEST_F(Gate, ToleranceFollowsTheConstantsOfAFrozenNetwork) {
+  const auto module = test::make_module("Net", {{"weight", at::ones({1}, at::kHalf)}},
+                                        "def forward(self, x):\n    return x + self.weight\n");
+  test::save_module(torch::jit::freeze(module), folder_ / "frozen.pt");
+  EXPECT_EQ(verify(folder_ / "frozen.pt", folder_ / "frozen.pt", options_).tolerance, 2e-2);
 }
 
 TEST_F(Gate, DropoutAgreesBecauseTheSeedsAre) {
@@ -76,6 +142,29 @@ TEST_F(Gate, AStateHasToAgreeAtEveryStep) {
   EXPECT_FALSE(report.passed);
   EXPECT_EQ(report.failure, "run 1 of sample 1: buffer is off by 1 of its largest value, more than 1e-05");
   EXPECT_FALSE(check("    return x + 1\n", counts, count).passed);
+}
+
+TEST_F(Gate, RunningStatisticsHaveToAgreeToo) {
+  const std::map<std::string, at::Tensor> statistics{{"running_mean", at::zeros({3})}, {"running_var", at::ones({3})}};
+  const auto normalizes = [](const char* momentum) {
+    return fmt::format(
+        "    return torch.batch_norm(x, None, None, self.running_mean, self.running_var, True, {}, 1e-5, True)\n",
+        momentum);
+  };
+  EXPECT_TRUE(check(normalizes("0.1"), normalizes("0.1"), statistics).passed);
+  const VerifyReport report = check(normalizes("0.1"), normalizes("0.2"), statistics);
+  EXPECT_FALSE(report.passed) << "nothing but the statistics differs, and LibTorch does not count writes of them";
+  EXPECT_NE(report.failure.find("running_"), std::string::npos) << report.failure;
+}
+
+TEST_F(Gate, EvalIsForBoth) {
+  const std::string trains = "    return torch.dropout(x, 0.5, self.training)\n";
+  torch::jit::Module module = test::make_module("Net", {}, "def forward(self, x):\n" + trains);
+  module.setattr("training", true);
+  test::save_module(module, folder_ / "train.pt");
+  EXPECT_FALSE(verify(folder_ / "train.pt", file("b.pt", "    return x\n"), options_).passed);
+  options_.eval = true;
+  EXPECT_TRUE(verify(folder_ / "train.pt", file("b.pt", "    return x\n"), options_).passed);
 }
 
 TEST_F(Gate, WritesIntoTheInputHaveToAgree) {
@@ -110,6 +199,20 @@ TEST_F(Gate, OneThatFailsInTheFirstIsAnErrorOfTheInput) {
               (folder_ / "a.pt").string() +
                   " can't be run on 2x3 float: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)");
     EXPECT_EQ(error.hint(), "give the InputOptions::dims and InputOptions::types that the network takes");
+  }
+}
+
+TEST_F(Gate, ADeviceThatIsNotHereIsNamed) {
+  if (at::globalContext().hasCUDA()) GTEST_SKIP();
+  for (const char* body : {"    return x + torch.zeros([3], device=torch.device(\"cuda:0\"))\n",
+                           "    return x.to(torch.device(\"cuda:0\"))\n"}) {
+    const std::string part = std::string(body).find("zeros") != std::string::npos ? "aten::zeros" : "aten::to";
+    EXPECT_TRUE(
+        test::refuses(ErrorKind::model, part + " works on cuda:0, which is not here", [&] { check(body, body); }));
+    options_.inputs.dims.clear();
+    EXPECT_TRUE(
+        test::refuses(ErrorKind::model, part + " works on cuda:0, which is not here", [&] { check(body, body); }));
+    options_.inputs.dims = {{2, 3}};
   }
 }
 

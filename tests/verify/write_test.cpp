@@ -7,6 +7,7 @@
 #include "fusekit/inputs.h"
 #include "ir/model_parts.h"
 #include "support/module.h"
+#include "support/refusal.h"
 #include "support/temporary_folder.h"
 #include "support/text.h"
 
@@ -30,6 +31,7 @@ class VerifiedWrite : public testing::Test {
   static void plant_fault(Model& model) {
     ir::Weight& weight = ModelParts::of(model).program.weights.at("c.weight");
     weight.tensor = weight.tensor * 1.01;
+    weight.is_new = true;
   }
 
   test::TemporaryFolder folder_;
@@ -73,6 +75,44 @@ TEST_F(VerifiedWrite, WritesNothingThatComputesSomethingElse) {
   EXPECT_EQ(folder_.entries(), 1U);
 }
 
+TEST_F(VerifiedWrite, WritesNothingThatHoldsAnotherState) {
+  const std::string counts =
+      "def forward(self, x):\n    self.count.copy_(torch.zeros([1]))\n    return torch.conv2d(x, self.c.weight)\n";
+  for (const bool counted : {true, false}) {  // does LibTorch know that something wrote?
+    Model model = this->model(counts);
+    const at::Tensor count = ModelParts::of(model).program.original.attr("count").toTensor();
+    if (counted) {
+      count.fill_(5);
+    } else {
+      *count.data_ptr<float>() = 5;
+    }
+    const WriteReport report = write(std::move(model), folder_ / "out.pt");
+    EXPECT_FALSE(report.written);
+    ASSERT_NE(report.failure(), nullptr);
+    EXPECT_EQ(report.failure()->failure, "count differs by 5");
+  }
+}
+
+TEST_F(VerifiedWrite, RunsOfItsModuleLeaveNoTraces) {
+  const torch::NoGradGuard no_grad;
+  Model model = this->model("def forward(self, x):\n    self.count += 1\n    return x + self.count\n");
+  model.to_module().forward({at::zeros({1})});
+  EXPECT_EQ(model.to_module().attr("count").toTensor().item<double>(), 0);
+}
+
+TEST_F(VerifiedWrite, OtherMethodsHaveToComputeTheSame) {
+  Model model = this->model(
+      "def forward(self, x):\n    return x + self.count\n"
+      "def features(self, x):\n    return torch.conv2d(x, self.c.weight)\n");
+  plant_fault(model);
+  WriteOptions options;
+  options.verify.inputs.dims = {{1}};
+  const WriteReport report = write(std::move(model), folder_ / "out.pt", options);
+  EXPECT_FALSE(report.written);
+  ASSERT_NE(report.failure(), nullptr);
+  EXPECT_EQ(report.methods.back().method, "features");
+}
+
 TEST_F(VerifiedWrite, HasToBeRefusedByName) {
   Model model = this->model(kWrittenConv);
   plant_fault(model);
@@ -91,6 +131,42 @@ TEST_F(VerifiedWrite, ComparesEveryMethodAndSaysWhichItCannot) {
     EXPECT_EQ(check.unverified.empty(), check.method != "labelled") << check.method;
   }
   EXPECT_EQ(report.methods[0].report->inputs, "1x3x5x5 float");
+}
+
+/// Whose own shapes nothing in their graphs tells.
+TEST_F(VerifiedWrite, OtherMethodsRunOnWhatForwardPassesToThem) {
+  (void)this->model(
+      "def head(self, x, twice: bool):\n    y = x.mean([2, 3])\n    return y * 2 if twice else y\n"
+      "def stem(self, x):\n    return torch.conv2d(x, self.c.weight)\n"
+      "def inner(self, x):\n    return self.head(self.stem(x[:, :, ::2]), True)\n"
+      "def forward(self, x):\n    return self.inner(x)\n");
+  WriteOptions options;
+  options.verify.inputs.dims = {{2, 3, 9, 6}};
+  const WriteReport report = write(read(folder_ / "in.pt"), folder_ / "out.pt", options);
+  EXPECT_TRUE(report.written);
+  std::map<std::string, std::string> inputs;
+  for (const MethodCheck& check : report.methods) {
+    ASSERT_TRUE(check.report) << check.method << ": " << check.unverified;
+    EXPECT_EQ(check.report->samples, 3);
+    inputs[check.method] = check.report->inputs;
+  }
+  EXPECT_EQ(inputs["forward"], "2x3x9x6 float");
+  EXPECT_EQ(inputs["inner"], "2x3x9x6 float, as forward passes it");
+  EXPECT_EQ(inputs["stem"], "2x3x5x6 float, as forward passes it");
+  EXPECT_EQ(inputs["head"], "2x4x3x4 float; =True, as forward passes it");
+}
+
+TEST_F(VerifiedWrite, AMobileFileWouldLoseItsBytecode) {
+  const auto module = test::make_module("Net", {{"c.weight", at::ones({4, 3, 3, 3})}},
+                                        "def forward(self, x):\n    return torch.conv2d(x, self.c.weight)\n");
+  module._save_for_mobile((folder_ / "in.ptl").string());
+  EXPECT_TRUE(test::refuses(ErrorKind::unsupported, "in.ptl holds bytecode for the mobile interpreter",
+                            [&] { check_output(folder_ / "out.pt", folder_ / "in.ptl"); }));
+  EXPECT_TRUE(test::refuses(ErrorKind::unsupported, "bytecode",
+                            [&] { (void)write(read(folder_ / "in.ptl"), folder_ / "out.pt"); }));
+  EXPECT_TRUE(test::refuses(ErrorKind::unsupported, "bytecode",
+                            [&] { write_unverified(read(folder_ / "in.ptl"), folder_ / "out.pt"); }));
+  EXPECT_EQ(folder_.entries(), 1U);
 }
 
 TEST_F(VerifiedWrite, RunsThatWorkOutInputsLeaveNoTraces) {

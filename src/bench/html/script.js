@@ -46,7 +46,7 @@ function verdicts() {
     `${(report.processes || []).length} rounds of fresh processes in ${report.seconds.toFixed(0)} s`;
   const list = $("verdicts");
   report.ratios.forEach((ratio) => add(list, "li", ratio.text, {class: ratio.verdict}));
-  (report.gates || []).forEach((gate) => add(list, "li", gate.text, {class: gate.regressed ? "slower" : ""}));
+  (report.gates || []).forEach((gate) => add(list, "li", gate.text, {class: gate.regressed ? "slower" : gate.verdict}));
   if (!report.ratios.length) add(list, "li", `${outcomes[0].label}: ${figure(outcomes[0].median_us)} µs a run`);
   report.scaling.forEach((text) => add(list, "li", text));
   report.warnings.forEach((warning) => add(list, "li", "Note: " + warning));

@@ -3,6 +3,7 @@
 #include "quantize/lower/emitter.h"
 #include "quantize/lower/plan.h"
 #include "quantize/observe/network.h"
+#include "quantize/observe/shapes.h"
 
 namespace fusekit::quantize {
 
@@ -13,6 +14,8 @@ struct Observed {
   Facts facts;
   /// As PlanOptions has it; asked with nodes of copies of the program.
   std::function<bool(const Node* node, const Node* activation)> may_absorb{};
+  /// What operators with multiply-adds read and compute, in a run of the first sample.
+  Shapes shapes{};
 };
 
 /// One step of a built network, by numbers that hold for every copy of the float network.

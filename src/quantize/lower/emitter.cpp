@@ -125,12 +125,13 @@ QParams Emitter::output_qparams(const Step& step) const {
 }
 
 Value* Emitter::packed_weights(const Step& step, Value* weight, Value* bias, std::optional<std::int64_t> axis,
-                               const char* prepack, const std::vector<c10::IValue>& settings) {
+                               const char* prepack, const std::vector<c10::IValue>& settings, const WeightForm& form) {
   const auto no_bias = at::Tensor();
   const int number = numbers_.of(step.front()->output(0));
   const LayerWeights layer = quantizer_(number, *ir::constant_tensor(program_, weight),
                                         ir::is_none(bias) ? no_bias : *ir::constant_tensor(program_, bias), axis);
-  const auto pack = [prepack = std::string(prepack), settings](const LayerWeights& weights) {
+  const auto pack = [prepack = std::string(prepack), settings, form](const LayerWeights& fitted) {
+    const LayerWeights weights = form ? form(fitted) : fitted;
     torch::jit::Stack stack{weights.weight, weights.bias.defined() ? c10::IValue(weights.bias) : c10::IValue()};
     stack.insert(stack.end(), settings.begin(), settings.end());
     return call(prepack.c_str(), std::move(stack));

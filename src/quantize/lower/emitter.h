@@ -21,6 +21,9 @@ struct LayerWeights {
 using WeightQuantizer = std::function<LayerWeights(int layer, const at::Tensor& weight, const at::Tensor& bias,
                                                    std::optional<std::int64_t> axis)>;
 
+/// Other weights that compute the same.
+using WeightForm = std::function<LayerWeights(const LayerWeights&)>;
+
 /// How a layer's packed weights are made anew.
 struct Packing {
   std::string key;  ///< into Program::weights
@@ -59,9 +62,9 @@ class Emitter {
   /// The scale and zero point of the step's output.
   [[nodiscard]] QParams output_qparams(const Step& step) const;
   /// Packs the layer's weights (`prepack`: the operator; `settings`: its arguments after weight and bias) as an
-  /// attribute of the module that the weight lives in.
+  /// attribute of the module that the weight lives in; in another `form`, where that is given.
   Value* packed_weights(const Step& step, Value* weight, Value* bias, std::optional<std::int64_t> axis,
-                        const char* prepack, const std::vector<c10::IValue>& settings);
+                        const char* prepack, const std::vector<c10::IValue>& settings, const WeightForm& form = {});
 
  private:
   void emit(const Step& step);

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "ir/aliases.h"
+#include "ir/autocast.h"
 #include "quantize/lower/clamps.h"
 
 namespace fusekit::quantize {
@@ -15,7 +16,11 @@ namespace {
 class Planner {
  public:
   Planner(Graph& graph, const ir::Program& program, const PlanOptions& options)
-      : graph_(graph), program_(program), options_(options), aliases_(ir::analyze_aliases(graph)) {}
+      : graph_(graph),
+        program_(program),
+        options_(options),
+        aliases_(graph, program),
+        has_autocast_(ir::has_autocast(graph)) {}
 
   Plan run() {
     walk(graph_.block());
@@ -36,6 +41,7 @@ class Planner {
       if (!conversion.matches(node)) continue;
       Reason reason = options_.keep_float ? options_.keep_float(node) : Reason();
       if (!reason) reason = conversion.why_not(node, program_);
+      if (!reason && has_autocast_ && ir::is_under_autocast(node)) reason = ReasonCode::under_autocast;
       if (reason) {
         plan_.declined.push_back({node, &conversion, reason});
       } else {
@@ -65,8 +71,8 @@ class Planner {
     if (Reason reason = lacks_int8_inputs(*step.how, step.inputs)) return reason;
     // What is written was not observed: that reason comes before "no sample reached it".
     for (const Value* input : step.inputs)
-      if (aliases_->hasWriters(input)) return ReasonCode::input_written_in_place;
-    if (aliases_->hasWriters(step.front()->output())) return ReasonCode::output_written_in_place;
+      if (aliases_.is_written(input)) return ReasonCode::input_written_in_place;
+    if (aliases_.is_written(step.front()->output())) return ReasonCode::output_written_in_place;
     for (const Value* input : step.inputs)
       if (Reason reason = unfit(input)) return reason;
     if (Reason reason = unfit(step.output)) return reason;
@@ -110,7 +116,7 @@ class Planner {
     Node* reader = ir::only_reader(step.output);
     if (reader == nullptr || reader->owningBlock() != step.front()->owningBlock()) return;
     const auto clamp = usable_clamp(reader);
-    if (!clamp || reader->input(0) != step.output || aliases_->hasWriters(reader->output())) return;
+    if (!clamp || reader->input(0) != step.output || aliases_.is_written(reader->output())) return;
     if (options_.keep_float && options_.keep_float(reader)) return;
     if (options_.may_absorb && !options_.may_absorb(step.front(), reader)) return;
     step.nodes.push_back(reader);
@@ -121,7 +127,8 @@ class Planner {
   Graph& graph_;
   const ir::Program& program_;
   const PlanOptions& options_;
-  std::unique_ptr<torch::jit::AliasDb> aliases_;
+  ir::Aliases aliases_;
+  bool has_autocast_;
   Plan plan_;
   std::unordered_set<const Value*> int8_;
   std::unordered_set<const Node*> absorbed_;

@@ -3,17 +3,17 @@
 #include <torch/csrc/jit/runtime/custom_operator.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
-#include <unordered_set>
-
-#include "file/copy_module.h"
 #include "file/rebuild.h"
 #include "fusekit/error.h"
 #include "runtime/error_text.h"
+#include "runtime/limited_run.h"
+#include "verify/seed_guard.h"
 
 namespace fusekit::quantize {
 namespace {
 
 constexpr const char* kObserve = "fusekit::observe";
+constexpr std::uint64_t kSeed = 20200722;  // any number: two networks draw the same in their k-th runs
 
 /// Where the running network's tensors go; the operator has no other way to know.
 struct Run {
@@ -56,18 +56,6 @@ void watch(Graph& graph, const Watch& watch) {
   graph.insertNode(graph.create(c10::Symbol::fromQualString(kObserve), {watch.value, number}, 0));
 }
 
-/// What runs write must not reach the program, whose attributes `module` has: they are to be written to a file as they are.
-torch::jit::Module with_state_of_its_own(torch::jit::Module module, const ir::Program& program) {
-  std::unordered_set<const void*> read_only;
-  for (const auto& [key, weight] : program.weights)
-    if (weight.packed.isNone()) read_only.insert(weight.tensor.unsafeGetTensorImpl());
-  const auto shares = [&](const std::string&, const c10::IValue& value) {
-    return value.isTensor() ? read_only.count(value.toTensor().unsafeGetTensorImpl()) > 0 : value.isObject();
-  };
-  auto copy = file::copy_module(module, shares);
-  return copy ? std::move(*copy) : std::move(module);
-}
-
 class RunGuard {
  public:
   explicit RunGuard(Run& run) : before_(current()) { current() = &run; }
@@ -85,20 +73,24 @@ Network::Network(ir::Program program, const std::vector<Watch>& watches) {
   register_observe();
   for (const Watch& each : watches) watch(*program.methods.front().graph, each);
   program.methods.erase(program.methods.begin() + 1, program.methods.end());  // forward alone
-  module_ = with_state_of_its_own(file::rebuild(program), program);
+  module_ = file::rebuild_to_run(program);
 }
 
 c10::IValue Network::run(const std::vector<c10::IValue>& inputs, const See& see) {
   const torch::NoGradGuard no_grad;
   // The profiling executor would compile for each new shape; a network that runs once a sample gains nothing by it.
   const torch::jit::GraphOptimizerEnabledGuard plainly(false);
+  const gate::SeedGuard seed_guard;
+  at::manual_seed(kSeed + runs_++);
   Run run{&see, nullptr};
   const RunGuard guard(run);
   std::vector<c10::IValue> copies;
   for (const c10::IValue& input : inputs) copies.push_back(input.deepcopy());
+  runtime::LimitedRun limited("a run of the network on calibration data");
   try {
     return module_.forward(copies);
   } catch (...) {
+    limited.check();
     if (run.problem) std::rethrow_exception(run.problem);
     throw Error(ErrorKind::input, runtime::explain_current_exception());
   }

@@ -17,7 +17,8 @@ struct Watch {
   Value* value = nullptr;
 };
 
-/// A Program made runnable in memory, with observers at some of its values. It has a state of its own.
+/// A Program made runnable in memory, with observers at some of its values. It has a state of its own, which is the file's
+/// before the first run.
 class Network {
  public:
   /// `program` is taken as it is; `watches` are values of its forward.
@@ -27,8 +28,11 @@ class Network {
   /// Error{input}.
   c10::IValue run(const std::vector<c10::IValue>& inputs, const See& see = {});
 
+  [[nodiscard]] const torch::jit::Module& module() const { return module_; }
+
  private:
   torch::jit::Module module_;
+  std::uint64_t runs_ = 0;
 };
 
 }  // namespace fusekit::quantize

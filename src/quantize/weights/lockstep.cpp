@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "file/copy_module.h"
 #include "fusekit/error.h"
 #include "runtime/error_text.h"
+#include "verify/seed_guard.h"
 
 namespace fusekit::quantize {
 
@@ -22,14 +24,18 @@ Lockstep::Lockstep(const ir::Program& program, const std::vector<Sample>& sample
     for (const torch::jit::Block* block : node->blocks())
       for (const Value* output : block->outputs()) use(output);
   }
-  const auto nodes = ir::all_nodes(graph);
-  const bool has_state =
-      std::any_of(nodes.begin(), nodes.end(), [](const Node* node) { return node->kind() == c10::prim::SetAttr; });
   for (const Sample& sample : samples) {
     Environment& environment = environments_.emplace_back();
-    environment[graph.inputs().at(0)] = has_state ? program.original.deepcopy()._ivalue() : program.original._ivalue();
-    for (std::size_t i = 0; i < sample.inputs.size(); ++i)
-      environment[graph.inputs().at(i + 1)] = sample.inputs[i].deepcopy();
+    const bool has_state = !program.written.empty();
+    environment[graph.inputs().at(0)] =
+        has_state ? file::copy_with_own_state(program.original, program.written)._ivalue() : program.original._ivalue();
+    const auto& arguments = program.methods.front().schema.arguments();
+    for (std::size_t i = 1; i < graph.inputs().size(); ++i) {
+      const bool given = i <= sample.inputs.size();
+      if (given || arguments.at(i).default_value())
+        environment[graph.inputs()[i]] =
+            given ? sample.inputs[i - 1].deepcopy() : arguments.at(i).default_value()->deepcopy();
+    }
   }
 }
 
@@ -97,7 +103,10 @@ Lockstep::Piece Lockstep::cut(std::size_t end) const {
 void Lockstep::run(const Piece& piece) {
   const torch::NoGradGuard no_grad;
   const torch::jit::Code code(piece.graph, "piece");
+  const gate::SeedGuard seed_guard;
+  ++pieces_;
   for (Environment& environment : environments_) {
+    at::manual_seed(pieces_);
     torch::jit::Stack stack;
     for (const Value* input : piece.inputs) stack.push_back(environment.at(input));
     stack.insert(stack.end(), piece.weights.begin(), piece.weights.end());

@@ -12,8 +12,8 @@ namespace fusekit::quantize {
 /// runs once a sample, however often one stops to look. What is still needed later is kept for every sample.
 class Lockstep {
  public:
-  /// Forward of `program`, which has to outlive this. A weight is read when the first operator that uses it runs: until
-  /// then it may be changed.
+  /// Forward of `program`, which has to outlive this; every sample starts from the file's state. A weight is read when the
+  /// first operator that uses it runs: until then it may be changed.
   Lockstep(const ir::Program& program, const std::vector<Sample>& samples);
 
   /// Can runs stop at `value`? Not inside of control flow.
@@ -44,6 +44,7 @@ class Lockstep {
   std::unordered_map<const Value*, std::size_t> last_;   ///< the place of the last use
   std::vector<Environment> environments_;                ///< one a sample
   std::size_t next_ = 0;
+  std::uint64_t pieces_ = 0;  ///< that were run: the float and the int8 network draw the same random numbers in each
 };
 
 }  // namespace fusekit::quantize

@@ -1,0 +1,148 @@
+#include "verify/own_rounding.h"
+
+#include <torch/csrc/jit/api/function_impl.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "file/load.h"
+#include "verify/compare.h"
+#include "verify/metrics.h"
+#include "verify/one_run.h"
+#include "verify/seed_guard.h"
+#include "verify/state.h"
+
+namespace fusekit::gate {
+namespace {
+
+constexpr double kSlack = 4;            ///< times the original's own error: errors of this kind are random
+constexpr double kMostRounding = 5e-3;  ///< of the largest output: beyond it the original's output is noise
+
+at::Tensor as_double(const at::Tensor& tensor) {
+  const bool converts = tensor.defined() && tensor.is_floating_point() && tensor.layout() == at::kStrided;
+  return converts ? tensor.detach().to(at::kDouble) : tensor;
+}
+
+c10::IValue as_double(const c10::IValue& value) {
+  if (value.isTensor()) return as_double(value.toTensor());
+  if (!value.isTensorList()) return value;
+  c10::List<at::Tensor> list;
+  for (const at::Tensor& tensor : value.toTensorVector()) list.push_back(as_double(tensor));
+  return list;
+}
+
+void constants_to_double(torch::jit::Block* block) {
+  for (torch::jit::Node* node : block->nodes()) {
+    const bool holds_tensor = node->kind() == c10::prim::Constant && node->hasAttribute(c10::attr::value) &&
+                              node->kindOf(c10::attr::value) == torch::jit::AttributeKind::t;
+    if (holds_tensor) node->t_(c10::attr::value, as_double(node->t(c10::attr::value)));
+    for (torch::jit::Block* inner : node->blocks()) constants_to_double(inner);
+  }
+}
+
+/// A load of its own, whose methods no other module shares.
+torch::jit::Module in_double(const std::filesystem::path& path) {
+  torch::jit::Module root = file::load(path).module;
+  std::set<const void*> seen;
+  for (torch::jit::Module module : root.modules()) {
+    for (const auto& attribute : module.named_attributes(/*recurse=*/false))
+      if (attribute.value.isTensor()) module._ivalue()->setAttr(attribute.name, as_double(attribute.value));
+    for (const torch::jit::Method& method : module.get_methods())
+      if (seen.insert(&method.function()).second)
+        constants_to_double(torch::jit::toGraphFunction(method.function()).graph()->block());
+  }
+  return root;
+}
+
+void collect_floats(const c10::IValue& value, std::vector<at::Tensor>& tensors) {
+  if (value.isTensor()) {
+    if (value.toTensor().defined() && value.toTensor().is_floating_point()) tensors.push_back(value.toTensor());
+  } else if (value.isList()) {
+    for (const c10::IValue& element : value.toListRef()) collect_floats(element, tensors);
+  } else if (value.isTuple()) {
+    for (const c10::IValue& element : value.toTupleRef().elements()) collect_floats(element, tensors);
+  } else if (value.isGenericDict()) {
+    for (const auto& entry : value.toGenericDict()) collect_floats(entry.value(), tensors);
+  }
+}
+
+std::vector<at::Tensor> floats_in(const c10::IValue& value) {
+  std::vector<at::Tensor> tensors;
+  collect_floats(value, tensors);
+  return tensors;
+}
+
+/// Errors of a and b against the run in double, output by output: the worst of all runs.
+class Errors {
+ public:
+  /// False where the outputs are not the same in number and shape.
+  bool take(const c10::IValue& a, const c10::IValue& b, const c10::IValue& exact) {
+    const auto ours = floats_in(a);
+    const auto theirs = floats_in(b);
+    const auto right = floats_in(exact);
+    if (ours.size() != right.size() || theirs.size() != right.size()) return false;
+    errors_.resize(std::max(errors_.size(), right.size()));
+    for (std::size_t i = 0; i < right.size(); ++i) {
+      if (ours[i].sizes() != right[i].sizes() || theirs[i].sizes() != right[i].sizes()) return false;
+      errors_[i].original = std::max(errors_[i].original, measure(right[i], ours[i]).max_rel);
+      errors_[i].second = std::max(errors_[i].second, measure(right[i], theirs[i]).max_rel);
+    }
+    return true;
+  }
+
+  [[nodiscard]] RoundingVerdict verdict(double tolerance) const {
+    RoundingVerdict verdict;
+    verdict.passed = !errors_.empty();
+    for (const OwnRounding& each : errors_) {
+      if (each.second >= verdict.worst.second) verdict.worst = each;
+      const bool holds =
+          each.second <= tolerance || (each.original <= kMostRounding && each.second <= kSlack * each.original);
+      verdict.passed = verdict.passed && holds;
+    }
+    return verdict;
+  }
+
+ private:
+  std::vector<OwnRounding> errors_;
+};
+
+/// Is all that the runs write, besides their outputs, equal within the tolerance?
+bool writes_agree(const Run& a, const Run& b, const Comparison& state, double tolerance) {
+  const auto agrees = [&](const Comparison& comparison) {
+    return comparison.failure.empty() && comparison.error.max_rel <= tolerance;
+  };
+  for (std::size_t i = 0; i < a.inputs.size(); ++i)
+    if (!agrees(compare(a.inputs[i], b.inputs[i]))) return false;
+  return agrees(state);
+}
+
+}  // namespace
+
+std::optional<RoundingVerdict> judge_rounding(const std::filesystem::path& a_path, const std::filesystem::path& b_path,
+                                              const Course& course, const VerifyReport& report) {
+  const torch::NoGradGuard no_grad;
+  const SeedGuard seed_guard;
+  runtime::CapturedOutput captured;
+  torch::jit::Module a = file::load(a_path).module;
+  torch::jit::Module b = file::load(b_path).module;
+  torch::jit::Module exact = in_double(a_path);
+  const State state(a);
+  Errors errors;
+  for (int k = 0; k < report.samples; ++k) {
+    const auto sample = course.sample(static_cast<std::size_t>(k)).second;
+    inputs::Sample wide;
+    for (const c10::IValue& value : sample) wide.push_back(as_double(value));
+    for (int run = 0; run < report.runs; ++run) {
+      const Run ours = run_once(a, course.a_name, course.method, sample, captured);
+      const Run theirs = run_once(b, course.b_name, course.method, sample, captured);
+      const Run right = run_once(exact, course.a_name, course.method, wide, captured);
+      if (ours.problem || theirs.problem || right.problem) return std::nullopt;
+      if (!writes_agree(ours, theirs, state.compare_written(b), report.tolerance)) return std::nullopt;
+      if (!errors.take(ours.output, theirs.output, right.output)) return std::nullopt;
+    }
+  }
+  return errors.verdict(report.tolerance);
+}
+
+}  // namespace fusekit::gate

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "fusekit/verify.h"
+#include "verify/side_by_side.h"
+
+namespace fusekit::gate {
+
+/// How far a and b are from a run in double, where b is further from a than the tolerance.
+///
+/// A sum that cancels has a relative error of its own that no fixed tolerance knows: two right ways to compute it differ
+/// by as much. So the original is run once more with its weights, constants and inputs in double, and b may be as far from
+/// that as a few times the original is itself, output by output.
+struct RoundingVerdict {
+  OwnRounding worst;    ///< of the output where b's error is largest
+  bool passed = false;  ///< b rounds no worse than a, and a's outputs are more than noise
+};
+
+/// Runs `a_path`'s network, the same in double, and b from new loads through `course`, as `report` counts. nullopt: the
+/// network does not run in double, or draws random numbers, or what is written is off by more than the tolerance, so that
+/// nothing can be said.
+std::optional<RoundingVerdict> judge_rounding(const std::filesystem::path& a_path, const std::filesystem::path& b_path,
+                                              const Course& course, const VerifyReport& report);
+
+}  // namespace fusekit::gate

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "differential/random_network.h"
+
+namespace fusekit::test {
+
+/// What became of a network in one command.
+struct Outcome {
+  std::string fault;     ///< what is wrong; empty where all is well
+  std::string refusal;   ///< the error that it was refused with, where it may be
+  std::size_t done = 0;  ///< places fused, or int8 operators
+};
+
+/// Puts the network through `fuse` and a verified write. The written file has to hold the original's state to the bit, and
+/// to agree with it run by run, as it is saved and in eval(). Files go into `folder`.
+Outcome check_fuse(const RandomNetwork& network, const std::filesystem::path& folder);
+
+/// The same with `to_int8`: of the network in eval(), where it is in training mode, which to_int8 has to refuse.
+Outcome check_quantize(const RandomNetwork& network, const std::filesystem::path& folder);
+
+}  // namespace fusekit::test
