@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -27,12 +28,13 @@ Report load(const std::filesystem::path& path);
 std::string html_page(const std::string& json);
 std::string to_csv(const Report& report);       ///< one line per variant, RFC 4180
 std::string to_markdown(const Report& report);  ///< a table and the verdicts, for a comment on a pull request
-std::string to_table(const Report& report);     ///< for a terminal
+/// For a terminal with so many columns (0: any number): names are shortened, and percentiles left out and told as such.
+std::string to_table(const Report& report, std::size_t columns = 0);
 /// For a terminal: load, first inference, peak memory and a histogram of the times; "" where these were not measured.
-std::string to_start_table(const Report& report);
+std::string to_start_table(const Report& report, std::size_t columns = 0);
 /// Throughput by batch size: one sentence for each model and setting that was run with several batch sizes.
 std::vector<std::string> scaling_texts(const Report& report);
 /// For a terminal: the layers that take most of the time, for each profile; "" where there is no profile.
-std::string to_profile_table(const Report& report);
+std::string to_profile_table(const Report& report, std::size_t columns = 0);
 
 }  // namespace fusekit::bench

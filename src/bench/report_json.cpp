@@ -251,10 +251,14 @@ Report from_json(const std::string& text, const std::string& origin) {
     report.interrupted = document.value("interrupted", false);
     report.environment = to_environment(document.at("environment"));
     const json& noise = document.at("noise");
-    report.noise = {noise.at("other_cpus"),        noise.at("steal"),
-                    noise.at("major_faults"),      noise.at("involuntary_switches"),
-                    noise.at("throttled_seconds"), noise.at("clock_change"),
-                    noise.at("cpu_seconds"),       noise.value("measured_cpu_seconds", 0.0),
+    report.noise = {noise.at("other_cpus"),
+                    noise.at("steal"),
+                    noise.at("major_faults"),
+                    noise.at("involuntary_switches"),
+                    noise.at("throttled_seconds"),
+                    noise.at("clock_change"),
+                    noise.at("cpu_seconds"),
+                    noise.value("measured_cpu_seconds", 0.0),
                     noise.value("waited_seconds", 0.0)};
     if (document.contains("profiles"))
       for (const json& object : document.at("profiles")) report.profiles.push_back(profile_of(object));

@@ -8,6 +8,7 @@
 #include "bench/traces.h"
 #include "fusekit/bench_analysis.h"
 #include "fusekit/bench_formats.h"
+#include "fusekit/columns.h"
 
 namespace fusekit::bench {
 namespace {
@@ -26,6 +27,8 @@ std::string interval_of(const Outcome& outcome) {
   return outcome.interval ? fmt::format("{} to {}", figure(outcome.interval->low), figure(outcome.interval->high))
                           : "-";
 }
+
+constexpr std::size_t kManySteps = 24;  ///< of a histogram
 
 constexpr const char* kNotSignificant = " ~";
 
@@ -89,8 +92,7 @@ std::vector<Row> times_of(const Report& report) {
 }
 
 /// Load, first run and memory, and a histogram of the times, from the fastest run of all to the largest 99th percentile.
-std::vector<Row> starts_of(const Report& report) {
-  constexpr std::size_t steps = 24;
+std::vector<Row> starts_of(const Report& report, std::size_t steps = kManySteps) {
   double low = 0, high = 0;
   for (const Outcome& o : report.outcomes) {
     low = low == 0 ? o.percentiles.min : std::min(low, o.percentiles.min);
@@ -98,7 +100,10 @@ std::vector<Row> starts_of(const Report& report) {
   }
   const bool has_histogram = !report.traces.empty() && low > 0 && high > low;
   std::vector<Row> rows = {{"model", "load ms", "first run ms", "warm-up runs", "peak MiB"}};
-  if (has_histogram) rows.front().push_back(fmt::format("runs from {} to {} us", figure(low), figure(high)));
+  if (has_histogram) {
+    const char* what = steps < kManySteps ? "" : "runs from ";
+    rows.front().push_back(fmt::format("{}{} to {} us", what, figure(low), figure(high)));
+  }
   for (std::size_t i = 0; i < report.outcomes.size(); ++i) {
     const Outcome& o = report.outcomes[i];
     rows.push_back({o.label, milliseconds(o.load_us), milliseconds(o.first_us), std::to_string(o.warmup_runs),
@@ -129,17 +134,50 @@ std::vector<Row> layers_of(const Profile& profile, std::size_t most) {
   return rows;
 }
 
-/// The number of characters (UTF-8), as fmt counts them for padding.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
+std::size_t widest(const std::vector<Row>& rows, std::size_t column) {
+  std::size_t width = 0;
+  for (const Row& row : rows)
+    if (column < row.size()) width = std::max(width, columns_of(row[column]));
+  return width;
+}
+
+/// The columns that are left for names, of `columns` in all.
+std::size_t room_for_names(const std::vector<Row>& rows, std::size_t columns) {
+  std::size_t taken = 0;
+  for (std::size_t i = 1; i < rows.front().size(); ++i) taken += 2 + widest(rows, i);
+  return columns - std::min(columns, taken);
+}
+
+void shorten(std::vector<Row>& rows, std::size_t column, std::size_t width) {
+  std::vector<std::string> names;
+  names.reserve(rows.size());
+  for (const Row& row : rows) names.push_back(row[column]);
+  names = shortened(names, width);
+  for (std::size_t r = 0; r < rows.size(); ++r) rows[r][column] = names[r];
+}
+
+/// Takes columns of `unneeded` (their titles) away until there is room for names, and shortens these. Returns what it took.
+std::vector<std::string> fit(std::vector<Row>& rows, std::size_t columns, const std::vector<std::string>& unneeded) {
+  if (columns == 0) return {};
+  constexpr std::size_t enough = 24, least = 12;
+  std::vector<std::string> taken;
+  const std::size_t wanted = std::min(enough, widest(rows, 0));
+  for (const std::string& title : unneeded) {
+    if (room_for_names(rows, columns) >= wanted) break;
+    const auto found = std::find(rows.front().begin(), rows.front().end(), title);
+    if (found == rows.front().end()) continue;
+    const auto column = found - rows.front().begin();
+    for (Row& row : rows) row.erase(row.begin() + column);
+    taken.push_back(title);
+  }
+  shorten(rows, 0, std::max(least, room_for_names(rows, columns)));
+  return taken;
 }
 
 /// Rows as aligned columns: the first column to the left, then `figures` columns to the right, then histograms.
 std::string aligned(const std::vector<Row>& rows, std::size_t figures) {
   std::vector<std::size_t> widths(figures + 1);
-  for (const Row& row : rows)
-    for (std::size_t i = 0; i <= figures; ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+  for (std::size_t i = 0; i <= figures; ++i) widths[i] = widest(rows, i);
   std::vector<std::string> lines;
   for (const Row& row : rows) {
     std::string line = fmt::format("{:<{}}", row[0], widths[0]);
@@ -182,6 +220,7 @@ bool has_starts(const Report& report) {
 }
 
 constexpr std::size_t kStartFigures = 4;
+constexpr std::size_t kFewSteps = 16;
 
 }  // namespace
 
@@ -199,10 +238,13 @@ std::string to_markdown(const Report& report) {
   return text;
 }
 
-std::string to_table(const Report& report) {
-  const std::vector<Row> times = times_of(report);
-  const std::string legend = legend_of(report);
-  return aligned(times, times.front().size() - 1) + (legend.empty() ? "" : "\n") + legend;
+std::string to_table(const Report& report, std::size_t columns) {
+  std::vector<Row> times = times_of(report);
+  const std::vector<std::string> taken = fit(times, columns, {"p99.9", "p99", "us a sample", "p90", "runs"});
+  std::string text = aligned(times, times.front().size() - 1);
+  if (const std::string legend = legend_of(report); !legend.empty()) text += "\n" + legend;
+  if (!taken.empty()) text += fmt::format("\nfor want of columns without {}", fmt::join(taken, ", "));
+  return text;
 }
 
 std::vector<std::string> scaling_texts(const Report& report) {
@@ -226,17 +268,25 @@ std::vector<std::string> scaling_texts(const Report& report) {
   return lines;
 }
 
-std::string to_start_table(const Report& report) {
-  return has_starts(report) ? aligned(starts_of(report), kStartFigures) : "";
+std::string to_start_table(const Report& report, std::size_t columns) {
+  if (!has_starts(report)) return "";
+  std::vector<Row> rows = starts_of(report);
+  if (columns > 0 && room_for_names(rows, columns) < widest(rows, 0)) rows = starts_of(report, kFewSteps);
+  const std::size_t taken = fit(rows, columns, {"warm-up runs", "first run ms", "peak MiB"}).size();
+  return aligned(rows, kStartFigures - taken);
 }
 
-std::string to_profile_table(const Report& report) {
+std::string to_profile_table(const Report& report, std::size_t columns) {
   constexpr std::size_t most = 20;
   std::string text;
   for (const Profile& profile : report.profiles) {
     if (!text.empty()) text += "\n\n";
     text += fmt::format("{}: {} us a run under the observer\n", profile.label, figure(profile.forward_us));
-    text += aligned(layers_of(profile, most), 3);
+    std::vector<Row> layers = layers_of(profile, most);
+    constexpr std::size_t operators = 4;
+    if (columns > 0) shorten(layers, operators, columns * 3 / 8);
+    fit(layers, columns, {});
+    text += aligned(layers, operators - 1);
   }
   return text;
 }

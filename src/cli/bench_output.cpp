@@ -16,13 +16,14 @@ const char* mark_of(const bench::RegressionCheck& check) {
 void print_table(const bench::Report& report, const std::vector<bench::RegressionCheck>& checks,
                  const Console& console) {
   const bool one = report.outcomes.size() == 1;
-  console.print(one ? "Starting benchmark.\nRunning warmup runs.\nMain runs." : bench::to_table(report));
-  const std::string starts = bench::to_start_table(report);
+  console.print(one ? "Starting benchmark.\nRunning warmup runs.\nMain runs."
+                    : bench::to_table(report, Console::columns()));
+  const std::string starts = bench::to_start_table(report, Console::columns());
   if (!starts.empty()) one ? console.note(starts) : console.print("\n" + starts + "\n");
   for (const std::string& scaling : bench::scaling_texts(report)) console.print(scaling);
   for (const bench::Ratio& ratio : report.ratios) console.print(bench::verdict_text(report, ratio));
   for (const bench::RegressionCheck& check : checks) console.print(check.text);
-  if (!report.profiles.empty()) console.print("\n" + bench::to_profile_table(report));
+  if (!report.profiles.empty()) console.print("\n" + bench::to_profile_table(report, Console::columns()));
   if (one) console.print(last_line(report.outcomes.front().median_us));
 }
 
@@ -52,16 +53,16 @@ std::string json_with_checks(const bench::Report& report, const std::vector<benc
 void print_report(const bench::Report& report, const std::vector<bench::RegressionCheck>& checks,
                   const BenchFlags& flags, const Console& console) {
   if (flags.common.json) {
-    console.print(json_with_checks(report, checks));
+    console.print_data(json_with_checks(report, checks));
   } else if (flags.csv) {
     std::string text = bench::to_csv(report);
     text.erase(text.size() - 1);  // print adds the line end
-    console.print(text);
+    console.print_data(text);
   } else if (flags.markdown) {
     std::string text = bench::to_markdown(report);
     for (const bench::RegressionCheck& check : checks) text += fmt::format("\n{} {}\n", mark_of(check), check.text);
     text.erase(text.size() - 1);
-    console.print(text);
+    console.print_data(text);
   } else {
     print_table(report, checks, console);
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
@@ -13,6 +14,8 @@
 
 #include "cli/command.h"
 #include "cli/flags.h"
+#include "cli/layout.h"
+#include "fusekit/columns.h"
 
 namespace fusekit::cli {
 namespace {
@@ -28,6 +31,9 @@ void write_results(const std::string& text) {
   const bool done = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if ((!done || std::fflush(stdout) != 0) && lost_results == 0) lost_results = errno;
 }
+
+/// As a person reads it on stderr.
+std::string diagnostic(const std::string& text) { return wrapped(in_flags(text), terminal_columns(STDERR_FILENO)); }
 
 void write_diagnostics(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
@@ -45,31 +51,33 @@ bool is_terminal() {
 Console::Console(int verbosity)
     : verbosity_(verbosity), terminal_(is_terminal()), color_(terminal_ && std::getenv("NO_COLOR") == nullptr) {}
 
-void Console::print(const std::string& text) const { write_results(in_flags(text) + "\n"); }
+void Console::print(const std::string& text) const { write_results(wrapped(in_flags(text), columns()) + "\n"); }
+
+void Console::print_data(const std::string& text) const { write_results(in_flags(text) + "\n"); }
+
+std::size_t Console::columns() { return terminal_columns(STDOUT_FILENO); }
 
 void Console::print_json(const nlohmann::json& document) const {
-  print(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  print_data(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 void Console::print_json(const nlohmann::ordered_json& document) const {
-  print(document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  print_data(document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 void Console::note(const std::string& text) const {
-  if (verbosity_ >= 0) write_diagnostics(in_flags(text) + "\n");
+  if (verbosity_ >= 0) write_diagnostics(diagnostic(text) + "\n");
 }
 
 void Console::detail(const std::string& text) const {
-  if (verbosity_ >= 1) write_diagnostics(in_flags(text) + "\n");
+  if (verbosity_ >= 1) write_diagnostics(diagnostic(text) + "\n");
 }
 
-void Console::warn(const std::string& text) const {
-  write_diagnostics(fmt::format("{} {}\n", styled("33", "warning:"), in_flags(text)));
-}
+void Console::warn(const std::string& text) const { titled("33", "warning:", text); }
 
 void Console::error(const std::string& message, const std::string& hint) const {
-  write_diagnostics(fmt::format("{} {}\n", styled("31", "error:"), in_flags(message)));
-  if (!hint.empty()) write_diagnostics(fmt::format("{} {}\n", styled("36", "hint:"), in_flags(hint)));
+  titled("31", "error:", message);
+  if (!hint.empty()) titled("36", "hint:", hint);
 }
 
 void Console::fail(const std::string& kind, const std::string& message, const std::string& hint) const {
@@ -87,8 +95,11 @@ void Console::progress(double fraction, const std::string& text) const {
   if (!progress_start) progress_start = Clock::now();
   const double seconds = std::chrono::duration<double>(Clock::now() - *progress_start).count();
   const int filled = static_cast<int>(fraction * width + 0.5);
-  write_diagnostics(
-      fmt::format("\r\033[K[{:#<{}}{:-<{}}] {}{}", "", filled, "", width - filled, text, time_left(fraction, seconds)));
+  const std::string left = time_left(fraction, seconds);
+  const std::size_t taken = width + 4 + left.size();  // with the brackets, a blank, and the cursor's place
+  const std::size_t columns = std::max(terminal_columns(STDERR_FILENO), taken + 1);
+  write_diagnostics(fmt::format("\r\033[K[{:#<{}}{:-<{}}] {}{}", "", filled, "", width - filled,
+                                shortened(text, columns - taken), left));
 }
 
 void Console::end_progress() const {
@@ -104,6 +115,10 @@ int Console::exit_code(int code) {
   Console().error(fmt::format("the results can't be written to standard output: {}", std::strerror(lost_results)),
                   "everything else was done; give it a place with room to write to");
   return kWrong;
+}
+
+void Console::titled(const char* code, const std::string& title, const std::string& text) const {
+  write_diagnostics(styled(code, title) + diagnostic(title + " " + text).substr(title.size()) + "\n");
 }
 
 std::string Console::styled(const char* code, const std::string& text) const {

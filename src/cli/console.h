@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -13,8 +14,11 @@ class Console {
  public:
   explicit Console(int verbosity = 0);
 
-  /// A result, to stdout, with a line end added.
+  /// A result, to stdout, with a line end added. Like all that people read, it is wrapped between words to the width of a
+  /// terminal.
   void print(const std::string& text) const;
+  /// A result that a program reads: as it is.
+  void print_data(const std::string& text) const;
   /// A result as JSON. Names of files that are not UTF-8 have their bytes replaced.
   void print_json(const nlohmann::json& document) const;
   void print_json(const nlohmann::ordered_json& document) const;
@@ -33,6 +37,9 @@ class Console {
   void progress(double fraction, const std::string& text) const;
   void end_progress() const;
 
+  /// Columns of the terminal that results go to; 0: they go elsewhere, and may be as wide as they are.
+  [[nodiscard]] static std::size_t columns();
+
   void set_verbosity(int verbosity) { verbosity_ = verbosity; }
   /// With --json: `fail` writes JSON, too. For the whole program.
   static void write_errors_as_json();
@@ -40,6 +47,8 @@ class Console {
   static int exit_code(int code);
 
  private:
+  /// A diagnostic with its title in colour.
+  void titled(const char* code, const std::string& title, const std::string& text) const;
   [[nodiscard]] std::string styled(const char* code, const std::string& text) const;
 
   int verbosity_;  ///< -1 quiet, 0 normal, 1 verbose

@@ -86,7 +86,7 @@ nlohmann::json compare_int8_files(const std::vector<Int8File>& files, const Runt
                      [&](double share, const std::string& what) { console.progress(share, what); });
   console.end_progress();
   if (json) return nlohmann::json::parse(bench::to_json(report, /*traces=*/false));
-  console.print(bench::to_table(report));
+  console.print(bench::to_table(report, Console::columns()));
   for (const bench::Ratio& ratio : report.ratios) console.print(bench::verdict_text(report, ratio));
   for (const std::string& warning : report.warnings) console.detail(warning);
   return {};

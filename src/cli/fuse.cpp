@@ -92,7 +92,7 @@ class FuseCommand : public Command {
     for (const RuleTime& rule : fusion.times)
       console.detail(fmt::format("rule {:<18} {:8.1f} ms", rule.rule, rule.seconds * 1e3));
     if (common_.json) return;
-    for (const auto& [rule, text] : fusion.prints) console.print(fmt::format("after {}:\n{}", rule, text));
+    for (const auto& [rule, text] : fusion.prints) console.print_data(fmt::format("after {}:\n{}", rule, text));
     console.print(fmt::format("{}: {}", files_.input, fusion_summary(fusion)));
     if (explain_ && !fusion.entries.empty()) console.print(fusion_explanation(fusion));
     for (const std::string& line : verified_) console.print(line);

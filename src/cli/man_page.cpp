@@ -14,7 +14,8 @@ namespace fusekit::cli {
 const char* const kExitCodes =
     "0 done; 1 done, and the answer is no (not equal, a regression); 2 the input or the call is wrong; 130 interrupted "
     "(Ctrl-C)";
-const char* const kEnvironment = "NO_COLOR: no colours (nor with TERM=dumb)";
+const char* const kEnvironment =
+    "NO_COLOR: no colours (nor with TERM=dumb); COLUMNS: the terminal's width, instead of what it says itself";
 
 namespace {
 

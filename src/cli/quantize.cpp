@@ -23,7 +23,7 @@ class QuantizeCommand : public Command {
   [[nodiscard]] std::string summary() const override { return "Make a static int8 file, calibrated on real data"; }
   [[nodiscard]] std::string example() const override {
     return "fusekit quantize model.pt -o model_int8.pt --calibrate photos/\n"
-           "  fusekit quantize model.pt -o model_int8.pt --calibrate samples.npz --min-sqnr 20 --explain";
+           "  fusekit quantize model.pt -o q.pt --calibrate data.npz --min-sqnr 20 --explain";
   }
 
   void add_options(CLI::App& app) override {
@@ -151,7 +151,7 @@ class QuantizeCommand : public Command {
     console.print(fmt::format("{}: {}", files_.input, fusion_summary(report.fused)));
     if (explain_ && report.fused.declined() > 0) console.print(fusion_left(report.fused));
     console.print(quantize_summary(report));
-    if (explain_) console.print(quantize_explanation(report));
+    if (explain_) console.print(quantize_explanation(report, Console::columns()));
     if (!report.bound_holds)
       console.error(fmt::format("{} was not written: the bound does not hold with all layers float", files_.output),
                     "--explain shows what each layer costs");

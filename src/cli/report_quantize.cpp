@@ -11,6 +11,7 @@
 
 #include "cli/report_fusion.h"
 #include "cli/report_verify.h"
+#include "fusekit/columns.h"
 
 namespace fusekit::cli {
 namespace {
@@ -23,12 +24,25 @@ std::size_t int8_layers(const QuantizeReport& report) {
       std::count_if(report.layers.begin(), report.layers.end(), [](const LayerCost& layer) { return layer.int8; }));
 }
 
-std::string row(const LayerCost& layer) {
+/// `path` as the table shows it, in a column of so many.
+std::string row(const LayerCost& layer, const std::string& path, std::size_t columns) {
   if (!layer.int8)
-    return fmt::format("  {:>8}  {:>9}  {:>8.1f}M  {:<40} {}, float: {}", "", "", layer.macs / 1e6, layer.path,
+    return fmt::format("  {:>8}  {:>9}  {:>8.1f}M  {:<{}} {}, float: {}", "", "", layer.macs / 1e6, path, columns,
                        layer.operation, to_text(layer.reason));
-  return fmt::format("  {:>8.1f}  {:>8.2f}%  {:>8.1f}M  {:<40} {}", layer.sqnr_db, 100 * layer.saturated,
-                     layer.macs / 1e6, layer.path, layer.operation);
+  return fmt::format("  {:>8.1f}  {:>8.2f}%  {:>8.1f}M  {:<{}} {}", layer.sqnr_db, 100 * layer.saturated,
+                     layer.macs / 1e6, path, columns, layer.operation);
+}
+
+/// Columns for the paths, so that what stands beside them fits into `columns` in all.
+std::size_t path_columns(const std::vector<LayerCost>& costs, std::size_t columns) {
+  constexpr std::size_t most = 40, least = 12, figures = 34;
+  if (columns == 0) return most;
+  std::size_t beside = figures + 1, longest = 0;
+  for (const LayerCost& cost : costs) {
+    beside = std::max(beside, figures + 1 + cost.operation.size());
+    longest = std::max(longest, columns_of(cost.path));
+  }
+  return std::max(least, std::min(longest, columns - std::min(columns, beside)));
 }
 
 std::string rounding_in_words(Rounding rounding) {
@@ -105,10 +119,15 @@ std::string quantize_summary(const QuantizeReport& report) {
   return text;
 }
 
-std::string quantize_explanation(const QuantizeReport& report) {
+std::string quantize_explanation(const QuantizeReport& report, std::size_t columns) {
   std::string text = "   SQNR dB  saturated       MACs  layer";
-  for (const LayerCost& layer : report.layers) text += "\n" + row(layer);
-  for (const LayerCost& other : report.others) text += "\n" + row(other);
+  std::vector<LayerCost> costs = report.layers;
+  costs.insert(costs.end(), report.others.begin(), report.others.end());
+  std::vector<std::string> paths;
+  for (const LayerCost& cost : costs) paths.push_back(cost.path);
+  const std::size_t width = path_columns(costs, columns);
+  if (columns > 0) paths = shortened(paths, width);
+  for (std::size_t k = 0; k < costs.size(); ++k) text += "\n" + row(costs[k], paths[k], width);
   for (const FloatOperator& one : report.floats)
     text += fmt::format("\nfloat: {} in {}: {}", one.operation, one.path.empty() ? "the root module" : one.path,
                         to_text(one.reason));

@@ -16,8 +16,9 @@ std::string plain_load_summary(const PlainLoad& load);
 nlohmann::json plain_load_json(const PlainLoad& load);
 /// Is any convolution or linear int8?
 bool has_int8_layers(const QuantizeReport& report);
-/// A table of the layers, worst first, then what stayed float and why.
-std::string quantize_explanation(const QuantizeReport& report);
+/// A table of the layers, worst first, then what stayed float and why. Paths are shortened for a terminal with so many
+/// columns (0: any number).
+std::string quantize_explanation(const QuantizeReport& report, std::size_t columns = 0);
 nlohmann::json quantize_json(const QuantizeReport& report);
 
 /// Says why an int8 file was not written, where it was not, and which methods were not verified.

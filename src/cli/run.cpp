@@ -157,7 +157,7 @@ int run(int argc, char** argv) {
   }
   if (line.chosen() != nullptr) return run_supervised(*line.chosen(), argv);
   return Console::exit_code(with_errors_told([&line](Console& console) {
-    console.print(line.text());
+    console.print_data(line.text());
     return kDone;
   }));
 }

@@ -40,7 +40,7 @@ struct Result {
 void print_lines(const Result& result, bool report_pep, const Console& console) {
   if (report_pep)
     for (const double us : result.report.run_us)  // whole microseconds, as its clock gives them
-      console.print(
+      console.print_data(
           fmt::format(R"(PyTorchObserver {{"type": "NET", "unit": "us", "metric": "latency", "value": "{:.6g}"}})",
                       std::floor(us)));
   console.print(last_line(result.report.mean_us));
@@ -113,7 +113,7 @@ bool run_speed_benchmark(const BenchFlags& flags, const bench::Variant& variant,
   const bool lines = !flags.common.json;
   if (flags.print_output) {
     const std::string output = runner.run_and_print();
-    lines ? console.print(output) : console.note(output);
+    lines ? console.print_data(output) : console.note(output);
   }
   if (lines) console.print("Starting benchmark.\nRunning warmup runs.");
   result.report = bench::measure_once(runner, bench::real_clock(), result.options, [&] {

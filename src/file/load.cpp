@@ -35,19 +35,28 @@ ir::ExtraFiles check(const fs::path& path) {
   archive.check_bytes();
   check_tensor_records(archive, "data.pkl", "data/", path);
   check_tensor_records(archive, "constants.pkl", "constants/", path);
+  for (const Archive::Record& record : archive.records())
+    if (record.name.ends_with(".debug_pkl"))
+      check_tensor_records(archive, record.name.substr(archive.top().size()), "", path);
   return read_extra(archive);
+}
+
+void read_debug_record(torch::jit::Function& function) {
+  const auto* graph_function = torch::jit::tryToGraphFunction(function);
+  if (graph_function == nullptr) return;
+  for (const torch::jit::Node* node : graph_function->graph()->nodes()) {
+    static_cast<void>(node->sourceRange().findSourceRangeThatGenerated());
+    return;  // they are all in one record
+  }
 }
 
 /// LibTorch reads the records of source lines only when it writes a function or words an error, and then throws or
 /// crashes where one is damaged. Here it has to read all of them.
 void read_debug_records(const torch::jit::Module& module) {
-  for (torch::jit::Function* function : module._ivalue()->compilation_unit()->get_functions()) {
-    const auto* graph_function = torch::jit::tryToGraphFunction(*function);
-    if (graph_function == nullptr) continue;
-    const auto graph = graph_function->graph();
-    const auto nodes = graph->nodes();
-    if (nodes.begin() != nodes.end()) static_cast<void>((*nodes.begin())->sourceRange().findSourceRangeThatGenerated());
-  }
+  for (torch::jit::Function* function : module._ivalue()->compilation_unit()->get_functions())
+    read_debug_record(*function);
+  for (const torch::jit::Module& each : module.modules())
+    for (const torch::jit::Method& method : each.get_methods()) read_debug_record(method.function());
 }
 
 bool names_a_missing_operator(const std::string& reason) {

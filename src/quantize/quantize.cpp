@@ -163,7 +163,7 @@ class Quantizer {
       if (is_int8())
         throw Error(ErrorKind::model, "the network is int8 already", "quantize the float file that it was made of");
       throw Error(ErrorKind::model, "the network has no convolution or linear that could be int8",
-                    why_no_layer(candidates, report.fused));
+                  why_no_layer(candidates, report.fused));
     }
     Samples samples(options_.calibration, argument_names(program_.methods.front().schema));
     report.samples = samples.size();

@@ -5,11 +5,11 @@
 #include <fstream>
 
 #include "bench/fake.h"
-#include "runtime/resident_memory.h"
 #include "bench/statistics.h"
 #include "bench/timing.h"
 #include "fusekit/bench.h"
 #include "fusekit/error.h"
+#include "runtime/resident_memory.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
 

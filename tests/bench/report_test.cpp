@@ -5,6 +5,7 @@
 
 #include "bench/fake.h"
 #include "fusekit/bench_formats.h"
+#include "fusekit/columns.h"
 #include "fusekit/error.h"
 
 namespace fusekit::bench {
@@ -113,6 +114,40 @@ TEST(Reports, TheStartTableDrawsTheTimesOnOneAxis) {
   Report without_starts = measured();
   for (Outcome& outcome : without_starts.outcomes) outcome.load_us = 0;
   EXPECT_EQ(to_start_table(without_starts), "");
+}
+
+TEST(Reports, TablesFitTheTerminal) {
+  Report report = measured();
+  for (std::size_t i = 0; i < 2; ++i) {
+    report.outcomes[i].label =
+        "a_network_with_a_rather_long_name_" + std::to_string(i) + "_for_a_file.pt [float, 2 threads]";
+    report.outcomes[i].samples = 8;
+  }
+  report.ratios.front().interval = {0.5, 0.6};  // contradicts the medians: a legend
+  Profile profile{.label = "a", .forward_us = 100, .layers = {}};
+  profile.layers.push_back({.scope = "encoder.layers.11.some.rather.deeply.nested.module.attention.query",
+                            .op = "aten::_transformer_encoder_layer_fwd_with_a_long_name",
+                            .us = 60,
+                            .calls = 1});
+  report.profiles = {profile};
+  const auto rows_of = [](const std::string& text) {
+    std::vector<std::string> rows;
+    for (std::size_t at = 0; at < text.size();
+         at = text.find('\n', at) == std::string::npos ? text.size() : text.find('\n', at) + 1)
+      rows.push_back(text.substr(at, text.find('\n', at) - at));
+    return rows;
+  };
+  for (const std::size_t columns : {70U, 80U, 120U}) {
+    const auto times = rows_of(to_table(report, columns));
+    for (std::size_t r = 0; r < 3; ++r) EXPECT_LE(columns_of(times.at(r)), columns) << times[r];
+    EXPECT_NE(times.at(1).substr(0, 20), times.at(2).substr(0, 20));
+    EXPECT_NE(times.at(0).find("speed"), std::string::npos);
+    for (const std::string& table : {to_start_table(report, columns), to_profile_table(report, columns)})
+      for (const std::string& row : rows_of(table)) EXPECT_LE(columns_of(row), columns) << row;
+  }
+  EXPECT_NE(to_table(report, 80).find("for want of columns without p99.9"), std::string::npos) << to_table(report, 80);
+  EXPECT_EQ(to_table(report).find("want of"), std::string::npos);
+  EXPECT_NE(to_table(report).find(report.outcomes[0].label), std::string::npos) << "scripts get whole names";
 }
 
 }  // namespace

@@ -321,7 +321,8 @@ TEST_F(Bench, ANoisyGateIsInconclusive) {
 }
 
 TEST_F(Bench, ARunThatNeverEndsEndsIt) {
-  save("loop.pt", "def forward(self, x):\n    n = 0\n    while n >= 0:\n        n = 1\n    return x * self.weight * n\n");
+  save("loop.pt",
+       "def forward(self, x):\n    n = 0\n    while n >= 0:\n        n = 1\n    return x * self.weight * n\n");
   const auto result =
       run_fusekit({"bench", at("loop.pt"), at("scale.pt"), "--input_dims", "2,3", "--run-limit", "0.5"});
   EXPECT_EQ(result.exit_code, 2);

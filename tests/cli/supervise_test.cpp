@@ -129,7 +129,7 @@ TEST(Supervise, ANetworkThatNeverEndsIsEnded) {
   const auto asks = limited("def forward(self, x):\n    while bool(x.numel() > 0):\n        x = x + 1\n    return x\n");
   EXPECT_EQ(asks.exit_code, 2);
   EXPECT_TRUE(test::has(asks.err, "net.pt takes longer than 0.5 s\nhint: give --run-limit")) << asks.err;
-  const auto never = limited("def forward(self, x):\n    n = 0\n    while n >= 0:\n        n = 1\n    return x\n");
+  const auto never = limited("def forward(self, x):\n    n = 0\n    while n >= 0:\n        n = 1\n    return x * n\n");
   EXPECT_EQ(never.exit_code, 2);
   EXPECT_TRUE(test::has(never.err, "takes longer than 0.5 s and does not come back\nhint: give --run-limit"))
       << never.err;

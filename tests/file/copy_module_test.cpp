@@ -113,16 +113,6 @@ TEST(CopyModule, HasNoCopyOfWhatCannotBeCopied) {
   EXPECT_TRUE(copy_module(module, [](const std::string&, const c10::IValue&) { return true; }));
 }
 
-TEST(CopyModule, HasNoCopyOfAModuleThatPacksItsState) {
-  torch::jit::Module module("__torch__.test.Packs");
-  module.register_attribute("count", c10::IntType::get(), 1);
-  EXPECT_TRUE(copy_module(module, shares_nothing));
-  module.define(
-      "def __getstate__(self) -> int:\n    return self.count\n"
-      "def __setstate__(self, state: int) -> None:\n    self.count = state\n");
-  EXPECT_FALSE(copy_module(module, shares_nothing));
-}
-
 TEST(Original, IsReadAgainOnlyWhereItWasWrittenTo) {
   const torch::NoGradGuard no_grad;
   const test::TemporaryFolder folder;

@@ -60,6 +60,13 @@ TEST_F(AliasesOf, AnInputThatIsWrittenIsWritten) {
   EXPECT_TRUE(sigmoid_reads_what_is_written());
 }
 
+TEST_F(AliasesOf, AnInputIsWrittenThroughItsViews) {
+  load("    v = x[0]\n    y = torch.sigmoid(x)\n    v.add_(1)\n    return y\n");
+  EXPECT_TRUE(sigmoid_reads_what_is_written());
+  load("    y = torch.sigmoid(x)\n    v = x.view([-1])\n    v[0:1].zero_()\n    return y\n");
+  EXPECT_TRUE(sigmoid_reads_what_is_written());
+}
+
 TEST_F(AliasesOf, AnAttributeIsWrittenThroughAnyReadOfIt) {
   load("    a = self.buffer_c\n    self.buffer_c.add_(1)\n    return torch.sigmoid(a) + x\n");
   EXPECT_TRUE(sigmoid_reads_what_is_written());

@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 #include <torch/script.h>
 
-#include "runtime/resident_memory.h"
 #include "fusekit/error.h"
 #include "fusekit/runtime.h"
 #include "fusekit/write.h"
 #include "ir/model_parts.h"
 #include "ir/program.h"
+#include "runtime/resident_memory.h"
 #include "support/module.h"
 #include "support/refusal.h"
 #include "support/temporary_folder.h"
