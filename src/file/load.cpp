@@ -44,10 +44,8 @@ ir::ExtraFiles check(const fs::path& path) {
 void read_debug_record(torch::jit::Function& function) {
   const auto* graph_function = torch::jit::tryToGraphFunction(function);
   if (graph_function == nullptr) return;
-  for (const torch::jit::Node* node : graph_function->graph()->nodes()) {
+  for (const torch::jit::Node* node : graph_function->graph()->nodes())  // some have no lines
     static_cast<void>(node->sourceRange().findSourceRangeThatGenerated());
-    return;  // they are all in one record
-  }
 }
 
 /// LibTorch reads the records of source lines only when it writes a function or words an error, and then throws or
