@@ -13,7 +13,11 @@ namespace {
 
 using torch::jit::Module;
 
-constexpr const char* kNeedsForward = "save a module whose forward is compiled (torch.jit.script or torch.jit.trace)";
+void require_method(const Module& module, const std::string& method, const std::string& name) {
+  if (!module.find_method(method))
+    throw Error(ErrorKind::model, fmt::format("{} has no method \"{}\"", name, method),
+                "save a module whose forward is compiled (torch.jit.script or torch.jit.trace)");
+}
 
 std::string default_literal(const c10::Argument& argument) { return "=" + c10::str(*argument.default_value()); }
 
@@ -104,8 +108,6 @@ namespace {
 
 InputSummary resolve(const Module& module, const Fresh& fresh, const InputOptions& options, const std::string& method) {
   argument_forms(options);  // throws for unknown names before anything runs
-  if (!module.find_method(method))
-    throw Error(ErrorKind::model, fmt::format("the module has no method \"{}\"", method), kNeedsForward);
   if (!options.file.empty()) return resolve_file(module, options, method);
   const bool inferred = options.dims.empty();
   if (inferred && !options.types.empty())
@@ -128,10 +130,12 @@ InputSummary resolve(const Module& module, const Fresh& fresh, const InputOption
 }  // namespace
 
 InputSummary resolve_inputs(const Module& module, const InputOptions& options, const std::string& method) {
+  require_method(module, method, "the module");
   return resolve(module, {}, options, method);
 }
 
 InputSummary resolve_inputs(const file::Original& original, const InputOptions& options, const std::string& method) {
+  require_method(original.module(), method, original.path().string());
   if (options.given()) return resolve(original.module(), {}, options, method);  // only candidates are run
   const Fresh fresh = original.has_no_state() ? Fresh() : [&original] { return original.fresh(); };
   return resolve(original.fresh(), fresh, options, method);
@@ -142,10 +146,7 @@ InputSummary resolve_inputs(const file::Original& original, const InputOptions& 
 namespace fusekit {
 
 InputSummary resolve_inputs(const std::filesystem::path& model, const InputOptions& options) {
-  const file::Original original(model);
-  if (!original.module().find_method("forward"))
-    throw Error(ErrorKind::model, fmt::format("{} has no method \"forward\"", model.string()), inputs::kNeedsForward);
-  return inputs::resolve_inputs(original, options);
+  return inputs::resolve_inputs(file::Original(model), options);
 }
 
 InputSummary resolve_inputs(const Model& model, const InputOptions& options) {

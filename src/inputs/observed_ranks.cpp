@@ -6,6 +6,7 @@
 
 #include "ir/program.h"
 #include "runtime/captured_output.h"
+#include "runtime/seed_guard.h"
 
 namespace fusekit::inputs {
 namespace {
@@ -65,25 +66,12 @@ std::vector<c10::IValue> arguments(const file::Original& original, const c10::Fu
   return stack;
 }
 
-/// The random numbers of the caller stay as they would have been.
-class GeneratorGuard {
- public:
-  GeneratorGuard() : generator_(at::globalContext().defaultGenerator(at::kCPU)), state_(generator_.get_state()) {}
-  ~GeneratorGuard() { generator_.set_state(state_); }
-  GeneratorGuard(const GeneratorGuard&) = delete;
-  GeneratorGuard& operator=(const GeneratorGuard&) = delete;
-
- private:
-  at::Generator generator_;
-  at::Tensor state_;
-};
-
 }  // namespace
 
 ObservedRanks observed_ranks(const file::Original& original, Graph& graph, const c10::FunctionSchema& schema,
                              const Sample& sample) {
   const torch::NoGradGuard no_grad;
-  const GeneratorGuard generator;
+  const runtime::SeedGuard seed_guard;
   const runtime::CapturedOutput captured;
   std::vector<c10::IValue> stack = arguments(original, schema, sample);
   try {

@@ -19,6 +19,7 @@
 #include "quantize/processor.h"
 #include "quantize/weights/fitted_weights.h"
 #include "quantize/weights/layer_weights.h"
+#include "rewrite/module_lists.h"
 #include "runtime/captured_output.h"
 #include "verify/allowance.h"
 
@@ -263,13 +264,10 @@ class Quantizer {
 };
 
 void refuse_unknown_modules(const ir::Program& program, const QuantizeOptions& options) {
-  std::set<std::string> known;
-  for (const auto& module : program.original.named_modules()) known.insert(module.name);
   for (const auto& list : options.fuse_options.modules)
-    for (const std::string& path : list)
-      if (known.count(path) == 0)
-        throw Error(ErrorKind::usage, fmt::format("FuseOptions::modules = {}: there is no such module", path),
-                    "fusekit::inspect lists the modules");
+    if (const auto path = rewrite::unknown_module(list, program.original))
+      throw Error(ErrorKind::usage, fmt::format("FuseOptions::modules = {}: there is no such module", *path),
+                  "fusekit::inspect lists the modules");
 }
 
 }  // namespace

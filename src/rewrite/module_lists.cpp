@@ -47,6 +47,12 @@ bool some_rule_takes(const std::vector<std::string>& list, const ir::Program& pr
 
 }  // namespace
 
+std::optional<std::string> unknown_module(const std::vector<std::string>& paths, const torch::jit::Module& root) {
+  const auto unknown =
+      std::find_if(paths.begin(), paths.end(), [&](const auto& path) { return !has_module(root, path); });
+  return unknown != paths.end() ? std::optional(*unknown) : std::nullopt;
+}
+
 bool ModuleLists::wants(const Site& site) const {
   return lists_.empty() || std::find(lists_.begin(), lists_.end(), scopes_of(site)) != lists_.end();
 }
@@ -59,11 +65,10 @@ std::vector<std::string> ModuleLists::complaints(const FusionReport& fusion, con
     const auto fused = [&](const FusionSite& entry) { return is_ours(entry) && entry.fused; };
     if (std::any_of(fusion.entries.begin(), fusion.entries.end(), fused)) continue;
 
-    const auto unknown =
-        std::find_if(list.begin(), list.end(), [&](const auto& path) { return !has_module(program.original, path); });
+    const auto unknown = unknown_module(list, program.original);
     const auto declined = std::find_if(fusion.entries.begin(), fusion.entries.end(), is_ours);
     std::string reason;
-    if (unknown != list.end()) {
+    if (unknown) {
       reason = fmt::format("there is no module {}", *unknown);
     } else if (declined != fusion.entries.end()) {
       reason = to_text(declined->reason);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,6 +8,9 @@
 #include "rewrite/rule.h"
 
 namespace fusekit::rewrite {
+
+/// The first of these paths at which the network has no module; nullopt where it has all.
+std::optional<std::string> unknown_module(const std::vector<std::string>& paths, const torch::jit::Module& root);
 
 /// The user's lists of modules, as fuse_modules takes them. Without any, every site is wanted.
 class ModuleLists {

@@ -7,10 +7,10 @@
 #include <set>
 
 #include "file/load.h"
+#include "runtime/seed_guard.h"
 #include "verify/compare.h"
 #include "verify/metrics.h"
 #include "verify/one_run.h"
-#include "verify/seed_guard.h"
 #include "verify/state.h"
 
 namespace fusekit::gate {
@@ -122,7 +122,7 @@ bool writes_agree(const Run& a, const Run& b, const Comparison& state, double to
 std::optional<RoundingVerdict> judge_rounding(const std::filesystem::path& a_path, const std::filesystem::path& b_path,
                                               const Course& course, const VerifyReport& report) {
   const torch::NoGradGuard no_grad;
-  const SeedGuard seed_guard;
+  const runtime::SeedGuard seed_guard;
   runtime::CapturedOutput captured;
   torch::jit::Module a = file::load(a_path).module;
   torch::jit::Module b = file::load(b_path).module;

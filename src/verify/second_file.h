@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,10 @@ namespace fusekit::gate {
 /// A file that is compared with an original.
 struct SecondFile {
   std::filesystem::path path;
-  std::string name;  ///< what messages call it
+  std::string name;                            ///< what messages call it
+  std::optional<torch::jit::Module> loaded{};  ///< what was loaded of it, if it was not run yet: this saves a load
+
+  [[nodiscard]] torch::jit::Module module() const { return loaded ? *loaded : file::load(path).module; }
 };
 
 /// What two networks are run on.

@@ -1,10 +1,10 @@
 #include "verify/side_by_side.h"
 
+#include "runtime/seed_guard.h"
 #include "verify/compare.h"
 #include "verify/detections.h"
 #include "verify/metrics.h"
 #include "verify/one_run.h"
-#include "verify/seed_guard.h"
 #include "verify/state.h"
 
 namespace fusekit::gate {
@@ -89,7 +89,7 @@ class Pair {
 
 void run_side_by_side(torch::jit::Module& a, torch::jit::Module& b, const Course& course, VerifyReport& report) {
   const torch::NoGradGuard no_grad;
-  const SeedGuard seed_guard;
+  const runtime::SeedGuard seed_guard;
   if (!b.find_method(course.method)) {
     report.failure = fmt::format("{} has no method \"{}\"", course.b_name, course.method);
     report.differs_in_kind = true;

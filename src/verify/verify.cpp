@@ -8,9 +8,9 @@
 #include "inputs/inputs.h"
 #include "ir/foreign_device.h"
 #include "ir/model_parts.h"
+#include "runtime/seed_guard.h"
 #include "verify/own_rounding.h"
 #include "verify/second_file.h"
-#include "verify/seed_guard.h"
 #include "verify/side_by_side.h"
 #include "verify/tolerance.h"
 
@@ -46,7 +46,7 @@ void check(const VerifyOptions& options) {
 InputSummary resolve(const file::Original& original, const VerifyOptions& options) {
   if (!original.module().find_method(options.method))
     throw Error(ErrorKind::input, fmt::format("{} has no method \"{}\"", original.path().string(), options.method));
-  const gate::SeedGuard seed_guard;
+  const runtime::SeedGuard seed_guard;
   return inputs::resolve_inputs(original, options.inputs, options.method);
 }
 
@@ -72,7 +72,7 @@ void judge_by_rounding(VerifyReport& report, const fs::path& a, const fs::path& 
 /// Runs `a`, which was read from `a_path`, beside b.
 VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate::SecondFile& b_file,
                         const gate::TestData& data, const VerifyOptions& options) {
-  torch::jit::Module b = file::load(b_file.path).module;
+  torch::jit::Module b = b_file.module();
   if (options.eval) {
     a.eval();
     b.eval();

@@ -7,9 +7,9 @@
 #include "fusekit/lower.h"
 #include "inputs/passed_arguments.h"
 #include "ir/model_parts.h"
+#include "runtime/seed_guard.h"
 #include "verify/allowance.h"
 #include "verify/second_file.h"
-#include "verify/seed_guard.h"
 #include "verify/side_by_side.h"
 #include "verify/state.h"
 
@@ -25,23 +25,25 @@ class Check {
  public:
   Check(const file::Original& original, const gate::Allowance* allowance, gate::SecondFile written,
         const VerifyOptions& options)
-      : original_(original), allowance_(allowance), written_(std::move(written)), options_(options) {}
+      : original_(original), allowance_(allowance), written_(std::move(written)), options_(options) {
+    written_.loaded = written_.module();
+  }
 
   /// What the files hold before any run; nullopt where that is the same.
   [[nodiscard]] std::optional<MethodCheck> of_state(const std::set<std::string>& made_new) const {
     VerifyReport report;
-    report.failure = gate::changed_state(original_.fresh(), file::load(written_.path).module, made_new);
+    report.failure = gate::changed_state(original_.fresh(), *written_.loaded, made_new);
     report.inputs = "what the reloaded file holds";
     return report.failure.empty() ? std::nullopt : std::optional(MethodCheck{"forward", report, ""});
   }
 
-  [[nodiscard]] MethodCheck of(const std::string& method, bool eval) const {
+  [[nodiscard]] MethodCheck of(const std::string& method, bool eval) {
     if (method == "forward" && allowance_ != nullptr) return {method, within_allowance(), ""};
     VerifyOptions options = options_;
     options.method = method;
     options.eval = eval;
     if (method == "forward") {
-      if (!eval) return {method, gate::verify_file(original_, written_, options, data_of_forward()), ""};
+      if (!eval) return {method, gate::verify_file(original_, written(), options, data_of_forward()), ""};
       return if_it_runs(options, [this] { return data_of_forward(); });
     }
     options.inputs = InputOptions{.seed = options_.inputs.seed};  // what was given is forward's
@@ -52,21 +54,26 @@ class Check {
   }
 
  private:
-  const gate::TestData& data_of_forward() const {
+  /// The written file, for one comparison: what was loaded of it for the state is run but once.
+  [[nodiscard]] gate::SecondFile written() {
+    return {written_.path, written_.name, std::exchange(written_.loaded, std::nullopt)};
+  }
+
+  const gate::TestData& data_of_forward() {
     if (!data_of_forward_) data_of_forward_ = gate::test_data(original_, options_);
     return *data_of_forward_;
   }
 
-  [[nodiscard]] inputs::Sample sample_of_forward(std::size_t k) const {
+  [[nodiscard]] inputs::Sample sample_of_forward(std::size_t k) {
     if (allowance_ != nullptr) return allowance_->samples.at(k % allowance_->samples.size()).inputs;
     const gate::TestData& data = data_of_forward();
     return data.given.empty() ? inputs::draw_sample(data.drawn, k) : data.given[k % data.given.size()];
   }
 
   /// What forward passes to the method; no samples where it does not call it.
-  [[nodiscard]] gate::TestData passed_to(const std::string& method) const {
+  [[nodiscard]] gate::TestData passed_to(const std::string& method) {
     gate::TestData data;
-    const gate::SeedGuard seed_guard;
+    const runtime::SeedGuard seed_guard;
     torch::jit::Module module = original_.fresh();
     for (std::size_t k = 0; k < kPassedSamples; ++k) {
       auto sample = inputs::passed_arguments(module, method, sample_of_forward(k));
@@ -78,18 +85,17 @@ class Check {
   }
 
   /// One whose inputs can't be worked out is left unverified.
-  [[nodiscard]] MethodCheck if_it_runs(const VerifyOptions& options,
-                                       const std::function<gate::TestData()>& make_data) const {
+  [[nodiscard]] MethodCheck if_it_runs(const VerifyOptions& options, const std::function<gate::TestData()>& make_data) {
     try {
-      return {options.method, gate::verify_file(original_, written_, options, make_data()), "", options.eval};
+      return {options.method, gate::verify_file(original_, written(), options, make_data()), "", options.eval};
     } catch (const Error& error) {
       return {options.method, std::nullopt, error.message(), options.eval};
     }
   }
 
-  [[nodiscard]] VerifyReport within_allowance() const {
+  [[nodiscard]] VerifyReport within_allowance() {
     torch::jit::Module a = original_.fresh();
-    torch::jit::Module b = file::load(written_.path).module;
+    torch::jit::Module b = written().module();
     VerifyReport report;
     report.samples = static_cast<int>(allowance_->samples.size());
     report.runs = gate::Allowance::kRuns;
@@ -115,7 +121,7 @@ class Check {
   const gate::Allowance* allowance_;
   gate::SecondFile written_;
   const VerifyOptions& options_;
-  mutable std::optional<gate::TestData> data_of_forward_;
+  std::optional<gate::TestData> data_of_forward_;
 };
 
 /// Paths of the weights and modules that the written tree does not have from the original.
@@ -155,7 +161,7 @@ WriteReport write(Model model, const fs::path& output, const WriteOptions& optio
   const bool asks_for_mode = parts.program.asks_for_mode;
   const std::set<std::string> made_new = fusekit::made_new(parts.program);
   file::serialize(std::exchange(parts.program, {}), file);
-  const Check check(*parts.original, parts.allowance.get(), {file.readable_path(), output.string()}, options.verify);
+  Check check(*parts.original, parts.allowance.get(), {file.readable_path(), output.string()}, options.verify);
   if (const auto changed = check.of_state(made_new)) {
     report.methods.push_back(*changed);
     return report;

@@ -7,7 +7,7 @@
 #include "fusekit/error.h"
 #include "runtime/error_text.h"
 #include "runtime/limited_run.h"
-#include "verify/seed_guard.h"
+#include "runtime/seed_guard.h"
 
 namespace fusekit::quantize {
 namespace {
@@ -80,7 +80,7 @@ c10::IValue Network::run(const std::vector<c10::IValue>& inputs, const See& see)
   const torch::NoGradGuard no_grad;
   // The profiling executor would compile for each new shape; a network that runs once a sample gains nothing by it.
   const torch::jit::GraphOptimizerEnabledGuard plainly(false);
-  const gate::SeedGuard seed_guard;
+  const runtime::SeedGuard seed_guard;
   at::manual_seed(kSeed + runs_++);
   Run run{&see, nullptr};
   const RunGuard guard(run);

@@ -7,7 +7,7 @@
 #include "file/copy_module.h"
 #include "fusekit/error.h"
 #include "runtime/error_text.h"
-#include "verify/seed_guard.h"
+#include "runtime/seed_guard.h"
 
 namespace fusekit::quantize {
 
@@ -103,7 +103,7 @@ Lockstep::Piece Lockstep::cut(std::size_t end) const {
 void Lockstep::run(const Piece& piece) {
   const torch::NoGradGuard no_grad;
   const torch::jit::Code code(piece.graph, "piece");
-  const gate::SeedGuard seed_guard;
+  const runtime::SeedGuard seed_guard;
   ++pieces_;
   for (Environment& environment : environments_) {
     at::manual_seed(pieces_);

@@ -2,9 +2,9 @@
 
 #include <ATen/Context.h>
 
-namespace fusekit::gate {
+namespace fusekit::runtime {
 
-/// The same draws for both networks, and the caller's generator as it was.
+/// During its lifetime, random numbers may be drawn and seeds set: afterwards the caller's generator is as it was.
 class SeedGuard {
  public:
   SeedGuard() : generator_(at::globalContext().defaultGenerator(at::kCPU)), state_(generator_.get_state()) {}
@@ -17,4 +17,4 @@ class SeedGuard {
   at::Tensor state_;
 };
 
-}  // namespace fusekit::gate
+}  // namespace fusekit::runtime
