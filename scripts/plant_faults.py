@@ -79,7 +79,8 @@ def pattern_of(text):
 
 
 def find(fault, text):
-    """Finds where the original text stands in its file; what is wrong where it does not. Of `a @b@ c` it is b, and the rest says which b is meant."""
+    """Finds where the original text stands in its file, and says what is wrong where it does not. Of `a @b@ c` it is b, and
+    the rest says which b is meant."""
     before, original, after = fault.original.split("@") if "@" in fault.original else ("", fault.original, "")
     pattern = f"{pattern_of(before)}({pattern_of(original)}){pattern_of(after)}"
     found = list(re.finditer(pattern, text))

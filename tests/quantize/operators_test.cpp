@@ -98,6 +98,22 @@ TEST_P(QuantizedOperator, IsInTheFileAndNearTheFloatOne) {
   }
 }
 
+/// What becomes of a convolution and, behind it, the body's operators, which may read `self.t.weight` of this shape.
+QuantizeReport report_of(const std::string& body, const test::Shape& weight) {
+  const test::TemporaryFolder folder;
+  test::save_module(
+      test::make_module(
+          "Net", {{"c.weight", at::randn({4, 4, 3, 3})}, {"c.bias", at::randn({4})}, {"t.weight", at::randn(weight)}},
+          test::source_of("CONV; " + body)),
+      folder / "float.pt");
+  QuantizeOptions options;
+  options.calibration.random = 2;
+  options.calibration.inputs.dims = {test::Shape{2, 4, 10, 9}};
+  options.calibration.inputs.types = {"float"};
+  Model model = read(folder / "float.pt");
+  return to_int8(model, options);
+}
+
 TEST(QuantizedOperators, WhatLibTorchGetsWrongStaysFloat) {
   const std::map<std::string, std::pair<std::string, test::Shape>> cases = {
       {"LibTorch computes it wrongly with 4 input and 13 output channels, and filling up to 16 would cost more than "
@@ -108,21 +124,8 @@ TEST(QuantizedOperators, WhatLibTorchGetsWrongStaysFloat) {
        {"[2, 2], [1, 1], [0, 0], 2", {4, 3, 3, 3}}},
       {"its output padding is larger than its padding", {"[2, 2], [0, 0], [1, 1]", {4, 4, 3, 3}}}};
   for (const auto& [reason, settings] : cases) {
-    const test::TemporaryFolder folder;
-    const std::string source =
-        test::source_of("CONV; return torch.conv_transpose2d(x, self.t.weight, None, " + settings.first + ")");
-    test::save_module(test::make_module("Net",
-                                        {{"c.weight", at::randn({4, 4, 3, 3})},
-                                         {"c.bias", at::randn({4})},
-                                         {"t.weight", at::randn(settings.second)}},
-                                        source),
-                      folder / "float.pt");
-    QuantizeOptions options;
-    options.calibration.random = 2;
-    options.calibration.inputs.dims = {test::Shape{2, 4, 10, 9}};
-    options.calibration.inputs.types = {"float"};
-    Model model = read(folder / "float.pt");
-    const QuantizeReport report = to_int8(model, options);
+    const QuantizeReport report =
+        report_of("return torch.conv_transpose2d(x, self.t.weight, None, " + settings.first + ")", settings.second);
     ASSERT_EQ(report.floats.size(), 1U);
     EXPECT_EQ(to_text(report.floats[0].reason), reason);
   }
@@ -145,19 +148,7 @@ TEST(QuantizedOperators, WhatHasNoInt8FormStaysFloat) {
         NoInt8{ReasonCode::wrong_rank, "return torch.conv2d(x[0], self.t.weight)", {4, 4, 3, 3}},
         NoInt8{ReasonCode::converts_dtype, "return torch.mean(x, [2, 3], False, dtype=6)", {1}},
         NoInt8{ReasonCode::alpha_not_one, "return torch.add(x, torch.sigmoid(x), alpha=2)", {1}}}) {
-    const test::TemporaryFolder folder;
-    test::save_module(
-        test::make_module(
-            "Net",
-            {{"c.weight", at::randn({4, 4, 3, 3})}, {"c.bias", at::randn({4})}, {"t.weight", at::randn(given.weight)}},
-            test::source_of("CONV; " + given.body)),
-        folder / "float.pt");
-    QuantizeOptions options;
-    options.calibration.random = 2;
-    options.calibration.inputs.dims = {test::Shape{2, 4, 10, 9}};
-    options.calibration.inputs.types = {"float"};
-    Model model = read(folder / "float.pt");
-    const QuantizeReport report = to_int8(model, options);
+    const QuantizeReport report = report_of(given.body, given.weight);
     EXPECT_TRUE(std::any_of(report.floats.begin(), report.floats.end(), [&](const FloatOperator& op) {
       return op.reason.code == given.code;
     })) << given.body;
