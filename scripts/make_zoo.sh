@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the zoo (models/README.md): scripts/make_zoo.sh [-o DIR] [NAME...], default all networks into .zoo/ (2.8 GB).
+# Makes the zoo (models/README.md): scripts/make_zoo.sh [-o DIR] [NAME...], default all networks into .zoo/ (3.2 GB).
 # It needs a Python with torch and torchvision: Debian's, which it installs, or the one that FUSEKIT_PYTHON names.
 # Files that are there already are left alone.
 source "$(dirname "$0")/lib.sh"
