@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "fusekit/inputs.h"
 #include "fusekit/model.h"
 
 namespace fusekit {
@@ -16,9 +17,22 @@ struct TargetInfo {
 /// All targets; the first is the default.
 std::vector<TargetInfo> targets();
 
+struct LowerOptions {
+  /// "portable": plain operators, for every LibTorch and machine. "cpu": operators of oneDNN and MKL with weights that
+  /// are packed when the file is loaded, for inference; an input of another shape than `inputs` takes plain operators.
+  std::string target = "portable";
+  /// Of target "cpu": what forward is given in use. Neither shapes nor a file: worked out of the graph.
+  InputOptions inputs{};
+  /// Of target "cpu": "float" (what the file has is kept), or "bfloat16": layers compute in bfloat16 and keep their
+  /// weights so; what forward takes and gives keeps its dtype.
+  std::string dtype = "float";
+};
+
 /// Turns a fused or quantized network into what runs best on a target; the last step, after which it can only be written.
 /// `write` does it where it was not done. Does nothing where the network was lowered for this target already.
-/// Error{unsupported}: there is no such target; Error{usage}: it was lowered for another one.
+/// Error{unsupported}: there is no such target or dtype, or this LibTorch lacks its operators; Error{usage}: it was lowered
+/// for another one; Error{input}: the network can't be run on the inputs.
+void lower(Model& model, const LowerOptions& options);
 void lower(Model& model, const std::string& target = "portable");
 
 }  // namespace fusekit

@@ -19,7 +19,8 @@ inline constexpr double kInt8Sqnr = 10;
 
 struct VerifyOptions {
   InputOptions inputs;
-  /// Largest allowed max_rel. Not given: 1e-5 for float and double networks, 2e-2 for half, 1e-1 for bfloat16, or as much
+  /// Largest allowed max_rel. Not given: 1e-5 for float and double networks, 2e-2 for half, 1e-1 for bfloat16 (the
+  /// coarser of both files), or as much
   /// as the original's own rounding explains (VerifyReport::rounding); with `min_sqnr_db`: none.
   std::optional<double> tolerance;
   /// Smallest allowed SQNR in dB. Not given: kInt8Sqnr where b alone is int8 and there is no `tolerance`, else none.

@@ -15,9 +15,12 @@ struct WriteOptions {
   bool in_place = false;  ///< the output may be the file that the model was read from
   /// What the file is written for (fusekit/lower.h); "": what the model was lowered for, else "portable".
   std::string target{};
+  /// LowerOptions::dtype; its inputs are those of `verify`.
+  std::string dtype = "float";
   /// How the written file is compared with the file that the model was read from: forward on `inputs`, every other kept
-  /// method on inputs that are worked out of its graph; a network in training mode as it is, and in eval(). `method` and
-  /// `eval` are not used.
+  /// method on inputs that are worked out of its graph; a network in training mode as it is, and in eval(); one that was
+  /// lowered for certain shapes (target "cpu") also on a batch twice as large, where the original takes that. `method`
+  /// and `eval` are not used.
   VerifyOptions verify{};
 };
 
@@ -27,6 +30,7 @@ struct MethodCheck {
   std::optional<VerifyReport> report;  ///< none where it could not be verified
   std::string unverified;              ///< why not: its inputs can't be worked out, or it can't be run on them
   bool eval = false;                   ///< both were in eval(), of a network that was saved in training mode
+  bool doubled = false;                ///< on a batch twice as large: what a file for other shapes than its own takes
 };
 
 struct WriteReport {

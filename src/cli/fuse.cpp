@@ -29,7 +29,7 @@ class FuseCommand : public Command {
     add_write_options(app, files_);
     add_modules_option(app, module_lists_, "Fuse just these, e.g. conv1,bn1,relu (repeatable)");
     app.add_flag("--strict", options_.strict, "A list that can't be fused is an error");
-    app.add_option("--dtype", dtype_, "Data type of the written file: float")->capture_default_str();
+    app.add_option("--dtype", dtype_, "What layers compute in: float, bf16 (with --for cpu)")->capture_default_str();
     app.add_option("--disable", options_.disabled, "Leave this rule out (repeatable)")->expected(1)->take_all();
     app.add_flag("--dry-run", dry_run_, "Say what would be fused, write nothing");
     app.add_flag("--explain", explain_, "Say for each place what was done or why not");
@@ -81,9 +81,12 @@ class FuseCommand : public Command {
 
   void check_call() {
     files_.finish("fuse", !dry_run_, ", or --dry-run");
-    if (dtype_ != "float")
+    if (dtype_ != "float" && dtype_ != "bf16")
       throw Error(ErrorKind::unsupported, fmt::format("--dtype {}: there is no such conversion", dtype_),
-                  "the dtypes of this version: float (what the file has is kept)");
+                  "the dtypes of this version: float (what the file has is kept), bf16");
+    if (dtype_ == "bf16" && files_.options.target != "cpu")
+      throw Error(ErrorKind::usage, "--dtype bf16 needs --for cpu", "add --for cpu");
+    if (dtype_ == "bf16") files_.options.dtype = "bfloat16";
     options_.modules = split_lists(module_lists_);
   }
 
@@ -116,7 +119,9 @@ class FuseCommand : public Command {
 
   void take(const MethodCheck& check, const Console& console) {
     if (!check.report) return warn_of_unverified(check, console);
-    report_["verification"][check.method + (check.eval ? " in eval()" : "")] = verify_json(*check.report);
+    report_["verification"][check.method + (check.eval      ? " in eval()"
+                                            : check.doubled ? " on a doubled batch"
+                                                            : "")] = verify_json(*check.report);
     const std::string prefix = prefix_of(check);
     const std::string line = verify_line(*check.report);
     if (check.report->passed)

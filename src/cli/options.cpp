@@ -85,7 +85,7 @@ InputOptions InputFlags::finish() const {
 void add_write_options(CLI::App& app, WriteFlags& flags) {
   app.add_option("IN", flags.input, "TorchScript file");
   app.add_option("-o,--output", flags.output, "File to write");
-  app.add_option("--for", flags.target, "Target: portable")->capture_default_str();
+  app.add_option("--for", flags.target, "Target: portable, or cpu (oneDNN's operators, for the shapes given)")->capture_default_str();
   app.add_flag("--eval", flags.read.eval, "Put the network into eval() first: a file for inference");
   app.add_flag("--force", flags.options.force, "Replace an existing output");
   app.add_flag("--in-place", flags.options.in_place, "The output may be the input");

@@ -158,6 +158,12 @@ std::string join_path(const std::string& parent, const std::string& name) {
   return parent.empty() ? name : parent + "." + name;
 }
 
+std::pair<std::string, std::string> split_path(const std::string& path) {
+  const auto dot = path.rfind('.');
+  if (dot == std::string::npos) return {"", path};
+  return {path.substr(0, dot), path.substr(dot + 1)};
+}
+
 std::unordered_map<c10::ivalue::Object*, std::string> first_paths(const torch::jit::Module& root) {
   std::unordered_map<c10::ivalue::Object*, std::string> paths;
   visit_modules(root, "", paths);

@@ -36,5 +36,7 @@ bool is_opaque(const torch::jit::Module& module);
 
 /// "a" + "b" -> "a.b"; "" + "b" -> "b".
 std::string join_path(const std::string& parent, const std::string& name);
+/// "a.b.c" -> {"a.b", "c"}; "c" -> {"", "c"}.
+std::pair<std::string, std::string> split_path(const std::string& path);
 
 }  // namespace fusekit::ir

@@ -57,14 +57,6 @@ bool is_private(const Value* written, const Node* writer) {
   });
 }
 
-/// Does nothing need what `reader` reads from there on?
-bool is_last_reader(const Value* value, const Node* reader) {
-  const auto& uses = value->uses();
-  return std::all_of(uses.begin(), uses.end(), [&](const Use& use) {
-    return use.user == reader || reads_only_metadata(use.user) || (use.user->isBefore(reader) && !makes_alias(use));
-  });
-}
-
 /// The node with another operator of the same arguments in its place; nullptr where there is no such operator.
 Node* replaced(Node* node, const std::string& name) {
   Graph* graph = node->owningGraph();

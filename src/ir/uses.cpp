@@ -35,19 +35,32 @@ bool only_reads_list(const Node* node) {
          node->kind() == c10::aten::__getitem__ || node->kind() == c10::prim::ListUnpack;
 }
 
+/// Dropout that is off returns its input, which its schema does not say.
+static bool is_dropout(const Node* node) {
+  return std::string_view(node->kind().toUnqualString()).find("dropout") != std::string_view::npos;
+}
+
 bool has_own_memory(const Value* value) {
   const Node* node = value->node();
   const c10::FunctionSchema* schema = node->maybeSchema();
   if (schema == nullptr || node->outputs().size() != 1 || schema->returns().size() != 1) return false;
-  // Dropout that is off returns its input, which its schema does not say.
-  const bool is_dropout = std::string_view(node->kind().toUnqualString()).find("dropout") != std::string_view::npos;
-  return !is_dropout && schema->returns()[0].alias_info() == nullptr;
+  return !is_dropout(node) && schema->returns()[0].alias_info() == nullptr;
 }
 
 bool makes_alias(const torch::jit::Use& use) {
   const c10::FunctionSchema* schema = use.user->maybeSchema();
   if (schema == nullptr || use.offset >= schema->arguments().size()) return true;
-  return schema->arguments()[use.offset].alias_info() != nullptr;
+  return is_dropout(use.user) || schema->arguments()[use.offset].alias_info() != nullptr;
+}
+
+bool is_last_reader(const Value* value, const Node* reader) {
+  const auto& uses = value->uses();
+  return std::all_of(uses.begin(), uses.end(), [&](const torch::jit::Use& use) {
+    if (use.user == reader || reads_only_metadata(use.user)) return true;
+    if (!use.user->isBefore(reader)) return false;
+    const bool is_view = use.user->outputs().size() == 1 && is_tensor(use.user->output()) && use.user->blocks().empty();
+    return !makes_alias(use) || (is_view && is_last_reader(use.user->output(), reader));
+  });
 }
 
 }  // namespace fusekit::ir

@@ -30,4 +30,7 @@ bool has_own_memory(const Value* value);
 /// Might this use keep the memory of the value under another name?
 bool makes_alias(const torch::jit::Use& use);
 
+/// Does nothing need what `reader` reads of `value` from there on, views of it looked through?
+bool is_last_reader(const Value* value, const Node* reader);
+
 }  // namespace fusekit::ir

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "file/original.h"
+#include "fusekit/lower.h"
 #include "ir/program.h"
 
 namespace fusekit::target {
@@ -12,7 +14,8 @@ namespace fusekit::target {
 struct Target {
   std::string name;     ///< as `--for` takes it
   std::string summary;  ///< one line
-  void (*lower)(ir::Program& program);
+  /// `original`: the network that the program was read from, for runs. Errors: see fusekit::lower.
+  void (*lower)(ir::Program& program, const file::Original& original, const LowerOptions& options);
 };
 
 /// All targets; the first is the default. A new one is a folder of its own and a line in targets.cpp.

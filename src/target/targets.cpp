@@ -1,6 +1,7 @@
 #include "fusekit/error.h"
 #include "fusekit/lower.h"
 #include "ir/model_parts.h"
+#include "target/cpu/cpu.h"
 #include "target/portable/portable.h"
 #include "target/target.h"
 
@@ -21,7 +22,7 @@ const Target& find(const std::string& name) {
 }  // namespace
 
 const std::vector<Target>& all_targets() {
-  static const std::vector<Target> targets = {portable()};
+  static const std::vector<Target> targets = {portable(), cpu()};
   return targets;
 }
 
@@ -33,15 +34,17 @@ std::vector<TargetInfo> targets() {
   return infos;
 }
 
-void lower(Model& model, const std::string& name) {
-  const target::Target& target = target::find(name);
-  ir::Program& program = ModelParts::of(model).program;
-  if (program.target == name) return;
-  if (!program.target.empty())
-    throw Error(ErrorKind::usage, fmt::format("the network was lowered for {} already", program.target),
-                fmt::format("read it again to lower it for {}", name));
-  target.lower(program);
-  program.target = name;
+void lower(Model& model, const LowerOptions& options) {
+  const target::Target& target = target::find(options.target);
+  ModelParts& parts = ModelParts::of(model);
+  if (parts.program.target == target.name) return;
+  if (!parts.program.target.empty())
+    throw Error(ErrorKind::usage, fmt::format("the network was lowered for {} already", parts.program.target),
+                fmt::format("read it again to lower it for {}", target.name));
+  target.lower(parts.program, *parts.original, options);
+  parts.program.target = target.name;
 }
+
+void lower(Model& model, const std::string& target) { lower(model, LowerOptions{.target = target}); }
 
 }  // namespace fusekit

@@ -52,11 +52,12 @@ InputSummary resolve(const file::Original& original, const VerifyOptions& option
 
 /// What b is held to.
 void set_bounds(VerifyReport& report, const VerifyOptions& options, const fs::path& a_path, const fs::path& b_path,
-                const torch::jit::Module& a) {
+                const torch::jit::Module& a, const torch::jit::Module& b) {
   report.min_sqnr_db = options.min_sqnr_db;
   if (!options.tolerance && !options.min_sqnr_db && int8_facts(b_path) && !int8_facts(a_path))
     report.min_sqnr_db = kInt8Sqnr;
-  const double otherwise = report.min_sqnr_db ? std::numeric_limits<double>::infinity() : gate::default_tolerance(a);
+  const double otherwise = report.min_sqnr_db ? std::numeric_limits<double>::infinity()
+                                              : std::max(gate::default_tolerance(a), gate::default_tolerance(b));
   report.tolerance = options.tolerance.value_or(otherwise);
 }
 
@@ -79,7 +80,7 @@ VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate
   }
   VerifyReport report;
   report.inputs = data.text;
-  set_bounds(report, options, a_path, b_file.path, a);
+  set_bounds(report, options, a_path, b_file.path, a, b);
   report.runs = options.runs;
   report.samples = options.samples > 0 ? options.samples : std::max(3, static_cast<int>(data.given.size()));
   gate::Course course;

@@ -53,7 +53,31 @@ class Check {
     });
   }
 
+  /// forward on a batch twice as large. nullopt: the original can't be run on that.
+  [[nodiscard]] std::optional<MethodCheck> of_doubled_batch() {
+    VerifyOptions options = options_;
+    options.method = "forward";
+    options.samples = 1;
+    gate::TestData data;
+    data.given.push_back(doubled(sample_of_forward(0)));
+    data.text = inputs::text_of(data.given.front());
+    try {
+      MethodCheck check{"forward", gate::verify_file(original_, written(), options, data), "", false};
+      check.doubled = true;
+      return check;
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  }
+
  private:
+  /// Each tensor twice, one after the other along its first dimension.
+  [[nodiscard]] static inputs::Sample doubled(inputs::Sample sample) {
+    for (c10::IValue& value : sample)
+      if (value.isTensor() && value.toTensor().dim() > 0) value = at::cat({value.toTensor(), value.toTensor()}, 0);
+    return sample;
+  }
+
   /// The written file, for one comparison: what was loaded of it for the state is run but once.
   [[nodiscard]] gate::SecondFile written() {
     return {written_.path, written_.name, std::exchange(written_.loaded, std::nullopt)};
@@ -137,11 +161,9 @@ std::set<std::string> made_new(const ir::Program& program) {
 /// Lowers the model, where that was not done.
 void finish(Model& model, const WriteOptions& options) {
   const bool is_lowered = !ModelParts::of(model).program.target.empty();
-  if (!options.target.empty()) {
-    lower(model, options.target);
-  } else if (!is_lowered) {
-    lower(model);
-  }
+  if (is_lowered && options.target.empty()) return;
+  const std::string target = options.target.empty() ? targets().front().name : options.target;
+  lower(model, LowerOptions{target, options.verify.inputs, options.dtype});
 }
 
 }  // namespace
@@ -159,6 +181,7 @@ WriteReport write(Model model, const fs::path& output, const WriteOptions& optio
   finish(model, options);
   ModelParts& parts = ModelParts::of(model);
   const bool asks_for_mode = parts.program.asks_for_mode;
+  const bool depends_on_shapes = parts.program.target == "cpu" && parts.allowance == nullptr;
   const std::set<std::string> made_new = fusekit::made_new(parts.program);
   file::serialize(std::exchange(parts.program, {}), file);
   Check check(*parts.original, parts.allowance.get(), {file.readable_path(), output.string()}, options.verify);
@@ -174,6 +197,11 @@ WriteReport write(Model model, const fs::path& output, const WriteOptions& optio
       if (compared && !compared->passed) return report;
     }
   }
+  if (depends_on_shapes)
+    if (const auto doubled = check.of_doubled_batch()) {
+      report.methods.push_back(*doubled);
+      if (!doubled->report->passed) return report;
+    }
   file.publish(options.force || options.in_place);
   report.written = true;
   return report;

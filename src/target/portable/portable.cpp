@@ -1,11 +1,15 @@
 #include "target/portable/portable.h"
 
+#include "fusekit/error.h"
 #include "ir/functional.h"
 
 namespace fusekit::target {
 namespace {
 
-void lower_to_portable(ir::Program& program) {
+void lower_to_portable(ir::Program& program, const file::Original& /*original*/, const LowerOptions& options) {
+  if (options.dtype != "float")
+    throw Error(ErrorKind::unsupported, fmt::format("the target portable has no dtype {}", options.dtype),
+                "LowerOptions::target = cpu has it");
   for (const ir::Method& method : program.methods) ir::make_in_place(*method.graph);
 }
 

@@ -1,0 +1,110 @@
+#include "target/cpu/bfloat16.h"
+
+#include <algorithm>
+
+#include "ir/constants.h"
+#include "ir/operators.h"
+
+namespace fusekit::target {
+namespace {
+
+using torch::jit::Node;
+using torch::jit::Value;
+
+Value* converted(Value* value, Node* before, at::ScalarType dtype) {
+  torch::jit::Graph& graph = *before->owningGraph();
+  const torch::jit::WithInsertPoint guard(before);
+  Value* result = graph.insert(c10::aten::to, {value, static_cast<std::int64_t>(dtype)});
+  result->node()->copyMetadata(before);
+  return result;
+}
+
+class Converter {
+ public:
+  Converter(ir::Program& program, ir::Graph& graph, const inputs::ObservedTensors& observed)
+      : program_(program), graph_(graph), observed_(observed) {}
+
+  void run() {
+    for (Node* node : ir::all_nodes(graph_)) {
+      if (const auto layer = ir::as_layer(node); layer && convert(*layer)) continue;
+      if (needs_float(node)) give_float(node);
+    }
+    give_back(graph_.return_node());
+  }
+
+ private:
+  bool convert(const ir::Layer& layer) {
+    const auto weight = ir::constant_tensor(program_, layer.weight);
+    const bool has_bias = layer.bias != nullptr && !ir::is_none(layer.bias);
+    if (!weight || weight->scalar_type() != at::kFloat || (has_bias && !ir::constant_tensor(program_, layer.bias)))
+      return false;
+    for (Value* value : {layer.weight, has_bias ? layer.bias : nullptr})
+      if (value != nullptr) replace_argument(layer.node, value, rounded(value, layer.node));
+    replace_argument(layer.node, layer.input, converted(layer.input, layer.node, at::kBFloat16));
+    return true;
+  }
+
+  static void replace_argument(Node* node, Value* argument, Value* by) { node->replaceInputWith(argument, by); }
+
+  /// The weight in bfloat16, under the same path; each is made once.
+  Value* rounded(Value* value, Node* before) {
+    const auto key = ir::weight_key(value);
+    const at::Tensor tensor = ir::constant_tensor(program_, value)->to(at::kBFloat16);
+    if (!key) return ir::add_weight(program_, before, "", tensor, nullptr);
+    if (const auto known = rounded_.find(*key); known != rounded_.end())
+      return ir::insert_weight(program_, before, known->second);
+    const ir::Weight weight = program_.weights.at(*key);
+    Value* result = ir::add_weight(program_, before, weight.path, tensor, &weight);
+    rounded_.emplace(*key, *ir::weight_key(result));
+    return result;
+  }
+
+  /// Does the operator take weights, and no inputs of another dtype than theirs?
+  [[nodiscard]] bool needs_float(const Node* node) const {
+    if (!node->kind().is_aten() || !node->blocks().empty()) return false;
+    if (ir::is_operator(node, {"aten::layer_norm", "aten::batch_norm", "aten::group_norm", "aten::instance_norm"}))
+      return false;
+    if (ir::as_arithmetic(const_cast<Node*>(node))) return false;
+    return std::any_of(node->inputs().begin(), node->inputs().end(), [&](const Value* input) {
+      const auto tensor = ir::constant_tensor(program_, input);
+      return tensor && tensor->is_floating_point() && tensor->dim() > 0;
+    });
+  }
+
+  /// Everything that was float in the run is float again for this operator.
+  void give_float(Node* node) {
+    for (std::size_t i = 0; i < node->inputs().size(); ++i)
+      if (ir::constant_tensor(program_, node->input(i)) == std::nullopt && was_float(node->input(i)))
+        node->replaceInput(i, converted(node->input(i), node, at::kFloat));
+  }
+
+  void give_back(Node* reader) {
+    for (std::size_t i = 0; i < reader->inputs().size(); ++i) {
+      Value* value = reader->input(i);
+      const auto kind = value->node()->kind();
+      if (kind == c10::prim::TupleConstruct || kind == c10::prim::ListConstruct || kind == c10::prim::DictConstruct) {
+        give_back(value->node());
+      } else if (was_float(value)) {
+        reader->replaceInput(i, converted(value, reader, at::kFloat));
+      }
+    }
+  }
+
+  [[nodiscard]] bool was_float(const Value* value) const {
+    const auto seen = observed_.find(value->unique());
+    return seen != observed_.end() && seen->second.dtype == at::kFloat;
+  }
+
+  ir::Program& program_;
+  ir::Graph& graph_;
+  const inputs::ObservedTensors& observed_;
+  std::map<std::string, std::string> rounded_;  ///< key of a weight to that of the one in bfloat16
+};
+
+}  // namespace
+
+void compute_in_bfloat16(ir::Program& program, ir::Graph& graph, const inputs::ObservedTensors& observed) {
+  Converter(program, graph, observed).run();
+}
+
+}  // namespace fusekit::target

@@ -1,0 +1,72 @@
+#include "target/cpu/cpu.h"
+
+#include "fusekit/error.h"
+#include "inputs/inputs.h"
+#include "inputs/observed_tensors.h"
+#include "ir/cleanup.h"
+#include "ir/functional.h"
+#include "target/cpu/bfloat16.h"
+#include "target/cpu/fast_road.h"
+#include "target/cpu/layouts.h"
+#include "target/cpu/two_roads.h"
+
+namespace fusekit::target {
+namespace {
+
+/// Packed weights have no gradients; without them, the rest of a road needs no bookkeeping for them either.
+void make_for_inference(ir::Program& program) {
+  for (auto& [key, weight] : program.weights)
+    if (weight.packed.isNone()) weight.tensor = weight.tensor.detach();
+}
+
+inputs::ObservedTensors observe(const file::Original& original, const ir::Method& method, ir::Graph& graph,
+                                const inputs::Sample& sample) {
+  auto observed = inputs::observed_tensors(original.fresh(), graph, method.schema, sample);
+  if (observed.empty())
+    throw Error(ErrorKind::input, "the network can't be run on these inputs",
+                "LowerOptions::inputs are what it is packed for");
+  return observed;
+}
+
+void lower_forward(ir::Program& program, ir::Method& method, const file::Original& original,
+                   const LowerOptions& options, PackedLayers& layers) {
+  const InputOptions given = inputs::resolve_inputs(original, options.inputs).options;
+  const inputs::Sample sample = inputs::draw_sample(given, 0);
+  if (options.dtype == "bfloat16")
+    compute_in_bfloat16(program, *method.graph, observe(original, method, *method.graph, sample));
+  const std::shared_ptr<ir::Graph> fast = method.graph->copy();
+  const inputs::ObservedTensors observed = observe(original, method, *fast, sample);
+  std::vector<ExpectedInput> expected = expected_inputs(*fast, observed);
+  for (ExpectedInput& input : expected) input.is_contiguous = looks_at_memory(*fast);
+  FastRoad(program, *fast, observed, layers).build();
+  ir::make_in_place(*method.graph);
+  if (layers.empty()) return;
+  layers.use_in(*method.graph);
+  layers.use_in(*fast);
+  method.graph = two_roads(*fast, *method.graph, expected);
+  ir::remove_dead_code(*method.graph);
+}
+
+void lower_to_cpu(ir::Program& program, const file::Original& original, const LowerOptions& options) {
+  if (options.dtype != "float" && options.dtype != "bfloat16")
+    throw Error(ErrorKind::unsupported, fmt::format("the target cpu has no dtype {}", options.dtype),
+                "the dtypes of this version: float, bfloat16");
+  if (!PackedLayers::are_supported())
+    throw Error(ErrorKind::unsupported, "this LibTorch has no mkldnn::_convolution_pointwise",
+                "LibTorch 2.0 and later built with oneDNN have it; LowerOptions::target = portable runs everywhere");
+  make_for_inference(program);
+  PackedLayers layers(program);
+  for (ir::Method& method : program.methods)
+    if (method.name == "forward") lower_forward(program, method, original, options, layers);
+  for (ir::Method& method : program.methods) {
+    if (method.name == "forward") continue;
+    ir::make_in_place(*method.graph);
+    layers.use_in(*method.graph);
+  }
+}
+
+}  // namespace
+
+Target cpu() { return {"cpu", "this kind of CPU: oneDNN's and MKL's operators with packed weights", lower_to_cpu}; }
+
+}  // namespace fusekit::target

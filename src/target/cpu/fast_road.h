@@ -1,0 +1,63 @@
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "inputs/observed_tensors.h"
+#include "ir/operators/batch_norm.h"
+#include "target/cpu/packed_layer.h"
+
+namespace fusekit::target {
+
+/// Turns a functional graph into what oneDNN and MKL run fastest for the shapes that were observed in it: data in
+/// channels_last, layers as operators with packed weights, the activation behind them and residual sums inside.
+/// With other shapes it is slow (weights are packed in every call), and a sum may raise.
+class FastRoad {
+ public:
+  /// `observed`: what the graph's tensors are on the inputs that the road is for.
+  FastRoad(ir::Program& program, ir::Graph& graph, inputs::ObservedTensors observed, PackedLayers& layers)
+      : program_(program), graph_(graph), observed_(std::move(observed)), layers_(layers) {}
+
+  void build();
+
+ private:
+  using Value = torch::jit::Value;
+  using Node = torch::jit::Node;
+  using Shape = std::vector<std::int64_t>;
+  struct Tail;
+
+  void visit(Node* node);
+  bool lower_layer(Node* node);
+  bool lower_convolution(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
+  bool lower_linear(const ir::Layer& layer, const Shape& input);
+  bool lower_batch_norm(Node* node);
+  void keep_layout_of_outputs(Node* reader);
+
+  [[nodiscard]] Tail tail_of(Node* layer, bool may_sum) const;
+  [[nodiscard]] bool may_be_summed_into(Value* other, Node* sum) const;
+  void take_activation(Tail& tail) const;
+  Value* convolution(const ir::Layer& layer, const ir::Geometry& geometry, const Shape& input, const Tail& tail);
+  Value* product(const ir::Layer& layer, const Tail& tail, std::int64_t rows, Value* x);
+  Value* activated(Value* value, const Tail& tail);
+  void replace(const Tail& tail, Value* result);
+
+  [[nodiscard]] std::optional<Shape> shape(const Value* value) const;
+  [[nodiscard]] bool is_observed(const Value* value, at::ScalarType dtype) const;
+  [[nodiscard]] bool keeps_channels_last(Node* node) const;
+  Value* channels_last(Value* value, Node* before);
+  Value* scalars(const Tail& tail);
+  Value* format_of_input();
+  Value* insert(Node* before, const char* op, const std::vector<torch::jit::NamedValue>& arguments);
+
+  ir::Program& program_;
+  ir::Graph& graph_;
+  inputs::ObservedTensors observed_;
+  PackedLayers& layers_;
+  std::set<const Value*> channels_last_;      ///< 4-D, and certainly dense in that layout
+  std::map<const Value*, Value*> converted_;  ///< to channels_last
+  std::set<const Value*> own_;                ///< memory of the road's own, whatever the operator's schema says
+  std::set<const Node*> gone_;
+  Value* format_of_input_ = nullptr;
+};
+
+}  // namespace fusekit::target

@@ -1,0 +1,163 @@
+#include "target/cpu/packed_layer.h"
+
+#include <torch/csrc/jit/runtime/operator.h>
+
+#include <algorithm>
+
+#include "ir/flatten.h"
+#include "ir/value_names.h"
+
+namespace fusekit::target {
+namespace {
+
+using torch::jit::Node;
+using torch::jit::Value;
+
+struct Recipe {
+  const char* class_name;
+  const char* needs;   ///< the operator that runs on what was packed
+  const char* source;  ///< of `pack`; WEIGHT stands for the weight's name
+};
+
+const Recipe& recipe_of(Packing packing) {
+  static const Recipe convolution{"PackedConv2d", "mkldnn::_convolution_pointwise",
+                                  "def pack(self) -> None:\n"
+                                  "    padding, stride, dilation, groups, input = self.packing\n"
+                                  "    self.packed = ops.mkldnn._reorder_convolution_weight(self.WEIGHT, padding, "
+                                  "stride, dilation, groups, input)\n"};
+  static const Recipe linear{"PackedLinear", "mkldnn::_linear_pointwise",
+                             "def pack(self) -> None:\n"
+                             "    matrix = torch.contiguous(torch.flatten(self.WEIGHT, 1))\n"
+                             "    self.packed = ops.mkldnn._reorder_linear_weight(matrix, self.packing)\n"};
+  static const Recipe mkl{"PackedLinearMkl", "mkl::_mkl_linear",
+                          "def pack(self) -> None:\n"
+                          "    self.matrix = torch.contiguous(torch.flatten(self.WEIGHT, 1))\n"
+                          "    self.packed = ops.mkl._mkl_reorder_linear_weight(self.matrix, self.packing)\n"};
+  static const Recipe matrix{"MatrixConv2d", "aten::linear",
+                             "def pack(self) -> None:\n"
+                             "    self.packed = torch.contiguous(torch.flatten(self.WEIGHT, 1))\n"};
+  switch (packing) {
+    case Packing::convolution:
+      return convolution;
+    case Packing::linear:
+      return linear;
+    case Packing::mkl:
+      return mkl;
+    default:
+      return matrix;
+  }
+}
+
+/// What tells constants apart, in every copy of a graph: a weight's key, or where an anonymous tensor lies.
+std::string identity_of(const Value* constant) {
+  if (const auto key = ir::weight_key(constant)) return "key " + *key;
+  const auto value = torch::jit::toIValue(constant);
+  if (!value || !value->isTensor()) return "none";
+  return fmt::format("tensor {}", static_cast<const void*>(value->toTensor().unsafeGetTensorImpl()));
+}
+
+/// The attribute's name: that of the weight in its own module, where the new class can have it.
+std::string attribute_name(const ir::Weight* weight, const std::string& usual) {
+  if (weight == nullptr) return usual;
+  std::string name = ir::split_path(weight->path).second;
+  const bool is_free =
+      name != "packed" && name != "packing" && name != "matrix" && name != "pack" && name != "training";
+  return is_free && ir::identifier(name) == name ? name : usual;
+}
+
+/// Saved as a parameter or buffer as it was; without a gradient: what is packed has none.
+ir::NewAttribute saved(const std::string& name, const at::Tensor& tensor, const ir::Weight* weight) {
+  const bool is_buffer = weight != nullptr && weight->is_buffer;
+  return {name, c10::TensorType::get(), tensor.detach(),
+          is_buffer ? ir::AttributeRole::buffer : ir::AttributeRole::parameter};
+}
+
+ir::NewAttribute packing_of(const ir::Layer& layer, const LayerShape& shape, const at::Tensor& weight) {
+  const c10::TypePtr ints = c10::ListType::ofInts();
+  if (shape.packing != Packing::convolution) return {"packing", c10::IntType::get(), shape.input.at(0)};
+  const ir::Geometry geometry = *ir::geometry_of(*ir::as_convolution(layer.node), weight);
+  const auto list = [](const std::vector<std::int64_t>& numbers) {
+    return c10::IValue(c10::List<std::int64_t>(numbers));
+  };
+  return {"packing", c10::TupleType::create({ints, ints, ints, c10::IntType::get(), ints}),
+          c10::ivalue::Tuple::create({list(geometry.padding), list(geometry.stride), list(geometry.dilation),
+                                      layer.groups, list(shape.input)})};
+}
+
+std::string text_of(const c10::IValue& value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+std::string replaced(std::string text, const std::string& part, const std::string& by) {
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + by.size()))
+    text.replace(at, part.size(), by);
+  return text;
+}
+
+}  // namespace
+
+bool PackedLayers::are_supported() { return is_supported(Packing::convolution) && is_supported(Packing::linear); }
+
+bool PackedLayers::is_supported(Packing packing) {
+  return !torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(recipe_of(packing).needs)).empty();
+}
+
+std::string PackedLayers::module_of(const ir::Layer& layer, const LayerShape& shape, Node* before) {
+  const at::Tensor tensor = *ir::constant_tensor(program_, layer.weight);
+  const ir::NewAttribute packing = packing_of(layer, shape, tensor);
+  const std::string what = fmt::format("{} {} {} {}", static_cast<int>(shape.packing), text_of(packing.value),
+                                       identity_of(layer.weight), layer.bias ? identity_of(layer.bias) : "none");
+  if (const auto known = modules_.find(what); known != modules_.end()) return known->second;
+
+  const Recipe& recipe = recipe_of(shape.packing);
+  const ir::Weight* weight = ir::weight_of(program_, layer.weight);
+  const std::string name = attribute_name(weight, "weight");
+  ir::NewModule module;
+  module.class_name = recipe.class_name;
+  module.attributes.push_back(saved(name, tensor, weight));
+  std::string bias_name;
+  if (layer.bias != nullptr && !ir::is_none(layer.bias)) {
+    const ir::Weight* bias = ir::weight_of(program_, layer.bias);
+    bias_name = attribute_name(bias, "bias");
+    if (bias_name == name) bias_name += "_bias";
+    module.attributes.push_back(saved(bias_name, *ir::constant_tensor(program_, layer.bias), bias));
+  }
+  module.attributes.push_back(packing);
+  if (shape.packing == Packing::mkl)
+    module.attributes.push_back({"matrix", c10::TensorType::get(), {}, ir::AttributeRole::packed});
+  module.attributes.push_back({"packed", c10::TensorType::get(), {}, ir::AttributeRole::packed});
+  module.source = replaced(recipe.source, "WEIGHT", name);
+  const std::string path = weight != nullptr ? ir::split_path(weight->path).first : "";
+  const std::string key = *ir::module_key(ir::add_module(program_, before, path, std::move(module)));
+  homes_.emplace(identity_of(layer.weight), std::pair(key, name));
+  if (!bias_name.empty()) homes_.emplace(identity_of(layer.bias), std::pair(key, bias_name));
+  return modules_.emplace(what, key).first->second;
+}
+
+Value* PackedLayers::read(const ir::Layer& layer, const LayerShape& shape, const std::string& attribute, Node* before) {
+  return ir::read_module(before, ir::insert_module(program_, before, module_of(layer, shape, before)), attribute);
+}
+
+Value* PackedLayers::bias(const ir::Layer& layer, Node* before) const {
+  if (layer.bias == nullptr || ir::is_none(layer.bias)) {
+    const torch::jit::WithInsertPoint guard(before);
+    return before->owningGraph()->insertConstant(c10::IValue());
+  }
+  const auto& [key, name] = homes_.at(identity_of(layer.bias));
+  return ir::read_module(before, ir::insert_module(program_, before, key), name);
+}
+
+void PackedLayers::use_in(ir::Graph& graph) const {
+  for (Node* node : ir::all_nodes(graph)) {
+    if (node->kind() != c10::prim::Constant || !node->hasUses()) continue;
+    const auto home = homes_.find(identity_of(node->output()));
+    if (home == homes_.end()) continue;
+    Value* module = ir::insert_module(program_, node, home->second.first);
+    node->output()->replaceAllUsesWith(ir::read_module(node, module, home->second.second));
+    node->destroy();
+  }
+}
+
+}  // namespace fusekit::target

@@ -1,0 +1,295 @@
+// The target cpu: packed layers for the shapes that a file is made for, plain operators for all others.
+#include <gtest/gtest.h>
+
+#include "fusekit/error.h"
+#include "fusekit/fuse.h"
+#include "fusekit/lower.h"
+#include "fusekit/write.h"
+#include "support/module.h"
+#include "support/refusal.h"
+#include "support/temporary_folder.h"
+#include "support/text.h"
+#include "target/cpu/packed_layer.h"
+
+namespace fusekit {
+namespace {
+
+using test::count_of;
+using test::has;
+using Tensors = std::map<std::string, at::Tensor>;
+
+bool has_operators() { return target::PackedLayers::are_supported(); }
+
+class CpuTarget : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_operators()) GTEST_SKIP() << "this LibTorch has no mkldnn::_convolution_pointwise";
+    torch::manual_seed(7);
+  }
+
+  /// A network of these weights, written for the cpu and loaded again. `body`: forward's.
+  void write_network(const Tensors& tensors, const std::string& body, LowerOptions options = {},
+                     const std::string& arguments = "x") {
+    test::save_module(test::make_module("Net", tensors, "def forward(self, " + arguments + "):\n" + body),
+                      folder_ / "in.pt");
+    Model model = read(folder_ / "in.pt");
+    fuse(model);
+    options.target = "cpu";
+    if (!options.inputs.given()) options.inputs.dims = {{2, 8, 12, 12}};
+    WriteOptions write_options;
+    write_options.force = true;
+    write_options.verify.inputs = options.inputs;
+    lower(model, options);
+    const WriteReport report = write(std::move(model), folder_ / "out.pt", write_options);
+    ASSERT_TRUE(report.written) << (report.failure() != nullptr ? report.failure()->failure : "");
+    was_checked_doubled_ = report.methods.back().doubled;
+    original_ = torch::jit::load((folder_ / "in.pt").string());
+    written_ = torch::jit::load((folder_ / "out.pt").string());
+  }
+
+  /// How often the operator is in the written file's code.
+  [[nodiscard]] std::size_t count(const std::string& op) const {
+    const auto graph = written_.get_method("forward").graph();
+    return count_of(" " + op + "(", graph->toString(false));
+  }
+
+  /// Several runs, the largest error relative to the largest output.
+  double error_on(const std::vector<c10::IValue>& inputs) {
+    double worst = 0;
+    const torch::NoGradGuard no_grad;
+    for (int run = 0; run < 3; ++run) {
+      const at::Tensor a = original_.forward(inputs).toTensor();
+      const at::Tensor b = written_.forward(inputs).toTensor();
+      EXPECT_EQ(a.scalar_type(), b.scalar_type());
+      if (inputs[0].toTensor().is_contiguous()) EXPECT_EQ(a.strides(), b.strides());
+      worst = std::max(worst, ((a - b).abs().max() / a.abs().max()).item<double>());
+    }
+    return worst;
+  }
+
+  void expect_same_everywhere(double tolerance = 1e-5, bool also_channels_last = true) {
+    EXPECT_TRUE(was_checked_doubled_);
+    for (const std::vector<std::int64_t>& shape :
+         std::vector<std::vector<std::int64_t>>{{2, 8, 12, 12}, {1, 8, 12, 12}, {2, 8, 17, 9}, {2, 8, 12, 12}}) {
+      const at::Tensor x = torch::randn(shape);
+      EXPECT_LE(error_on({x}), tolerance) << x.sizes();
+      if (also_channels_last)
+        EXPECT_LE(error_on({x.contiguous(at::MemoryFormat::ChannelsLast)}), tolerance) << x.sizes();
+    }
+  }
+
+  test::TemporaryFolder folder_;
+  torch::jit::Module original_;
+  torch::jit::Module written_;
+  bool was_checked_doubled_ = false;
+};
+
+Tensors convolution(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t kernel) {
+  return {{name + ".weight", torch::randn({out, in, kernel, kernel}) / std::sqrt(double(in * kernel * kernel))},
+          {name + ".bias", torch::randn({out})}};
+}
+
+Tensors operator+(Tensors a, const Tensors& b) {
+  a.insert(b.begin(), b.end());
+  return a;
+}
+
+const char* const kTwoConvolutions =
+    "  y = torch.relu(torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1]))\n"
+    "  return torch.conv2d(y, self.b.weight, self.b.bias, [2, 2], [1, 1])\n";
+
+TEST_F(CpuTarget, ConvolutionsArePackedAndTakeTheirActivationIn) {
+  write_network(convolution("a", 16, 8, 3) + convolution("b", 4, 16, 3), kTwoConvolutions);
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 2U);
+  EXPECT_EQ(count("aten::conv2d"), 2U);  // for other shapes
+  EXPECT_EQ(count("aten::relu_"), 1U);   // there
+  expect_same_everywhere();
+}
+
+TEST_F(CpuTarget, WhatIsSavedIsThePlainWeightUnderItsNameAndOnce) {
+  const Tensors tensors = convolution("a", 64, 8, 3) + convolution("b", 64, 64, 3);
+  write_network(tensors, kTwoConvolutions);
+  std::map<std::string, at::Tensor> saved;
+  for (const auto& parameter : written_.named_parameters()) saved[parameter.name] = parameter.value;
+  ASSERT_EQ(saved.size(), tensors.size());
+  for (const auto& [name, tensor] : tensors) EXPECT_TRUE(saved.at(name).equal(tensor)) << name;
+  const auto size = std::filesystem::file_size(folder_ / "out.pt");
+  EXPECT_LT(size, 1.2 * std::filesystem::file_size(folder_ / "in.pt"));
+
+  written_.save((folder_ / "again.pt").string());  // by LibTorch alone
+  written_ = torch::jit::load((folder_ / "again.pt").string());
+  EXPECT_LE(error_on({torch::randn({2, 8, 12, 12})}), 1e-5);
+}
+
+TEST_F(CpuTarget, OtherDtypesTakeThePlainRoad) {
+  write_network(convolution("a", 16, 8, 3) + convolution("b", 4, 16, 3), kTwoConvolutions);
+  original_.to(at::kDouble);
+  written_.to(at::kDouble);
+  EXPECT_LE(error_on({torch::randn({2, 8, 12, 12}, at::kDouble)}), 1e-14);
+}
+
+TEST_F(CpuTarget, PixelwiseConvolutionsAreProducts) {
+  const Tensors tensors = convolution("a", 32, 8, 1) + convolution("b", 8, 32, 1) + convolution("c", 8, 8, 1);
+  const char* body =
+      "  y = torch.hardtanh(torch.conv2d(x, self.a.weight, self.a.bias), 0., 6.)\n"
+      "  y = torch.conv2d(y, self.b.weight, self.b.bias)\n"
+      "  s = torch.adaptive_avg_pool2d(y, [1, 1])\n"
+      "  return y * torch.sigmoid(torch.conv2d(s, self.c.weight, self.c.bias))\n";
+  LowerOptions large;
+  large.inputs.dims = {{2, 8, 12, 12}};
+  write_network(tensors, body, large);
+  EXPECT_EQ(count("mkldnn::_linear_pointwise"), 2U);
+  EXPECT_EQ(count("aten::linear"), 1U);
+  expect_same_everywhere();
+  LowerOptions small;
+  small.inputs.dims = {{2, 8, 8, 8}};
+  write_network(tensors, body, small);
+  EXPECT_EQ(count("mkl::_mkl_linear"), target::PackedLayers::is_supported(target::Packing::mkl) ? 2U : 0U);
+  EXPECT_LE(error_on({torch::randn({2, 8, 8, 8})}), 1e-5);
+  expect_same_everywhere();
+}
+
+TEST_F(CpuTarget, LinearsArePackedForTheirRows) {
+  write_network(
+      {{"a.weight", torch::randn({32, 12}) / 4}, {"a.bias", torch::randn({32})}, {"b.weight", torch::randn({5, 32})}},
+      "  y = torch.gelu(torch.linear(x, self.a.weight, self.a.bias))\n"
+      "  return torch.linear(y.mean([1, 2]), self.b.weight)\n");
+  EXPECT_EQ(count("mkldnn::_linear_pointwise") + count("mkl::_mkl_linear"), 1U);
+  const at::Tensor x = torch::randn({2, 8, 12, 12});
+  EXPECT_LE(error_on({x}), 1e-5);
+  EXPECT_LE(error_on({torch::randn({3, 8, 5, 12})}), 1e-5);
+}
+
+class CpuActivation : public CpuTarget, public testing::WithParamInterface<const char*> {};
+
+TEST_P(CpuActivation, IsComputedWithTheLayer) {
+  const std::string activation = GetParam();
+  const std::string call = activation.substr(0, activation.find('('));
+  const std::string rest = activation.substr(activation.find('(') + 1);
+  const std::string first =
+      "  y = " + call + "(torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])" + rest + "\n";
+  const std::string second = "  return " + call + "(torch.conv2d(y, self.b.weight, self.b.bias)" + rest + "\n";
+  write_network(convolution("a", 16, 8, 3) + convolution("b", 16, 16, 1), first + second);
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 1U);
+  EXPECT_EQ(count("mkldnn::_linear_pointwise"), 1U);
+  expect_same_everywhere();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CpuActivation,
+                         testing::Values("torch.relu()", "torch.hardtanh(, -0.5, 0.75)", "torch.clamp(, 0., 6.)",
+                                         "torch.hardswish()", "torch.silu()", "torch.gelu()",
+                                         "torch.gelu(, approximate=\"tanh\")", "torch.sigmoid()", "torch.tanh()",
+                                         "torch.hardsigmoid()", "torch.leaky_relu(, 0.3)", "torch.elu()",
+                                         "torch.clamp_min(, 0.25)"));
+
+TEST_F(CpuTarget, ASumIsWrittenIntoTheOperandThatNobodyReadsLater) {
+  const Tensors tensors = convolution("a", 8, 8, 3) + convolution("b", 8, 8, 3);
+  const std::string body =
+      "  y = torch.relu(torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1]))\n"
+      "  z = torch.conv2d(y, self.b.weight, self.b.bias, [1, 1], [1, 1])\n";
+  const std::string third = "  z = torch.conv2d(z, self.b.weight, self.b.bias, [1, 1], [1, 1])\n";
+  write_network(tensors, body + third + "  return torch.relu(z + y)\n");
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise_"), 1U);
+  expect_same_everywhere();
+  for (const char* end :
+       {"  return torch.relu(z + y)\n" /* y is what the convolution reads */,
+        "  s = torch.relu(z + y)\n  return s - y\n", "  v = y[:, :4]\n  s = torch.relu(z + y)\n  return s[:, :4] - v\n",
+        "  return torch.relu(z + x)\n", "  return z + y.mean([2, 3], True)\n", "  return torch.add(z, y, alpha=2)\n"}) {
+    write_network(tensors, body + end);
+    EXPECT_EQ(count("mkldnn::_convolution_pointwise_"), 0U) << end;
+    expect_same_everywhere();
+  }
+}
+
+TEST_F(CpuTarget, AChannelsLastInputGivesAChannelsLastOutput) {
+  write_network(convolution("a", 16, 8, 3) + convolution("b", 4, 16, 3), kTwoConvolutions);
+  const at::Tensor x = torch::randn({2, 8, 12, 12}).contiguous(at::MemoryFormat::ChannelsLast);
+  EXPECT_EQ(original_.forward({x}).toTensor().strides(), written_.forward({x}).toTensor().strides());
+}
+
+TEST_F(CpuTarget, AResultThatIsReadTwiceKeepsItsActivationOutside) {
+  write_network(
+      convolution("a", 8, 8, 3),
+      "  y = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])\n  return torch.relu(y) + torch.tanh(y)\n");
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 1U);
+  expect_same_everywhere();
+}
+
+TEST_F(CpuTarget, ABatchNormThatNoLayerTakesIsOneMultiplyAndAdd) {
+  const Tensors norm = {{"n.weight", torch::rand({8}) + 0.5},
+                        {"n.bias", torch::randn({8})},
+                        {"n.running_mean", torch::randn({8})},
+                        {"n.running_var", torch::rand({8}) + 0.5}};
+  write_network(convolution("a", 8, 8, 3) + norm,
+                "  y = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])\n"
+                "  z = torch.relu(torch.batch_norm(y, self.n.weight, self.n.bias, self.n.running_mean, "
+                "self.n.running_var, False, 0.1, 1e-3, False))\n"
+                "  return torch.cat([y, z], 1)\n");
+  EXPECT_EQ(count("aten::addcmul"), 1U);
+  expect_same_everywhere();
+}
+
+TEST_F(CpuTarget, WhatLooksAtMemoryIsGivenIt) {
+  write_network(convolution("a", 8, 8, 3),
+                "  y = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])\n"
+                "  z = y.view(y.size(0), -1)\n"
+                "  return z + torch.as_strided(y, [y.size(0), z.size(1)], [z.size(1), 1])\n");
+  expect_same_everywhere(1e-5, /*also_channels_last=*/false);  // the original raises
+}
+
+TEST_F(CpuTarget, WhereANetworkSeesHowItsInputLiesTheFastRoadIsForContiguousOnes) {
+  write_network(convolution("a", 8, 8, 3),
+                "  y = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])\n"
+                "  return y * float(y.stride(1) + x.stride(1))\n");
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 1U);
+  expect_same_everywhere();
+}
+
+TEST_F(CpuTarget, AChannelShuffleStaysInItsLayout) {
+  const std::string shuffle =
+      "  n, c, h, w = y.size()\n"
+      "  y = torch.transpose(y.view(n, 4, c // 4, h, w), 1, 2).contiguous().view(n, c, h, w)\n";
+  write_network(convolution("a", 8, 8, 3) + convolution("b", 8, 8, 3),
+                "  y = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])\n" + shuffle +
+                    "  return torch.conv2d(y, self.b.weight, self.b.bias)\n");
+  EXPECT_EQ(count("aten::native_channel_shuffle"), 1U);
+  expect_same_everywhere();
+}
+
+TEST_F(CpuTarget, Bfloat16IsInsideAlone) {
+  LowerOptions options;
+  options.dtype = "bfloat16";
+  write_network(convolution("a", 16, 8, 3) + convolution("b", 4, 16, 3), kTwoConvolutions, options);
+  for (const at::Tensor& tensor : written_.parameters()) EXPECT_EQ(tensor.scalar_type(), at::kBFloat16);
+  expect_same_everywhere(3e-2);
+  EXPECT_GT(error_on({torch::randn({2, 8, 12, 12})}), 1e-4);  // it is not float
+  EXPECT_GT(error_on({torch::randn({3, 8, 12, 12})}), 1e-4);
+}
+
+TEST_F(CpuTarget, AFileForTheCpuCanBeReadAgain) {
+  write_network(convolution("a", 16, 8, 3) + convolution("b", 4, 16, 3), kTwoConvolutions);
+  Model model = read(folder_ / "out.pt");
+  fuse(model);
+  WriteOptions options;
+  options.verify.inputs.dims = {{2, 8, 12, 12}};
+  ASSERT_TRUE(write(std::move(model), folder_ / "second.pt", options).written);
+  written_ = torch::jit::load((folder_ / "second.pt").string());
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 2U);
+  EXPECT_LE(error_on({torch::randn({2, 8, 12, 12})}), 1e-5);
+}
+
+TEST_F(CpuTarget, WhatCannotBeDoneIsRefused) {
+  test::save_module(test::make_module("Net", convolution("a", 8, 8, 3),
+                                      "def forward(self, x):\n  return torch.conv2d(x, self.a.weight)\n"),
+                    folder_ / "in.pt");
+  Model model = read(folder_ / "in.pt");
+  LowerOptions options{.target = "cpu", .inputs = {}, .dtype = "float8"};
+  EXPECT_TRUE(test::refuses(ErrorKind::unsupported, "float8", [&] { lower(model, options); }));
+  options = {.target = "cpu", .inputs = {.dims = {{1, 3, 5, 5}}}, .dtype = "float"};
+  EXPECT_TRUE(test::refuses(ErrorKind::input, "can't be run", [&] { lower(model, options); }));
+  options = {.target = "portable", .inputs = {}, .dtype = "bfloat16"};
+  EXPECT_TRUE(test::refuses(ErrorKind::unsupported, "bfloat16", [&] { lower(model, options); }));
+}
+
+}  // namespace
+}  // namespace fusekit
