@@ -1,9 +1,13 @@
 // Standard streams that are closed or full, and what the program says at a terminal that can do little.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "cli/console.h"
+#include "cli/standard_streams.h"
 #include "support/module.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
@@ -41,6 +45,23 @@ TEST_F(Streams, ThatAreClosedDoNotEndTheProgram) {
     EXPECT_EQ(shell("$FUSEKIT inspect /nowhere/nofile " + std::string(closed)).exit_code, 2) << closed;
   EXPECT_EQ(shell("$FUSEKIT inspect " + at("net.pt") + " <&- 2>&-").exit_code, 0);
 }
+
+/// The standard streams that can be written to, of a process that was started without any, as bits.
+int writable_streams() {
+  const pid_t child = fork();
+  if (child == 0) {
+    for (const int stream : {0, 1, 2}) close(stream);
+    own_standard_streams();
+    int writable = 0;
+    for (const int stream : {0, 1, 2}) writable |= write(stream, "x", 1) == 1 ? 1 << stream : 0;
+    _exit(open("/dev/null", O_RDONLY) < 3 ? 100 : writable);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(StandardStreams, ThatAreClosedAreTakenAndOutputIsNotLostInSilence) { EXPECT_EQ(writable_streams(), 1 << 2); }
 
 TEST_F(Streams, NothingIsPrintedIntoTheWrittenFile) {
   const std::string fuse = "$FUSEKIT fuse --force --input_dims 1,2 " + at("warns.pt") + " -o ";

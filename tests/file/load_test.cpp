@@ -98,7 +98,8 @@ TEST_F(Load, ReadsAllExtraFiles) {
 TEST_F(Load, ADamagedDebugRecordIsRefused) {
   const std::string suffix = ".debug_pkl";
   int refused = 0;
-  for (const std::string& bytes : {std::string(), std::string("no pickle"), std::string("\x80\x02(", 3)}) {
+  for (const std::string& bytes : {std::string(), std::string("no pickle"), std::string("\x80\x02(", 3),
+                                   std::string("\x80\x02K\x01.") /* a pickle, of a number */}) {
     for (const fs::path& source :
          {save("scale.pt"), fs::path(FUSEKIT_SOURCE_DIR) / "tests/golden/layers/scripted.pt"}) {
       for (const std::string& name : names_of(source)) {
