@@ -43,6 +43,9 @@ struct Int8Facts {
 /// The name of the extra file in which an int8 file says how it was made, as JSON.
 inline constexpr const char* kQuantizeRecord = "fusekit_quantize.json";
 
+/// The engine of a process that chooses none (at::Context::qEngine): what a plain torch.jit.load has.
+std::string plain_load_engine();
+
 /// What stands in the file's code and in kQuantizeRecord; nothing is loaded or run. nullopt: no quantized operator,
 /// or no TorchScript file.
 std::optional<Int8Facts> int8_facts(const std::filesystem::path& file);

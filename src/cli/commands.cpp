@@ -12,6 +12,7 @@ std::vector<std::unique_ptr<Command>> all_commands() {
   commands.push_back(make_verify_command());
   commands.push_back(make_bench_command());
   commands.push_back(make_bench_worker_command());
+  commands.push_back(make_tune_command());
   commands.push_back(make_inspect_command());
   commands.push_back(make_doctor_command());
   return commands;

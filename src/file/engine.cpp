@@ -228,6 +228,13 @@ std::optional<Int8Facts> int8_facts(const std::filesystem::path& file) {
   }
 }
 
+std::string plain_load_engine() {
+  const std::vector<std::string> engines = quantized_engines();
+  for (const char* engine : {"x86", "fbgemm", "onednn", "qnnpack"})
+    if (std::find(engines.begin(), engines.end(), engine) != engines.end()) return engine;
+  return engine_facts().standing;
+}
+
 bool saturates(const std::string& engine, const EngineFacts& facts) {
   if (!facts.is_x86 || engine == "qnnpack" || facts.has_avx512_vnni) return false;
   return !(engine == "onednn" && facts.has_avx_vnni);

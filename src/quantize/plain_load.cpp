@@ -68,14 +68,6 @@ class Timed {
   double least_ = std::numeric_limits<double>::infinity();
 };
 
-/// The engine of a process that chooses none (at::Context::qEngine).
-std::string default_engine() {
-  const std::vector<std::string> engines = quantized_engines();
-  for (const char* engine : {"x86", "fbgemm", "onednn", "qnnpack"})
-    if (std::find(engines.begin(), engines.end(), engine) != engines.end()) return engine;
-  return engine_facts().standing;
-}
-
 /// The executor specializes in the first two runs, and oneDNN prepares its kernels: those do not count. Of a network that
 /// takes long, the second run has to do.
 void time_in_turns(std::vector<Timed>& files, const std::vector<c10::IValue>& inputs) {
@@ -98,7 +90,7 @@ PlainLoad time_plain_load(const std::filesystem::path& original, const std::file
   const quantize::EngineGuard guard;
   PlainLoad load;
   load.threads = at::get_num_threads();
-  load.plain_engine = quantize::default_engine();
+  load.plain_engine = plain_load_engine();
   EngineFacts facts = engine_facts();
   facts.standing = load.plain_engine;
   std::vector<Int8Facts> files;

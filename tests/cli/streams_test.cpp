@@ -53,7 +53,7 @@ int writable_streams() {
     for (const int stream : {0, 1, 2}) close(stream);
     own_standard_streams();
     int writable = 0;
-    for (const int stream : {0, 1, 2}) writable |= write(stream, "x", 1) == 1 ? 1 << stream : 0;
+    for (const int stream : {0, 1, 2}) writable |= ::write(stream, "x", 1) == 1 ? 1 << stream : 0;
     _exit(open("/dev/null", O_RDONLY) < 3 ? 100 : writable);
   }
   int status = 0;

@@ -136,7 +136,7 @@ TEST(AtATerminal, NoLineIsWiderThanIt) {
 }
 
 TEST(AtATerminal, HelpHasTheSameWordsAsInAPipe) {
-  for (const char* command : {"bench", "fuse", "quantize", "verify", "inspect", "example", "doctor"}) {
+  for (const char* command : {"bench", "fuse", "quantize", "verify", "inspect", "example", "doctor", "tune"}) {
     const std::string piped = test::run_fusekit({"help", command}).out;
     EXPECT_EQ(words_of(at_terminal({"help", command}, 80)), words_of(piped)) << command;
     EXPECT_EQ(test::run_fusekit({"help", command}, {"COLUMNS=60"}).out, piped) << "scripts read what they always read";

@@ -278,6 +278,20 @@ TEST_F(CpuTarget, AFileForTheCpuCanBeReadAgain) {
   EXPECT_LE(error_on({torch::randn({2, 8, 12, 12})}), 1e-5);
 }
 
+TEST_F(CpuTarget, WriteLowersForTheTargetThatItIsGiven) {
+  test::save_module(test::make_module("Net", convolution("a", 8, 8, 3),
+                                      "def forward(self, x):\n  return torch.conv2d(x, self.a.weight)\n"),
+                    folder_ / "in.pt");
+  WriteOptions options;
+  options.target = "cpu";
+  options.dtype = "bfloat16";
+  options.verify.inputs.dims = {{1, 8, 9, 9}};
+  ASSERT_TRUE(write(read(folder_ / "in.pt"), folder_ / "out.pt", options).written);
+  written_ = torch::jit::load((folder_ / "out.pt").string());
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 1U);
+  EXPECT_EQ(written_.attr("a").toModule().attr("weight").toTensor().scalar_type(), at::kBFloat16);
+}
+
 TEST_F(CpuTarget, WhatCannotBeDoneIsRefused) {
   test::save_module(test::make_module("Net", convolution("a", 8, 8, 3),
                                       "def forward(self, x):\n  return torch.conv2d(x, self.a.weight)\n"),

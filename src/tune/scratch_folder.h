@@ -1,0 +1,22 @@
+#pragma once
+
+#include <filesystem>
+
+namespace fusekit::tuning {
+
+/// A hidden folder beside `output`, on the same disk, which is removed with everything in it.
+class ScratchFolder {
+ public:
+  /// Error{file} where it can't be made.
+  explicit ScratchFolder(const std::filesystem::path& output);
+  ~ScratchFolder();
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace fusekit::tuning

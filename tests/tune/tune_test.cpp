@@ -1,0 +1,111 @@
+// What tune makes, and what it chooses by times that are given.
+#include "fusekit/tune.h"
+
+#include <gtest/gtest.h>
+
+#include "bench/fake.h"
+#include "fusekit/error.h"
+#include "support/module.h"
+#include "support/refusal.h"
+#include "support/temporary_folder.h"
+#include "target/cpu/packed_layer.h"
+
+namespace fusekit {
+namespace {
+
+namespace fs = std::filesystem;
+using bench::test::FakeClock;
+using bench::test::FakeLauncher;
+using bench::test::World;
+
+class Tune : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!target::PackedLayers::are_supported()) GTEST_SKIP() << "this LibTorch has no mkldnn::_convolution_pointwise";
+    torch::manual_seed(3);
+    test::save_module(
+        test::make_module("Net", {{"a.weight", torch::randn({8, 3, 3, 3})}, {"b.weight", torch::randn({4, 8, 3, 3})}},
+                          "def forward(self, x):\n  y = torch.relu(torch.conv2d(x, self.a.weight))\n"
+                          "  return torch.conv2d(y, self.b.weight)\n"),
+        folder_ / "in.pt");
+    options_.inputs.dims = {{1, 3, 9, 9}};
+    options_.bench.processes = 8;
+  }
+
+  /// With a run of each candidate in so many microseconds, in the order of the report.
+  TuneReport tuned(const std::vector<double>& run_us) {
+    FakeClock clock;
+    FakeLauncher launcher(World{.run_us = run_us}, clock, 1);
+    return tune(folder_ / "in.pt", folder_ / "out.pt", options_, launcher, clock);
+  }
+
+  [[nodiscard]] bool is_packed() const {
+    const auto text = torch::jit::load((folder_ / "out.pt").string()).get_method("forward").graph()->toString(false);
+    return text.find("mkldnn::_convolution_pointwise") != std::string::npos;
+  }
+
+  static std::vector<std::string> names_of(const TuneReport& report) {
+    std::vector<std::string> names;
+    for (const Candidate& candidate : report.candidates) names.push_back(candidate.name);
+    return names;
+  }
+
+  test::TemporaryFolder folder_;
+  TuneOptions options_;
+};
+
+TEST_F(Tune, WritesTheFastestAndLeavesNothingElse) {
+  const TuneReport report = tuned({1000, 950, 500});
+  EXPECT_EQ(names_of(report), (std::vector<std::string>{"original", "portable", "cpu"}));
+  EXPECT_EQ(report.candidates[report.winner].name, "cpu");
+  EXPECT_EQ(report.fastest, report.winner);
+  EXPECT_LT(report.candidates[2].error.max_rel, 1e-5);
+  EXPECT_TRUE(is_packed());
+  EXPECT_EQ(folder_.entries(), 2U);
+}
+
+TEST_F(Tune, WhatIsNoFasterBeyondDoubtDoesNotWin) {
+  const TuneReport report = tuned({1000, 500, 499});
+  EXPECT_EQ(report.candidates[report.winner].name, "portable");
+  EXPECT_FALSE(is_packed());
+}
+
+TEST_F(Tune, ABoundLetsInexactOnesIn) {
+  options_.max_error = 0.2;
+  options_.calibration = CalibrationOptions{.paths = {}, .pictures = {}, .random = 4, .inputs = {}};
+  const TuneReport report = tuned({1000, 900, 500, 300, 400, 200});
+  const auto names = names_of(report);
+  ASSERT_GE(names.size(), 5U);
+  EXPECT_EQ(names[3], "cpu bfloat16");
+  EXPECT_EQ(names[4], "int8");
+  EXPECT_EQ(report.candidates[report.winner].name, "cpu bfloat16");
+  for (std::size_t i = 1; i < names.size(); ++i) EXPECT_LT(report.candidates[i].error.max_rel, 0.2) << names[i];
+  if (names.size() == 6) {
+    EXPECT_EQ(report.fastest, 5U) << "an engine that a plain load has not is told, and not written";
+  }
+}
+
+TEST_F(Tune, WhatIsTooFarOffIsNoCandidate) {
+  options_.max_error = 1e-4;
+  const TuneReport report = tuned({1000, 900, 500, 100});
+  const Candidate& bfloat16 = report.candidates.at(3);
+  EXPECT_EQ(bfloat16.name, "cpu bfloat16");
+  EXPECT_NE(bfloat16.refused, "");
+  EXPECT_FALSE(bfloat16.outcome.has_value());
+  EXPECT_GT(bfloat16.error.max_rel, 1e-4);
+  EXPECT_EQ(report.candidates[report.winner].name, "cpu");
+}
+
+TEST_F(Tune, AnExistingOutputStaysAndNothingIsTried) {
+  tuned({1000, 950, 500});
+  const auto before = fs::last_write_time(folder_ / "out.pt");
+  EXPECT_TRUE(test::refuses(ErrorKind::file, "exists", [&] { tuned({1000, 950, 500}); }));
+  EXPECT_EQ(fs::last_write_time(folder_ / "out.pt"), before);
+  options_.force = true;
+  tuned({1000, 500, 900});
+  EXPECT_FALSE(is_packed());
+  EXPECT_EQ(folder_.entries(), 2U);
+}
+
+}  // namespace
+}  // namespace fusekit
