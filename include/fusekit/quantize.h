@@ -60,8 +60,9 @@ struct QuantizeReport {
   ObserverKind observer = ObserverKind::squared_error;
   Rounding rounding = Rounding::nearest;  ///< what was kept
   std::size_t samples = 0;
+  std::string data;                ///< what they are, in words: "photos.npy (64 samples of 1x3x224x224)"
   bool random = false;             ///< calibrated on random numbers
-  InputOptions inputs;             ///< what random samples were drawn for
+  InputOptions inputs;             ///< what random samples were drawn for, or, with `batch`, what one of a file was
   std::size_t int8_operators = 0;  ///< of all kinds
   double macs = 0;                 ///< multiply-adds of everything that has such, for the first sample
   double int8_macs = 0;            ///< share of them that is int8
@@ -98,8 +99,8 @@ struct PlainLoad {
 };
 
 /// Times the int8 file `written` against the float file `original` that it was made of, both as plain torch.jit.load runs
-/// them: half a second, and at least two runs each. `calibration`: as to_int8 had it (QuantizeReport::inputs are those of
-/// random samples). Errors as to_int8, and of files that can't be loaded or run.
+/// them: half a second, and at least two runs each. `calibration`: as to_int8 had it, with QuantizeReport::inputs. Errors as
+/// to_int8, and of files that can't be loaded or run.
 PlainLoad time_plain_load(const std::filesystem::path& original, const std::filesystem::path& written,
                           const CalibrationOptions& calibration);
 

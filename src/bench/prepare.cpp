@@ -62,20 +62,25 @@ class Inputs {
     } else {
       std::string key = variant.model.string();
       for (const auto& shape : arguments.inputs.dims) key += fmt::format(" {}", fmt::join(shape, "x"));
+      const std::string shapes = key.substr(variant.model.string().size());
       auto found = known_.find(key);
       if (found == known_.end()) {
+        if (const auto settled = batches_.find(shapes); settled != batches_.end())
+          arguments.inputs.batch = settled->second;
         RuntimeOptions runtime = variant.runtime;
         runtime.threads = 0;  // those of this process
         apply(runtime);
         found = known_.emplace(key, resolve_inputs(variant.model, arguments.inputs)).first;
       }
       arguments.inputs = found->second.options;
-      variant.inputs = found->second.text;
+      if (!arguments.inputs.file.empty()) batches_.emplace(shapes, arguments.inputs.batch);
+      variant.inputs = (found->second.samples > 1 ? "the first of " : "") + found->second.text;
     }
   }
 
  private:
   std::map<std::string, InputSummary> known_;
+  std::map<std::string, std::int64_t> batches_;  ///< by shapes: a file means the same for all models
 };
 
 /// A file that was saved in training mode is measured as it is, and does other work than in use.

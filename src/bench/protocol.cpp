@@ -49,6 +49,12 @@ json to_request(const Variant& variant) {
           {"dims", inputs.dims},
           {"types", inputs.types},
           {"file", as_utf8(inputs.file)},
+          {"arguments", inputs.arguments},
+          {"batch", inputs.batch},
+          {"resize", inputs.pictures.resize},
+          {"crop", inputs.pictures.crop},
+          {"mean", inputs.pictures.mean},
+          {"std", inputs.pictures.std},
           {"memory_formats", inputs.memory_formats},
           {"seed", inputs.seed},
           {"int_high", inputs.int_high}};
@@ -71,6 +77,12 @@ Variant variant_of(const json& request) {
   request.at("dims").get_to(inputs.dims);
   request.at("types").get_to(inputs.types);
   inputs.file = path_of(request.at("file"));
+  request.at("arguments").get_to(inputs.arguments);
+  inputs.batch = request.at("batch");
+  inputs.pictures.resize = request.at("resize");
+  inputs.pictures.crop = request.at("crop");
+  request.at("mean").get_to(inputs.pictures.mean);
+  request.at("std").get_to(inputs.pictures.std);
   request.at("memory_formats").get_to(inputs.memory_formats);
   inputs.seed = request.at("seed");
   inputs.int_high = request.at("int_high");

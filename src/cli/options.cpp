@@ -59,19 +59,37 @@ void tell(const EngineChoice& choice, const Console& console) {
   if (!choice.reason.empty()) console.note(fmt::format("engine {}: {}", choice.engine, choice.reason));
 }
 
+namespace {
+
+void add_picture_options(CLI::App& app, PictureOptions& pictures) {
+  const char* group = "Pictures (the defaults are torchvision's for ImageNet)";
+  app.add_option("--resize", pictures.resize, "Pixels of the shorter side, 0: as it is")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--crop", pictures.crop, "Side of the centre crop, 0: none")->capture_default_str()->group(group);
+  app.add_option("--mean", pictures.mean, "Of each channel")->delimiter(',')->capture_default_str()->group(group);
+  app.add_option("--std", pictures.std, "Of each channel")->delimiter(',')->capture_default_str()->group(group);
+}
+
+}  // namespace
+
 void add_input_options(CLI::App& app, InputFlags& flags) {
   const char* group = "Inputs";
   app.add_option(both("input_dims"), flags.dims, "Shapes, e.g. \"1,3,224,224;1,10\"")->group(group);
   app.add_option(both("input_type"), flags.types, "Types, e.g. \"float;int64\"")->group(group);
   app.add_option(both("input_memory_format"), flags.memory_formats, "contiguous_format or channels_last")->group(group);
-  app.add_option("--inputs", flags.file, "A .pt that torch.save wrote, .npy or .npz")->group(group);
+  app.add_option(
+         "--inputs", flags.file,
+         "Real inputs: a .pt that torch.save wrote, .npy, .npz, .png or .jpg, or a folder of these. More rows than "
+         "the network takes for one batch are as many samples; --input_dims beside it is the shape of one")
+      ->type_name("PATH")
+      ->group(group);
   app.add_option("--seed", flags.seed, "Seed of random inputs")->group(group)->check(CLI::NonNegativeNumber);
   app.add_option(both("int_high"), flags.int_high, "Random integers are drawn below this")->group(group);
+  add_picture_options(app, flags.pictures);
 }
 
 InputOptions InputFlags::finish() const {
-  if (!dims.empty() && !file.empty())
-    throw Error(ErrorKind::usage, "--input_dims and --inputs exclude each other", "give the shapes or the file");
   InputOptions options;
   if (!dims.empty()) options.dims = parse_dims(dims);
   options.types = split(types, ';');
@@ -79,6 +97,7 @@ InputOptions InputFlags::finish() const {
   options.file = file;
   options.seed = seed;
   options.int_high = int_high;
+  options.pictures = pictures;
   return options;
 }
 

@@ -39,7 +39,8 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model
 /// Warns of what is wrong with an engine and says why it was chosen.
 void tell(const EngineChoice& choice, const Console& console);
 
-/// --input_dims, --input_type, --input_memory_format, --inputs, --seed, --int-high; call `finish` after parsing.
+/// --input_dims, --input_type, --input_memory_format, --inputs, --seed, --int-high, and of pictures --resize, --crop, --mean
+/// and --std; call `finish` after parsing.
 struct InputFlags {
   std::string dims;
   std::string types;
@@ -47,8 +48,9 @@ struct InputFlags {
   std::string file;
   std::uint64_t seed = 0;
   std::int64_t int_high = 0;
+  PictureOptions pictures;
 
-  /// Error{usage} for text that is no list of shapes or types, or for --inputs together with --input_dims.
+  /// Error{usage} for text that is no list of shapes or types.
   [[nodiscard]] InputOptions finish() const;
 };
 

@@ -57,6 +57,7 @@ class QuantizeCommand : public Command {
     check_output(files_.output, files_.input, files_.options);
     Model model = read(files_.input, files_.read);
     options_.calibration.inputs = inputs_.finish();
+    options_.calibration.pictures = inputs_.pictures;
     options_.progress = [&](double share, const std::string& what) { console.progress(share, what); };
     const QuantizeReport report = to_int8(model, options_);
     console.end_progress();
@@ -83,22 +84,13 @@ class QuantizeCommand : public Command {
   void add_calibration_options(CLI::App& app) {
     CalibrationOptions& data = options_.calibration;
     const char* group = "Calibration";
-    app.add_option("--calibrate", data.paths, "Files or folders: .pt, .npy, .npz, .png, .jpg (repeatable)")
+    app.add_option("--calibrate", data.paths,
+                   "Real inputs, as --inputs takes them: .pt, .npy, .npz, .png, .jpg, or folders of these (repeatable)")
         ->take_all()
+        ->type_name("PATH")
         ->group(group);
     app.add_option("--random-calibration", data.random, "Calibrate on so many random samples instead")->group(group);
     app.add_option("--samples", data.limit, "Use at most so many samples")->group(group);
-    app.add_option("--resize", data.pictures.resize, "Shorter side of pictures, 0: as it is")
-        ->capture_default_str()
-        ->group(group);
-    app.add_option("--crop", data.pictures.crop, "Side of the centre crop, 0: none")
-        ->capture_default_str()
-        ->group(group);
-    app.add_option("--mean", data.pictures.mean, "Of each channel")
-        ->delimiter(',')
-        ->capture_default_str()
-        ->group(group);
-    app.add_option("--std", data.pictures.std, "Of each channel")->delimiter(',')->capture_default_str()->group(group);
   }
 
   void check_call() {

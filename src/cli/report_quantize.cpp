@@ -112,6 +112,7 @@ std::string quantize_summary(const QuantizeReport& report) {
       report.random ? "random " : "");
   if (const std::string others = others_in_words(report); !others.empty())
     text += fmt::format("\nfloat, for there is no int8 operator: {} of the multiply-adds", others);
+  if (!report.random) text += fmt::format("\ncalibrated on {}", report.data);
   text += error_in_words(report);
   if (!report.fallbacks.empty())
     text += fmt::format("\nback to float to hold the bound, {:.2f} times as long a run for it: {}",
@@ -139,6 +140,7 @@ nlohmann::json quantize_json(const QuantizeReport& report) {
                          {"observer", to_string(report.observer)},
                          {"rounding", to_string(report.rounding)},
                          {"samples", report.samples},
+                         {"data", report.data},
                          {"random_calibration", report.random},
                          {"int8_operators", report.int8_operators},
                          {"macs", report.macs},

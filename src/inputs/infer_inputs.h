@@ -2,16 +2,13 @@
 
 #include <torch/script.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "inputs/draw.h"
+#include "inputs/inputs.h"
 
 namespace fusekit::inputs {
-
-/// Gives the network again, in the state that its file has it in.
-using Fresh = std::function<torch::jit::Module()>;
 
 struct InferredInputs {
   std::vector<ArgumentForm> forms;

@@ -184,7 +184,8 @@ std::vector<Sample> read_input_file(const fs::path& path, const std::vector<std:
   if (start.starts_with("\x80\x02\x8a\x0a"))
     throw Error(ErrorKind::file, path.string() + ": is in torch.save's old format (before PyTorch 1.6)",
                 "save it again with torch.save of PyTorch 1.6 or newer");
-  throw Error(ErrorKind::file, path.string() + ": is neither a .pt of torch.save nor a .npy or .npz", kHowToWrite);
+  throw Error(ErrorKind::file, path.string() + ": is neither a .pt of torch.save nor a .npy, .npz, PNG or JPEG",
+              kHowToWrite);
 }
 
 }  // namespace fusekit::inputs

@@ -3,8 +3,8 @@
 #include "fusekit/error.h"
 #include "inputs/draw.h"
 #include "inputs/infer_inputs.h"
-#include "inputs/input_file.h"
 #include "inputs/input_hints.h"
+#include "inputs/sample_source.h"
 #include "inputs/signature.h"
 #include "ir/model_parts.h"
 
@@ -55,25 +55,25 @@ std::vector<ArgumentForm> fit(const Module& module, const InputOptions& options,
   return forms;
 }
 
-InputSummary resolve_file(const Module& module, InputOptions options, const std::string& method) {
+InputSummary resolve_file(const Module& module, const Fresh& fresh, InputOptions options, const std::string& method) {
   const auto arguments = arguments_of(module, method);
   std::size_t required = 0;
+  options.arguments.clear();
   for (const c10::Argument& argument : arguments) {
     options.arguments.push_back(argument.name());
     required += argument.default_value() ? 0 : 1;
   }
-  const auto samples = read_input_file(options.file, options.arguments);
-  for (std::size_t k = 0; k < samples.size(); ++k) {
-    if (samples[k].size() >= required && samples[k].size() <= arguments.size()) continue;
-    throw Error(
-        ErrorKind::input,
-        fmt::format("{}: sample {} holds {} argument{}, {} takes {}", options.file.string(), k + 1, samples[k].size(),
-                    samples[k].size() == 1 ? "" : "s", signature_text(module, method), arguments.size()),
-        "a tuple holds forward's arguments, a list of tuples several samples");
-  }
-  const std::string text =
-      fmt::format("{} ({} sample{})", options.file.filename().string(), samples.size(), samples.size() == 1 ? "" : "s");
-  return {std::move(options), false, text};
+  const auto check = [&](const std::filesystem::path& file, const Sample& sample, std::size_t number) {
+    if (sample.size() >= required && sample.size() <= arguments.size()) return;
+    throw Error(ErrorKind::input,
+                fmt::format("{}: sample {} holds {} argument{}, {} takes {}", file.string(), number + 1, sample.size(),
+                            sample.size() == 1 ? "" : "s", signature_text(module, method), arguments.size()),
+                "a tuple holds forward's arguments, a list of tuples several samples");
+  };
+  SampleSource source({options.file}, options.pictures, options.arguments, check);
+  options.batch = source.settle_batch(options, fresh, method);
+  options.dims.clear();
+  return {std::move(options), false, source.text(), source.size()};
 }
 
 bool has_integers(const std::vector<ArgumentForm>& forms) {
@@ -88,27 +88,32 @@ void set_memory_formats(std::vector<ArgumentForm>& forms, const std::vector<std:
 
 }  // namespace
 
-std::vector<Sample> read_samples(const InputOptions& options) {
-  std::vector<Sample> samples = read_input_file(options.file, options.arguments);
+Sample draw_sample(const InputOptions& options, std::uint64_t k) { return sampler(options)(k); }
+
+std::function<Sample(std::uint64_t)> sampler(const InputOptions& options) {
+  if (options.file.empty())
+    return [options](std::uint64_t k) { return draw(argument_forms(options), options.int_high, options.seed + k); };
+  const auto source = std::make_shared<SampleSource>(std::vector{options.file}, options.pictures, options.arguments);
+  source->set_batch(options.batch);
   const bool channels_last = !options.memory_formats.empty() && options.memory_formats.front() == "channels_last";
-  for (Sample& sample : samples)
-    for (c10::IValue& value : sample)
+  return [source, channels_last](std::uint64_t k) {
+    std::optional<NamedSample> sample = source->at(k);
+    if (!sample) sample = source->at(k % source->size());
+    for (c10::IValue& value : sample->values)
       if (channels_last && value.isTensor() && value.toTensor().dim() == 4)
         value = value.toTensor().contiguous(at::MemoryFormat::ChannelsLast);
-  return samples;
-}
-
-Sample draw_sample(const InputOptions& options, std::uint64_t k) {
-  if (options.file.empty()) return draw(argument_forms(options), options.int_high, options.seed + k);
-  const std::vector<Sample> samples = read_samples(options);
-  return samples.at(k % samples.size());
+    return sample->values;
+  };
 }
 
 namespace {
 
 InputSummary resolve(const Module& module, const Fresh& fresh, const InputOptions& options, const std::string& method) {
+  if (!options.file.empty() && !options.types.empty())
+    throw Error(ErrorKind::usage, "InputOptions::types is for random inputs, and a file is given",
+                "leave out InputOptions::types");
   argument_forms(options);  // throws for unknown names before anything runs
-  if (!options.file.empty()) return resolve_file(module, options, method);
+  if (!options.file.empty()) return resolve_file(module, fresh, options, method);
   const bool inferred = options.dims.empty();
   if (inferred && !options.types.empty())
     throw Error(ErrorKind::usage, "InputOptions::types needs the shapes that it is for", "add InputOptions::dims");
@@ -124,21 +129,22 @@ InputSummary resolve(const Module& module, const Fresh& fresh, const InputOption
     explicit_options.int_high = HintedGraph(module, method).embedding_rows();
   std::string text = forms.empty() ? "no arguments" : text_of(forms);
   if (!guess.too_large.empty()) text += fmt::format(" ({} takes too much time or memory)", guess.too_large);
-  return {explicit_options, inferred, text + (inferred ? ", inferred" : "")};
+  return {explicit_options, inferred, text + (inferred ? ", inferred" : ""), 0};
 }
 
 }  // namespace
 
 InputSummary resolve_inputs(const Module& module, const InputOptions& options, const std::string& method) {
   require_method(module, method, "the module");
-  return resolve(module, {}, options, method);
+  const Fresh itself = options.file.empty() ? Fresh() : [&module] { return module; };
+  return resolve(module, itself, options, method);
 }
 
 InputSummary resolve_inputs(const file::Original& original, const InputOptions& options, const std::string& method) {
   require_method(original.module(), method, original.path().string());
-  if (options.given()) return resolve(original.module(), {}, options, method);  // only candidates are run
-  const Fresh fresh = original.has_no_state() ? Fresh() : [&original] { return original.fresh(); };
-  return resolve(original.fresh(), fresh, options, method);
+  const Fresh anew = [&original] { return original.fresh(); };
+  if (options.given()) return resolve(original.module(), anew, options, method);  // candidates run on it
+  return resolve(original.fresh(), original.has_no_state() ? Fresh() : anew, options, method);
 }
 
 }  // namespace fusekit::inputs

@@ -4,6 +4,7 @@
 
 #include "ir/program.h"
 #include "runtime/captured_output.h"
+#include "runtime/limited_run.h"
 #include "runtime/seed_guard.h"
 
 namespace fusekit::inputs {
@@ -104,10 +105,12 @@ ObservedTensors observed_tensors(const torch::jit::Module& network, Graph& graph
   const runtime::SeedGuard seed_guard;
   const runtime::CapturedOutput captured;
   std::vector<c10::IValue> stack = arguments(network, schema, sample);
+  const runtime::LimitedRun limited(fmt::format("a run of {} on the given inputs", schema.name()));
   try {
     const torch::jit::Code code(with_notes(graph), "observed_tensors");
     torch::jit::InterpreterState(code).run(stack);
-  } catch (const std::exception&) {
+  } catch (...) {
+    limited.check();
     return {};  // what is wrong with these inputs is told where the network is verified
   }
   return read_notes(tensors_of(graph), stack.at(0).toIntVector());

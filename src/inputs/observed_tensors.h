@@ -24,7 +24,8 @@ using ObservedTensors = std::unordered_map<std::size_t, ObservedTensor>;
 
 /// Runs a copy of `graph`, a method with that schema, once on `network` and `sample`, and tells what the tensors in it
 /// were; what was not reached is left out. Empty where the network can't be run so.
-/// `network` has the state that the run leaves; the graph stays as it was.
+/// `network` has the state that the run leaves; the graph stays as it was. Error{model}: the run takes more time or memory
+/// than RuntimeOptions allow.
 ObservedTensors observed_tensors(const torch::jit::Module& network, torch::jit::Graph& graph,
                                  const c10::FunctionSchema& schema, const Sample& sample);
 

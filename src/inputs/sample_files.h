@@ -20,8 +20,9 @@ struct SampleFiles {
   std::size_t ignored = 0;  ///< files in folders whose extensions are not those of samples
 };
 
-/// The files of CalibrationOptions::paths. Links to folders are followed, and each folder is read once. Every file is
-/// opened; its contents decide its kind, not its name. Error{file}: see Samples.
+/// The files of these paths (InputOptions::file). Links to folders are followed, and each folder is read once. Every file is
+/// opened; its contents decide its kind, not its name. Error{file}: a path that can't be
+/// read, a folder that holds no sample or mixes pictures with tensors.
 SampleFiles find_sample_files(const std::vector<std::filesystem::path>& paths);
 
 }  // namespace fusekit::inputs

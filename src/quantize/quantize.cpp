@@ -168,6 +168,7 @@ class Quantizer {
     }
     Samples samples(options_.calibration, argument_names(program_.methods.front().schema));
     report.samples = samples.size();
+    report.data = samples.text();
     report.random = options_.calibration.paths.empty();
     samples.keep(most_to_split(fits()));
     Facts facts = calibrate(program_, numbers, observed_values(candidates), config_, samples, options_.progress);
@@ -270,6 +271,13 @@ void refuse_unknown_modules(const ir::Program& program, const QuantizeOptions& o
                   "fusekit::inspect lists the modules");
 }
 
+/// What one sample of the calibration data is.
+std::int64_t batch_of(const CalibrationOptions& options, const ModelParts& parts) {
+  inputs::SampleSource source(options.paths, options.pictures, argument_names(parts.program.methods.front().schema));
+  return source.settle_batch(
+      options.inputs, [&parts] { return parts.original->fresh(); }, "forward");
+}
+
 }  // namespace
 }  // namespace quantize
 
@@ -292,6 +300,8 @@ QuantizeReport to_int8(Model& model, const QuantizeOptions& given) {
                 "give the file as CalibrationOptions::paths, and leave CalibrationOptions::random out");
   if (options.calibration.random > 0)
     options.calibration.inputs = resolve_inputs(model, options.calibration.inputs).options;
+  if (!options.calibration.paths.empty())
+    options.calibration.inputs.batch = quantize::batch_of(options.calibration, parts);
   options.fuse_options.take_apart = true;
   if (!options.fuse_options.inputs.given()) options.fuse_options.inputs = given.calibration.inputs;
   if (options.fuse) report.fused = fuse(model, options.fuse_options);

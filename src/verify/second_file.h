@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "file/original.h"
 #include "fusekit/verify.h"
@@ -22,9 +24,9 @@ struct SecondFile {
 
 /// What two networks are run on.
 struct TestData {
-  std::string text;                     ///< InputSummary::text
-  std::vector<inputs::Sample> given{};  ///< where it is empty, samples are drawn
-  InputOptions drawn{};                 ///< explicit
+  std::string text;       ///< InputSummary::text
+  std::size_t given = 0;  ///< so many samples are given; 0: they are drawn
+  std::function<inputs::Sample(std::uint64_t k)> sample{};
 };
 
 /// What `options.inputs` asks for, for `options.method`. Error as resolve_inputs; Error{input}: `a` has no such method.

@@ -82,16 +82,13 @@ VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate
   report.inputs = data.text;
   set_bounds(report, options, a_path, b_file.path, a, b);
   report.runs = options.runs;
-  report.samples = options.samples > 0 ? options.samples : std::max(3, static_cast<int>(data.given.size()));
+  report.samples = options.samples > 0 ? options.samples : std::max(3, static_cast<int>(data.given));
   gate::Course course;
   course.method = options.method;
   course.a_name = a_path.string();
   course.b_name = b_file.name;
   course.progress = options.progress;
-  course.sample = [&](std::size_t k) {
-    return std::pair(fmt::format("sample {}", k + 1),
-                     data.given.empty() ? inputs::draw_sample(data.drawn, k) : data.given[k % data.given.size()]);
-  };
+  course.sample = [&](std::size_t k) { return std::pair(fmt::format("sample {}", k + 1), data.sample(k)); };
   course.cannot_run = [&](const std::string& run, const std::string& problem) {
     return cannot_run(a, a_path, options, data.text, run, problem);
   };
@@ -106,11 +103,8 @@ VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate
 namespace gate {
 
 TestData test_data(const file::Original& a, const VerifyOptions& options) {
-  InputSummary summary = resolve(a, options);
-  TestData data{summary.text};
-  if (!summary.options.file.empty()) data.given = inputs::read_samples(summary.options);
-  data.drawn = std::move(summary.options);
-  return data;
+  const InputSummary summary = resolve(a, options);
+  return {summary.text, summary.samples, inputs::sampler(summary.options)};
 }
 
 VerifyReport verify_file(const file::Original& a, const SecondFile& b, const VerifyOptions& options,

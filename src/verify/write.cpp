@@ -49,7 +49,7 @@ class Check {
     options.inputs = InputOptions{.seed = options_.inputs.seed};  // what was given is forward's
     return if_it_runs(options, [&] {
       gate::TestData data = passed_to(method);
-      return data.given.empty() ? gate::test_data(original_, options) : data;
+      return data.given == 0 ? gate::test_data(original_, options) : data;
     });
   }
 
@@ -58,9 +58,8 @@ class Check {
     VerifyOptions options = options_;
     options.method = "forward";
     options.samples = 1;
-    gate::TestData data;
-    data.given.push_back(doubled(sample_of_forward(0)));
-    data.text = inputs::text_of(data.given.front());
+    const inputs::Sample sample = doubled(sample_of_forward(0));
+    const gate::TestData data{inputs::text_of(sample), 1, [&sample](std::uint64_t) { return sample; }};
     try {
       MethodCheck check{"forward", gate::verify_file(original_, written(), options, data), "", false};
       check.doubled = true;
@@ -90,22 +89,22 @@ class Check {
 
   [[nodiscard]] inputs::Sample sample_of_forward(std::size_t k) {
     if (allowance_ != nullptr) return allowance_->samples.at(k % allowance_->samples.size()).inputs;
-    const gate::TestData& data = data_of_forward();
-    return data.given.empty() ? inputs::draw_sample(data.drawn, k) : data.given[k % data.given.size()];
+    return data_of_forward().sample(k);
   }
 
   /// What forward passes to the method; no samples where it does not call it.
   [[nodiscard]] gate::TestData passed_to(const std::string& method) {
-    gate::TestData data;
+    std::vector<inputs::Sample> samples;
     const runtime::SeedGuard seed_guard;
     torch::jit::Module module = original_.fresh();
     for (std::size_t k = 0; k < kPassedSamples; ++k) {
       auto sample = inputs::passed_arguments(module, method, sample_of_forward(k));
       if (!sample) break;
-      data.given.push_back(std::move(*sample));
+      samples.push_back(std::move(*sample));
     }
-    if (!data.given.empty()) data.text = inputs::text_of(data.given.front()) + ", as forward passes it";
-    return data;
+    if (samples.empty()) return {};
+    const std::string text = inputs::text_of(samples.front()) + ", as forward passes it";
+    return {text, samples.size(), [samples](std::uint64_t k) { return samples[k % samples.size()]; }};
   }
 
   /// One whose inputs can't be worked out is left unverified.

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "support/module.h"
+#include "support/npy.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
 #include "support/text.h"
@@ -159,6 +160,35 @@ TEST_F(Bench, FindsTheFasterFile) {
   EXPECT_EQ(report["outcomes"][0]["inputs"], "64x64 float");
   EXPECT_TRUE(std::regex_match(report["ratios"][0]["text"].get<std::string>(),
                                std::regex("scale\\.pt is [0-9.]+x as fast as slow\\.pt \\([0-9.]+ to [0-9.]+\\)")));
+}
+
+TEST_F(Bench, ItsWorkersReadTheSameInputs) {
+  save("named.pt", "def forward(self, x, y):\n    return x * self.weight + y\n");
+  save("sum.pt", "def forward(self, x, y):\n    return y + self.weight * x\n");
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "bench");
+    words.insert(words.end(), {"--processes", "3", "--max-time", "1", "--threads", "1"});
+    return run_fusekit(words);
+  };
+  const auto named = run({at("named.pt"), at("sum.pt"), "--inputs", test::data("named.npz").string()});
+  EXPECT_EQ(named.exit_code, 0) << named.err;
+  test::write_npy(folder_ / "rows.npy", at::randn({6, 3}));
+  const auto rows = run({at("scale.pt"), at("same.pt"), "--inputs", at("rows.npy")});
+  EXPECT_TRUE(has(rows.err, "inputs: the first of rows.npy (6 samples of 1x3)\n")) << rows.err;
+  const std::string picture = FUSEKIT_SOURCE_DIR "/tests/inputs/pictures/color.png";
+  const auto crops = run({at("scale.pt"), at("same.pt"), "--inputs", picture, "--crop", "8"});
+  EXPECT_TRUE(has(crops.err, "inputs: color.png (1 sample of 1x3x8x8)\n")) << crops.err;
+  save("eight.pt", "def forward(self, x):\n    return x.view(3, 8, 8) * self.weight\n");
+  EXPECT_EQ(run({at("eight.pt"), at("eight.pt"), "--inputs", picture, "--crop", "8"}).exit_code, 0);
+}
+
+TEST_F(Bench, AFileMeansTheSameForAllModels) {
+  save("mixing.pt", "def forward(self, x):\n    return x * self.weight + x.sum(0, keepdim=True)\n");
+  test::write_npy(folder_ / "rows.npy", at::randn({6, 3}));
+  const auto run = run_fusekit({"bench", at("scale.pt"), at("mixing.pt"), "--inputs", at("rows.npy"), "--processes",
+                                "3", "--max-time", "1", "--threads", "1"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_FALSE(has(run.err, " is run on ")) << run.err;
 }
 
 TEST_F(Bench, ComparesThreeWithTheFirst) {

@@ -66,6 +66,15 @@ TEST(CommandLine, HelpIsACommandToo) {
     EXPECT_TRUE(has(all, part)) << all;
 }
 
+TEST(CommandLine, WhatReadsInputsTakesThemAlike) {
+  for (const char* command : {"fuse", "quantize", "verify", "bench"}) {
+    const std::string help = run_fusekit({command, "--help"}).out;
+    for (const char* word : {"--inputs PATH", ".pt", ".npy", ".npz", ".png", ".jpg", "folder", "Pictures (", "--resize",
+                             "--crop", "--mean", "--std"})
+      EXPECT_NE(help.find(word), std::string::npos) << command << ": " << word;
+  }
+}
+
 TEST(CommandLine, TheVersionTellsLibTorchs) {
   const auto result = run_fusekit({"--version"});
   EXPECT_EQ(result.exit_code, 0);

@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "support/module.h"
+#include "support/npy.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
 #include "support/text.h"
@@ -14,24 +15,9 @@ namespace fusekit {
 namespace {
 
 using test::has;
+using test::write_npy;
 
 namespace fs = std::filesystem;
-
-/// float32, as numpy.save writes it.
-void write_npy(const fs::path& path, const at::Tensor& tensor) {
-  std::string shape;
-  for (const std::int64_t size : tensor.sizes()) shape += std::to_string(size) + ", ";
-  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + shape + "), }";
-  header.resize((10 + header.size() + 64) / 64 * 64 - 11, ' ');
-  header += "\n";
-  const at::Tensor values = tensor.contiguous();
-  std::string bytes = std::string("\x93NUMPY\x01\x00", 8);
-  bytes += static_cast<char>(header.size() % 256);
-  bytes += static_cast<char>(header.size() / 256);
-  bytes += header;
-  bytes.append(static_cast<const char*>(values.data_ptr()), static_cast<std::size_t>(values.nbytes()));
-  test::write_bytes(path, bytes);
-}
 
 class QuantizeCli : public testing::Test {
  protected:
@@ -94,6 +80,7 @@ TEST_F(QuantizeCli, TellsWhatBecameOfTheNetwork) {
       "DIR/net.pt: fused 1 place: 1 conv+relu\n"
       "int8: 2 of 2 convolutions and linears ( # % of the multiply-adds), 2 operators in all; qconfig x86, histogram "
       "observers, nearest rounding with corrected biases, 3 samples\n"
+      "calibrated on data (3 samples of 1x3x8x8)\n"
       "against float: SQNR # dB (worst sample #), cosine #, largest error # of the largest output\n"
       "   SQNR dB  saturated       MACs  layer\n"
       " # #% #M  c2                                       convolution\n"
@@ -121,6 +108,20 @@ TEST_F(QuantizeCli, NothingIsSaidOfZerosButThatTheyProveNothing) {
   EXPECT_TRUE(has(result.err, "nothing is proven")) << result.err;
   EXPECT_FALSE(has(result.out, "nan")) << result.out;
   EXPECT_FALSE(has(result.out, "inf dB")) << result.out;
+}
+
+TEST_F(QuantizeCli, SaysHowItReadTheData) {
+  write_npy(folder_ / "many.npy", at::randn({9, 3, 8, 8}));
+  const auto rows = quantize({"--calibrate", path("many.npy")});
+  EXPECT_TRUE(has(rows.out, "\ncalibrated on many.npy (9 samples of 1x3x8x8)\n")) << rows.out << rows.err;
+  const auto fours = quantize({"--calibrate", path("many.npy"), "--input_dims", "4,3,8,8", "--force"});
+  EXPECT_TRUE(has(fours.out, "\ncalibrated on many.npy (2 samples of 4x3x8x8; 1 row is left over)\n")) << fours.out;
+  const auto all = quantize({"--calibrate", path("data"), "--samples", "2", "--force"});
+  EXPECT_TRUE(has(all.out, "\ncalibrated on data (3 samples of 1x3x8x8), 2 of them\n")) << all.out;
+  const auto json = nlohmann::json::parse(quantize({"--calibrate", path("many.npy"), "--json", "--force"}).out);
+  EXPECT_EQ(json.at("samples"), 9);
+  EXPECT_EQ(json.at("data"), "many.npy (9 samples of 1x3x8x8)");
+  EXPECT_GT(json.at("plain_load").at("plain_seconds"), 0);
 }
 
 TEST_F(QuantizeCli, JsonHasTheSameFacts) {

@@ -3,8 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "support/module.h"
+#include "support/npy.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 namespace fusekit {
 namespace {
@@ -55,6 +57,33 @@ TEST_F(VerifyCli, EmptyOutputsAreSaidToProveLittle) {
   EXPECT_TRUE(result.out.starts_with("result    equal within the tolerance; but its outputs are EMPTY here"))
       << result.out;
   EXPECT_EQ(nlohmann::json::parse(verify("b.pt", {"--input_dims", "2,3", "--json"}).out)["compared"], 0);
+}
+
+TEST_F(VerifyCli, SaysHowItReadTheInputs) {
+  test::write_npy(folder_ / "rows.npy", at::randn({6, 3}));
+  const std::string rows = (folder_ / "rows.npy").string();
+  EXPECT_TRUE(test::has(verify("same.pt", {"--inputs", rows}).out,
+                        "inputs    rows.npy (6 samples of 1x3)\nruns      6 samples x 3 runs\n"));
+  EXPECT_TRUE(test::has(verify("same.pt", {"--inputs", rows, "--input_dims", "2,3"}).out,
+                        "inputs    rows.npy (3 samples of 2x3)\nruns      3 samples"));
+  make("a.pt", "    return x.softmax(0)\n");
+  make("same.pt", "    return torch.softmax(x, 0)\n");
+  EXPECT_TRUE(test::has(verify("same.pt", {"--inputs", rows}).out, "inputs    rows.npy (1 sample of 6x3)\n"));
+}
+
+TEST_F(VerifyCli, TakesPictures) {
+  const std::filesystem::path pictures = std::filesystem::path(FUSEKIT_SOURCE_DIR) / "tests/inputs/pictures";
+  std::filesystem::create_directory(folder_ / "photos");
+  for (const char* name : {"color.png", "color.jpg", "grey.png"})
+    std::filesystem::copy_file(pictures / name, folder_ / "photos" / name);
+  const std::string photos = (folder_ / "photos").string();
+  const auto folder = verify("same.pt", {"--inputs", photos, "--resize", "16", "--crop", "12"});
+  EXPECT_TRUE(test::has(folder.out, "inputs    photos (3 samples of 1x3x12x12)\nruns      3 samples x 3 runs\n"))
+      << folder.out << folder.err;
+  const auto grey =
+      verify("same.pt", {"--inputs", photos + "/color.jpg", "--crop", "8", "--mean", "0.5", "--std", "1"});
+  EXPECT_TRUE(test::has(grey.out, "inputs    color.jpg (1 sample of 1x1x8x8)\n")) << grey.out << grey.err;
+  EXPECT_TRUE(test::has(verify("same.pt", {"--inputs", photos, "--std", "0,1,1"}).err, "--std"));
 }
 
 TEST_F(VerifyCli, DifferentFilesEndWithOne) {

@@ -99,7 +99,7 @@ TEST(InputFile, SaysWhatIsWrong) {
   EXPECT_EQ(refusal_of("records.npy"),
             "records.npy: its header names no plain dtype (arrays of records are not supported)");
   EXPECT_EQ(refusal_of("legacy.pt"), "legacy.pt: is in torch.save's old format (before PyTorch 1.6)");
-  EXPECT_EQ(refusal_of("make.py"), "make.py: is neither a .pt of torch.save nor a .npy or .npz");
+  EXPECT_EQ(refusal_of("make.py"), "make.py: is neither a .pt of torch.save nor a .npy, .npz, PNG or JPEG");
   EXPECT_EQ(refusal_of("absent.pt"), "absent.pt: no such file");
   EXPECT_NE(refusal_of("pickled_module.pt").find("pickled_module.pt: can't be read as inputs: "), std::string::npos);
 }
@@ -133,7 +133,8 @@ TEST(ResolveInputs, TakesTheSamplesOfAFile) {
   InputOptions options;
   options.file = data("samples.pt");
   const InputSummary summary = inputs::resolve_inputs(module, options);
-  EXPECT_EQ(summary.text, "samples.pt (2 samples)");
+  EXPECT_EQ(summary.text, "samples.pt (2 samples of 2x3)");
+  EXPECT_EQ(summary.samples, 2U);
   EXPECT_FALSE(summary.inferred);
   EXPECT_EQ(inputs::draw_sample(summary.options, 0).at(1).toInt(), 1);
   EXPECT_EQ(inputs::draw_sample(summary.options, 3).at(1).toInt(), 2);

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "fusekit/calibration.h"
+#include "fusekit/inputs.h"
 
 namespace fusekit::inputs {
 

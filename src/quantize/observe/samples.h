@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "fusekit/calibration.h"
-#include "inputs/sample_files.h"
+#include "inputs/sample_source.h"
 
 namespace fusekit::quantize {
 
@@ -24,7 +24,8 @@ std::vector<std::string> argument_names(const c10::FunctionSchema& forward);
 /// The calibration samples, one after the other. Only the current file is in memory.
 class Samples {
  public:
-  /// Finds all samples. `arguments` are the names of forward's arguments, self left out, which dicts and .npz files go by.
+  /// Finds all samples; options.inputs.batch says what one of a file is. `arguments` are the names of forward's arguments,
+  /// self left out, which dicts and .npz files go by.
   /// Error{usage}: no data given, or paths and random ones; picture options that are none. Error{file}: a path that can't
   /// be read or holds no sample, a folder that holds none or mixes pictures with tensors. Error{input}: a dict that does
   /// not fit `arguments`.
@@ -32,7 +33,9 @@ class Samples {
 
   [[nodiscard]] std::size_t size() const { return size_; }
   /// How many files in the given folders are neither pictures nor tensors that can be read, by their names' endings.
-  [[nodiscard]] std::size_t ignored() const { return files_.ignored; }
+  [[nodiscard]] std::size_t ignored() const { return source_.ignored(); }
+  /// What they are, in words: "photos.npy (64 samples of 1x3x224x224)", "8 random samples".
+  [[nodiscard]] std::string text();
 
   /// The next sample, or nothing behind the last. Pictures are float32 of shape [1, channels, height, width]. Every pass
   /// gives the same samples. Error{file}: a damaged picture.
@@ -51,16 +54,12 @@ class Samples {
   [[nodiscard]] Sample sample_at(std::size_t index);
 
   CalibrationOptions options_;
-  std::vector<std::string> arguments_;
-  inputs::SampleFiles files_;
-  std::vector<std::size_t> ends_;  ///< the number of samples up to and including each file
-  std::size_t total_ = 0;          ///< samples that there are, of which size_ are chosen
+  inputs::SampleSource source_;
+  std::size_t total_ = 0;  ///< samples that there are, of which size_ are chosen
   std::size_t size_ = 0;
   std::size_t next_ = 0;
   std::size_t keep_ = 0;  ///< so many are to be kept, at most size_
   std::vector<Sample> kept_;
-  std::size_t loaded_ = 0;  ///< which file `tensors_` are of; valid while there are any
-  std::vector<std::vector<c10::IValue>> tensors_;
 };
 
 }  // namespace fusekit::quantize
