@@ -60,7 +60,8 @@ struct FusionReport {
   [[nodiscard]] std::size_t declined() const;
 };
 
-/// Applies the rules. Error{usage}: an unknown rule name, or with `strict` an unsupported module list.
+/// Applies the rules. Error{usage}: an unknown rule name, a list none of whose modules the network has, or with `strict` an
+/// unsupported list.
 FusionReport fuse(Model& model, const FuseOptions& options = {});
 
 }  // namespace fusekit

@@ -268,7 +268,7 @@ void refuse_unknown_modules(const ir::Program& program, const QuantizeOptions& o
   for (const auto& list : options.fuse_options.modules)
     if (const auto path = rewrite::unknown_module(list, program.original))
       throw Error(ErrorKind::usage, fmt::format("FuseOptions::modules = {}: there is no such module", *path),
-                  "fusekit::inspect lists the modules");
+                  rewrite::hint_for_unknown(*path, program.original));
 }
 
 /// What one sample of the calibration data is.

@@ -60,6 +60,7 @@ class Runner {
         promise_(parts, options.inputs) {
     check_names(options.disabled, rules_, "FuseOptions::disabled");
     check_names(options.print_after, rules_, "FuseOptions::print_after");
+    lists_.refuse_unknown(program_.original);
     std::erase_if(rules_, [&](const Rule& rule) {
       const bool disabled =
           std::find(options.disabled.begin(), options.disabled.end(), rule.name) != options.disabled.end();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "fusekit/error.h"
+#include "fusekit/nearest.h"
 #include "ir/flatten.h"
 
 namespace fusekit::rewrite {
@@ -45,7 +47,43 @@ bool some_rule_takes(const std::vector<std::string>& list, const ir::Program& pr
   });
 }
 
+std::vector<std::string> module_paths(const torch::jit::Module& root) {
+  std::vector<std::string> paths;
+  for (const auto& module : root.named_modules())
+    if (!module.name.empty()) paths.push_back(module.name);
+  return paths;
+}
+
+/// The module that is called so somewhere below, else the one whose path has the fewest other letters.
+std::optional<std::string> meant_by(const std::string& name, const std::vector<std::string>& paths) {
+  const auto below =
+      std::find_if(paths.begin(), paths.end(), [&](const std::string& path) { return path.ends_with("." + name); });
+  return below != paths.end() ? *below : nearest(name, paths);
+}
+
 }  // namespace
+
+std::string hint_for_unknown(const std::string& path, const torch::jit::Module& root) {
+  constexpr std::size_t most = 4;
+  const std::vector<std::string> paths = module_paths(root);
+  const std::string all = "fusekit::inspect lists the modules";
+  if (const auto meant = meant_by(path, paths)) return fmt::format("did you mean {}? {}", *meant, all);
+  const std::vector<std::string> first(paths.begin(),
+                                       paths.begin() + static_cast<std::ptrdiff_t>(std::min(most, paths.size())));
+  if (first.empty()) return "the network has no modules below it";
+  return fmt::format("it has {}{}; {}", fmt::join(first, ", "), paths.size() > most ? ", ..." : "", all);
+}
+
+void ModuleLists::refuse_unknown(const torch::jit::Module& root) const {
+  for (const auto& list : lists_) {
+    const auto is_known = [&](const std::string& path) { return has_module(root, path); };
+    if (list.empty() || std::any_of(list.begin(), list.end(), is_known)) continue;
+    throw Error(ErrorKind::usage,
+                fmt::format("FuseOptions::modules = {}: the network has no such module{}", fmt::join(list, ","),
+                            list.size() == 1 ? "" : "s"),
+                hint_for_unknown(list.front(), root));
+  }
+}
 
 std::optional<std::string> unknown_module(const std::vector<std::string>& paths, const torch::jit::Module& root) {
   const auto unknown =
@@ -69,7 +107,9 @@ std::vector<std::string> ModuleLists::complaints(const FusionReport& fusion, con
     const auto declined = std::find_if(fusion.entries.begin(), fusion.entries.end(), is_ours);
     std::string reason;
     if (unknown) {
-      reason = fmt::format("there is no module {}", *unknown);
+      const auto meant = meant_by(*unknown, module_paths(program.original));
+      reason =
+          fmt::format("there is no module {}{}", *unknown, meant ? fmt::format(" (did you mean {}?)", *meant) : "");
     } else if (declined != fusion.entries.end()) {
       reason = to_text(declined->reason);
     } else if (!some_rule_takes(list, program, rules)) {

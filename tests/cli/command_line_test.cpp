@@ -8,7 +8,6 @@
 #include <sstream>
 
 #include "cli/command.h"
-#include "cli/suggest.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
 #include "support/text.h"
@@ -18,16 +17,6 @@ namespace {
 
 using test::has;
 using test::run_fusekit;
-
-TEST(Suggest, FindsWhatWasMeant) {
-  const std::vector<std::string> known{"fuse", "quantize", "verify", "bench", "inspect"};
-  EXPECT_EQ(nearest("fuze", known), "fuse");
-  EXPECT_EQ(nearest("fsue", known), "fuse");
-  EXPECT_EQ(nearest("quantise", known), "quantize");
-  EXPECT_EQ(nearest("inspec", known), "inspect");
-  EXPECT_EQ(nearest("deploy", known), std::nullopt);
-  EXPECT_EQ(nearest("", known), std::nullopt);
-}
 
 TEST(CommandLine, UnknownWordsAreNamedWithTheNearestRightOne) {
   const auto told = [](std::vector<std::string> words) {

@@ -155,6 +155,17 @@ TEST_F(FuseCommand, StrictMakesAnUnsupportedListAnError) {
                  "error: [conv, nothing] is left as it is: there is no module nothing\nhint: ");
 }
 
+TEST_F(FuseCommand, AListOfNoModuleIsRefusedWithTheNearestOne) {
+  expect_refusal(fuse({"-o", out_, "--modules", "conv1,bm"}),
+                 "error: --modules conv1,bm: the network has no such modules\nhint: did you mean conv? ");
+  expect_refusal(
+      fuse({"--dry-run", "--modules", "conv,bn", "--modules", "nosuch"}),
+      "error: --modules nosuch: the network has no such module\nhint: it has conv, bn; fusekit inspect lists");
+  const ProgramResult partly = fuse({"--dry-run", "--modules", "conv,bnn"});
+  EXPECT_EQ(partly.exit_code, 0);
+  EXPECT_EQ(partly.err, "warning: [conv, bnn] is left as it is: there is no module bnn (did you mean bn?)\n");
+}
+
 // Bad calls
 
 TEST_F(FuseCommand, RefusesBadCalls) {
