@@ -48,6 +48,22 @@ bool is_terminal() {
 
 }  // namespace
 
+const char* kind_name(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::usage:
+      return "usage";
+    case ErrorKind::file:
+      return "file";
+    case ErrorKind::model:
+      return "model";
+    case ErrorKind::input:
+      return "input";
+    case ErrorKind::unsupported:
+      return "unsupported";
+  }
+  return "";
+}
+
 Console::Console(int verbosity)
     : verbosity_(verbosity), terminal_(is_terminal()), color_(terminal_ && std::getenv("NO_COLOR") == nullptr) {}
 

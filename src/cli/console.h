@@ -5,7 +5,12 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "fusekit/error.h"
+
 namespace fusekit::cli {
+
+/// As JSON has it: "usage", "file", "model", "input" or "unsupported".
+const char* kind_name(ErrorKind kind);
 
 /// Where a command writes: results to stdout, progress and diagnostics to stderr. Options that the library speaks of are
 /// called by their flags (in_flags) in all of it. Never throws: diagnostics that can't be written are gone, and results

@@ -1,20 +1,26 @@
 #include "fusekit/fuse.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/options.h"
 #include "cli/report_fusion.h"
 #include "cli/report_verify.h"
 #include "fusekit/error.h"
+#include "fusekit/interrupted.h"
 #include "fusekit/write.h"
 
 namespace fusekit::cli {
 namespace {
+
+constexpr const char* kFusedSuffix = "_fused";
 
 class FuseCommand : public Command {
  public:
@@ -22,11 +28,12 @@ class FuseCommand : public Command {
   [[nodiscard]] std::string summary() const override { return "Fuse what is provably right, verify, and write"; }
   [[nodiscard]] std::string example() const override {
     return "fusekit fuse model.pt -o model_fused.pt\n"
-           "  fusekit fuse model.pt -o model_fused.pt --modules conv1,bn1,relu --explain";
+           "  fusekit fuse model.pt -o model_fused.pt --modules conv1,bn1,relu --explain\n"
+           "  fusekit fuse *.pt --out-dir fused";
   }
 
   void add_options(CLI::App& app) override {
-    add_write_options(app, files_);
+    add_write_options(app, files_, kFusedSuffix, /*several=*/true);
     add_modules_option(app, module_lists_, "Fuse just these, e.g. conv1,bn1,relu (repeatable)");
     app.add_flag("--strict", options_.strict, "A list that can't be fused is an error");
     app.add_option("--dtype", dtype_, "What layers compute in: float, bf16 (with --for cpu)")->capture_default_str();
@@ -49,25 +56,78 @@ class FuseCommand : public Command {
     check_call();
     apply(common_.runtime);
     files_.options.verify.inputs = options_.inputs = inputs_.finish();
-    if (!dry_run_) check_output(files_.output, files_.input, files_.options);
+    if (!dry_run_) files_.make_folder();
+    return jobs_.size() == 1 ? fuse_one(console) : fuse_all(console);
+  }
 
+ private:
+  /// The file of `job_`.
+  int fuse_one(const Console& console) {
+    const int code = work(console);
+    if (common_.json) console.print_json(report_);
+    return code;
+  }
+
+  /// Returns the worst of the files' exit codes.
+  int fuse_all(const Console& console) {
+    nlohmann::json reports = nlohmann::json::array();
+    std::vector<std::string> failed;
+    int worst = kDone;
+    for (const WriteFlags::Job& job : jobs_) {
+      job_ = job;
+      const int code = work_or_tell(console);
+      if (code != kDone) failed.push_back(job.input);
+      worst = std::max(worst, code);
+      reports.push_back(report_);
+    }
+    if (common_.json) {
+      console.print_json(reports);
+    } else if (!dry_run_) {
+      console.print(fmt::format("{} of {} files written", jobs_.size() - failed.size(), jobs_.size()));
+    }
+    if (!failed.empty()) console.note(fmt::format("failed: {}", fmt::join(failed, ", ")));
+    return worst;
+  }
+
+  /// What is wrong with one file does not stop the others.
+  int work_or_tell(const Console& console) {
+    const auto tell = [&](const std::string& kind, const std::string& message, const std::string& hint) {
+      console.end_progress();
+      const bool is_named = message.find(job_.input) != std::string::npos;
+      console.error(is_named ? message : fmt::format("{}: {}", job_.input, message), hint);
+      report_ = {{"input", job_.input}, {"output", nlohmann::json()}};
+      report_["error"] = {{"kind", kind}, {"message", in_flags(message)}, {"hint", in_flags(hint)}};
+      return kWrong;
+    };
+    try {
+      return work(console);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      return tell(kind_name(error.kind()), error.message(), error.hint());
+    } catch (const std::exception& error) {
+      return tell("internal", reason_of(error), "please report this with the file");
+    }
+  }
+
+  int work(const Console& console) {
+    verified_.clear();
+    if (!dry_run_) check_output(job_.output, job_.input, files_.options);
     const auto start = std::chrono::steady_clock::now();
-    Model model = read(files_.input, files_.read);
+    Model model = read(job_.input, files_.read);
     const std::size_t nodes_before = model.node_count();
     const FusionReport fusion = fuse(model, options_);
-    report_ = {{"input", files_.input}, {"nodes_before", nodes_before}, {"nodes_after", model.node_count()}};
+    report_ = {{"input", job_.input}, {"nodes_before", nodes_before}, {"nodes_after", model.node_count()}};
     report_["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     report_["in_training"] = model.modules_in_training();
     report_.update(fusion_json(fusion));
 
     const bool done = dry_run_ || write_file(std::move(model), console);
-    report_["output"] = dry_run_ || !done ? nlohmann::json() : nlohmann::json(files_.output);
+    report_["output"] = dry_run_ || !done ? nlohmann::json() : nlohmann::json(job_.output);
     tell(fusion, console);
-    if (common_.json) console.print_json(report_);
     return done ? kDone : kNo;
   }
 
- private:
   int print_rules(const Console& console) const {
     if (common_.json) {
       nlohmann::json list = nlohmann::json::array();
@@ -80,7 +140,8 @@ class FuseCommand : public Command {
   }
 
   void check_call() {
-    files_.finish("fuse", !dry_run_, ", or --dry-run");
+    jobs_ = files_.finish("fuse", kFusedSuffix, !dry_run_);
+    job_ = jobs_.front();
     if (dtype_ != "float" && dtype_ != "bf16")
       throw Error(ErrorKind::unsupported, fmt::format("--dtype {}: there is no such conversion", dtype_),
                   "the dtypes of this version: float (what the file has is kept), bf16");
@@ -96,21 +157,21 @@ class FuseCommand : public Command {
       console.detail(fmt::format("rule {:<18} {:8.1f} ms", rule.rule, rule.seconds * 1e3));
     if (common_.json) return;
     for (const auto& [rule, text] : fusion.prints) console.print_data(fmt::format("after {}:\n{}", rule, text));
-    console.print(fmt::format("{}: {}", files_.input, fusion_summary(fusion)));
+    console.print(fmt::format("{}: {}", job_.input, fusion_summary(fusion)));
     if (explain_ && !fusion.entries.empty()) console.print(fusion_explanation(fusion));
     for (const std::string& line : verified_) console.print(line);
-    if (report_["output"].is_string()) console.print(fmt::format("wrote {}", files_.output));
+    if (report_["output"].is_string()) console.print(fmt::format("wrote {}", job_.output));
   }
 
   bool write_file(Model model, const Console& console) {
     if (no_verify_) {
-      write_unverified(std::move(model), files_.output, files_.options);
+      write_unverified(std::move(model), job_.output, files_.options);
       return true;
     }
     files_.options.verify.progress = [&console](double share, const std::string& what) {
       console.progress(share, what);
     };
-    const WriteReport written = write(std::move(model), files_.output, files_.options);
+    const WriteReport written = write(std::move(model), job_.output, files_.options);
     console.end_progress();
     report_["verification"] = nlohmann::json::object();
     for (const MethodCheck& check : written.methods) take(check, console);
@@ -127,11 +188,13 @@ class FuseCommand : public Command {
     if (check.report->passed)
       verified_.push_back(prefix + line);
     else
-      console.error(fmt::format("{}{} was not written: {}", prefix, files_.output, line),
+      console.error(fmt::format("{}{} was not written: {}", prefix, job_.output, line),
                     "--explain lists what was fused; --disable leaves a rule out; --tolerance allows more");
   }
 
   WriteFlags files_;
+  std::vector<WriteFlags::Job> jobs_;
+  WriteFlags::Job job_;  ///< whose turn it is
   std::vector<std::string> module_lists_;
   std::string dtype_ = "float";
   bool dry_run_ = false;

@@ -5,11 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 
 #include "fusekit/error.h"
 #include "fusekit/lower.h"
 
 namespace fusekit::cli {
+
+namespace fs = std::filesystem;
 
 std::string both(const std::string& name) {
   std::string dashed = name;
@@ -67,8 +70,16 @@ void add_picture_options(CLI::App& app, PictureOptions& pictures) {
       ->capture_default_str()
       ->group(group);
   app.add_option("--crop", pictures.crop, "Side of the centre crop, 0: none")->capture_default_str()->group(group);
-  app.add_option("--mean", pictures.mean, "Of each channel")->delimiter(',')->capture_default_str()->group(group);
-  app.add_option("--std", pictures.std, "Of each channel")->delimiter(',')->capture_default_str()->group(group);
+  app.add_option("--mean", pictures.mean, "Of each channel")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--std", pictures.std, "Of each channel")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->capture_default_str()
+      ->group(group);
 }
 
 }  // namespace
@@ -101,26 +112,84 @@ InputOptions InputFlags::finish() const {
   return options;
 }
 
-void add_write_options(CLI::App& app, WriteFlags& flags) {
-  app.add_option("IN", flags.input, "TorchScript file");
-  app.add_option("-o,--output", flags.output, "File to write");
-  app.add_option("--for", flags.target, "Target: portable, or cpu (oneDNN's operators, for the shapes given)")->capture_default_str();
+void add_write_options(CLI::App& app, WriteFlags& flags, const std::string& suffix, bool several) {
+  CLI::Option* in = app.add_option("IN", flags.inputs, several ? "TorchScript files" : "TorchScript file");
+  if (!several) in->expected(1);
+  app.add_option("-o,--output", flags.output,
+                 fmt::format("File to write (default: beside IN, \"{}\" at the end of its name)", suffix));
+  if (several)
+    app.add_option("--out-dir", flags.folder,
+                   "Folder to write to, by the names of the inputs; made where it is missing")
+        ->type_name("DIR");
+  app.add_option("--for", flags.target, "Target: portable, or cpu (oneDNN's operators, for the shapes given)")
+      ->capture_default_str();
   app.add_flag("--eval", flags.read.eval, "Put the network into eval() first: a file for inference");
   app.add_flag("--force", flags.options.force, "Replace an existing output");
   app.add_flag("--in-place", flags.options.in_place, "The output may be the input");
 }
 
-void WriteFlags::finish(const std::string& verb, bool writes, const std::string& or_else) {
-  if (input.empty()) throw Error(ErrorKind::usage, "IN is missing", "give the TorchScript file to " + verb);
-  if (output.empty() && options.in_place) output = input;
-  if (output.empty() && writes)
-    throw Error(ErrorKind::usage, "-o is missing", "give the file to write with -o OUT" + or_else);
+namespace {
+
+std::string real_path(const std::string& path) {
+  std::error_code error;
+  const fs::path real = fs::weakly_canonical(path, error);
+  return (error ? fs::path(path).lexically_normal() : real).string();
+}
+
+/// No job may write what another one reads or writes.
+void check_distinct(const std::vector<WriteFlags::Job>& jobs) {
+  std::map<std::string, std::string> inputs;
+  for (const WriteFlags::Job& job : jobs) inputs.emplace(real_path(job.input), job.input);
+  std::map<std::string, std::string> outputs;
+  for (const WriteFlags::Job& job : jobs) {
+    const std::string output = real_path(job.output);
+    if (const auto [other, is_new] = outputs.emplace(output, job.input); !is_new)
+      throw Error(ErrorKind::usage, fmt::format("{} and {} would both become {}", other->second, job.input, job.output),
+                  "give them in two calls, with another --out-dir each");
+    if (const auto read = inputs.find(output); read != inputs.end() && output != real_path(job.input))
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} would become {}, which is one of the inputs, too", job.input, job.output),
+                  "leave it out, or give another --out-dir");
+  }
+}
+
+}  // namespace
+
+std::string WriteFlags::output_of(const std::string& input, const std::string& suffix) const {
+  const fs::path path = input;
+  if (!output.empty()) return output;
+  if (!folder.empty()) return (fs::path(folder) / path.filename()).string();
+  if (options.in_place) return input;
+  return (path.parent_path() / (path.stem().string() + suffix + path.extension().string())).string();
+}
+
+std::vector<WriteFlags::Job> WriteFlags::finish(const std::string& verb, const std::string& suffix, bool writes) {
+  if (inputs.empty()) throw Error(ErrorKind::usage, "IN is missing", "give the TorchScript file to " + verb);
+  if (!output.empty() && inputs.size() > 1)
+    throw Error(ErrorKind::usage, fmt::format("-o is one file, and there are {} inputs", inputs.size()),
+                "give a folder with --out-dir DIR, or neither: then each output is beside its input");
+  if (!output.empty() && !folder.empty())
+    throw Error(ErrorKind::usage, "-o and --out-dir exclude each other", "give the file or the folder");
   std::vector<std::string> known;
   for (const TargetInfo& info : targets()) known.push_back(info.name);
   if (std::find(known.begin(), known.end(), target) == known.end())
     throw Error(ErrorKind::unsupported, fmt::format("--for {}: there is no such target", target),
                 fmt::format("the targets of this version: {}", fmt::join(known, ", ")));
   options.target = target;
+  std::vector<Job> jobs;
+  for (const std::string& input : inputs) jobs.push_back({input, output_of(input, suffix)});
+  if (writes) check_distinct(jobs);
+  return jobs;
+}
+
+void WriteFlags::make_folder() const {
+  if (folder.empty()) return;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!fs::is_directory(folder))
+    throw Error(ErrorKind::file,
+                fmt::format("{}: {}", folder, error && !fs::exists(folder) ? error.message() : "is no folder"),
+                "give a folder that you may write to");
 }
 
 void add_modules_option(CLI::App& app, std::vector<std::string>& lists, const std::string& description) {

@@ -56,20 +56,35 @@ struct InputFlags {
 
 void add_input_options(CLI::App& app, InputFlags& flags);
 
-/// IN, -o/--output, --for, --force and --in-place, of the commands that make one file of another.
+/// IN, -o/--output, --for, --eval, --force and --in-place, of the commands that make one file of another; of those that take
+/// several files, --out-dir.
 struct WriteFlags {
-  std::string input;
+  /// A file to read, and what is made of it.
+  struct Job {
+    std::string input;
+    std::string output;
+  };
+
+  std::vector<std::string> inputs;
   std::string output;
+  std::string folder;
   std::string target = "portable";
   ReadOptions read;
   WriteOptions options;
 
-  /// To be called after parsing. Error{usage} where IN is missing, or -o while the command is one that `writes`;
-  /// Error{unsupported} for another target. `verb` ("fuse") and `or_else` are for the hints.
-  void finish(const std::string& verb, bool writes = true, const std::string& or_else = "");
+  /// To be called after parsing: a job for each input. Without -o and --out-dir, the output is beside the input, with
+  /// `suffix` ("_fused") at the end of its name. Error{usage} where IN is missing, -o is given for several, or two would
+  /// become the same file where the command `writes`; Error{unsupported} for another target. `verb` ("fuse") is for the hints.
+  [[nodiscard]] std::vector<Job> finish(const std::string& verb, const std::string& suffix, bool writes = true);
+  /// Makes the --out-dir, if it is not there. Error{file}.
+  void make_folder() const;
+
+ private:
+  [[nodiscard]] std::string output_of(const std::string& input, const std::string& suffix) const;
 };
 
-void add_write_options(CLI::App& app, WriteFlags& flags);
+/// `suffix` as for WriteFlags::finish.
+void add_write_options(CLI::App& app, WriteFlags& flags, const std::string& suffix, bool several);
 
 /// --modules, any number of times.
 void add_modules_option(CLI::App& app, std::vector<std::string>& lists, const std::string& description);

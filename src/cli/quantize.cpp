@@ -17,6 +17,8 @@
 namespace fusekit::cli {
 namespace {
 
+constexpr const char* kInt8Suffix = "_int8";
+
 class QuantizeCommand : public Command {
  public:
   [[nodiscard]] std::string name() const override { return "quantize"; }
@@ -27,7 +29,7 @@ class QuantizeCommand : public Command {
   }
 
   void add_options(CLI::App& app) override {
-    add_write_options(app, files_);
+    add_write_options(app, files_, kInt8Suffix, /*several=*/false);
     add_calibration_options(app);
     app.add_option("--qconfig", qconfig_, "auto, qnnpack, x86 or fbgemm")->capture_default_str();
     app.add_option("--observer", observer_,
@@ -54,8 +56,8 @@ class QuantizeCommand : public Command {
     console.set_verbosity(common_.verbosity());
     check_call();
     settle_engine(console);
-    check_output(files_.output, files_.input, files_.options);
-    Model model = read(files_.input, files_.read);
+    check_output(file_.output, file_.input, files_.options);
+    Model model = read(file_.input, files_.read);
     options_.calibration.inputs = inputs_.finish();
     options_.calibration.pictures = inputs_.pictures;
     options_.progress = [&](double share, const std::string& what) { console.progress(share, what); };
@@ -94,7 +96,7 @@ class QuantizeCommand : public Command {
   }
 
   void check_call() {
-    files_.finish("quantize");
+    file_ = files_.finish("quantize", kInt8Suffix).front();
     if (options_.calibration.paths.empty() && options_.calibration.random == 0)
       throw Error(ErrorKind::usage, "there is nothing to calibrate on",
                   "give real inputs with --calibrate PATH, or --random-calibration N for a try");
@@ -112,7 +114,7 @@ class QuantizeCommand : public Command {
 
   bool write_file(Model model, const Console& console) {
     files_.options.verify.progress = options_.progress;
-    const WriteReport report = write(std::move(model), files_.output, files_.options);
+    const WriteReport report = write(std::move(model), file_.output, files_.options);
     console.end_progress();
     tell_refusal(report, console);
     return report.written;
@@ -123,7 +125,7 @@ class QuantizeCommand : public Command {
     CalibrationOptions calibration = options_.calibration;
     calibration.inputs = report.inputs;
     try {
-      return time_plain_load(files_.input, files_.output, calibration);
+      return time_plain_load(file_.input, file_.output, calibration);
     } catch (const Error& error) {
       console.warn(fmt::format("the file was not timed: {}", error.message()));
       return std::nullopt;
@@ -134,24 +136,25 @@ class QuantizeCommand : public Command {
             const Console& console) const {
     if (common_.json) {
       nlohmann::json json = quantize_json(report);
-      json["input"] = files_.input;
+      json["input"] = file_.input;
       json["plain_load"] = load ? plain_load_json(*load) : nlohmann::json();
-      json["output"] = done ? nlohmann::json(files_.output) : nlohmann::json();
+      json["output"] = done ? nlohmann::json(file_.output) : nlohmann::json();
       console.print_json(json);
       return;
     }
-    console.print(fmt::format("{}: {}", files_.input, fusion_summary(report.fused)));
+    console.print(fmt::format("{}: {}", file_.input, fusion_summary(report.fused)));
     if (explain_ && report.fused.declined() > 0) console.print(fusion_left(report.fused));
     console.print(quantize_summary(report));
     if (explain_) console.print(quantize_explanation(report, Console::columns()));
     if (!report.bound_holds)
-      console.error(fmt::format("{} was not written: the bound does not hold with all layers float", files_.output),
+      console.error(fmt::format("{} was not written: the bound does not hold with all layers float", file_.output),
                     "--explain shows what each layer costs");
-    if (done) console.print(fmt::format("wrote {}", files_.output));
+    if (done) console.print(fmt::format("wrote {}", file_.output));
     if (load) console.print(plain_load_summary(*load));
   }
 
   WriteFlags files_;
+  WriteFlags::Job file_;
   std::vector<std::string> module_lists_;
   std::string qconfig_ = "auto";
   std::string observer_;

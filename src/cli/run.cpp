@@ -22,22 +22,6 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-const char* name_of(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::usage:
-      return "usage";
-    case ErrorKind::file:
-      return "file";
-    case ErrorKind::model:
-      return "model";
-    case ErrorKind::input:
-      return "input";
-    case ErrorKind::unsupported:
-      return "unsupported";
-  }
-  return "";
-}
-
 /// `fusekit help fuse` is `fusekit fuse --help`.
 Words without_help_command(Words words) {
   if (words.empty() || words.front() != "help") return words;
@@ -72,7 +56,7 @@ int with_errors_told(const std::function<int(Console&)>& work) {
     console.fail("interrupted", error.message(), error.hint());
     return kInterrupted;
   } catch (const Error& error) {
-    console.fail(name_of(error.kind()), error.message(), error.hint());
+    console.fail(kind_name(error.kind()), error.message(), error.hint());
   } catch (const std::exception& error) {
     console.fail("internal", reason_of(error),
                  "this is a fault of FuseKit or LibTorch: please report it with the file");
@@ -82,7 +66,7 @@ int with_errors_told(const std::function<int(Console&)>& work) {
 
 int run_command(Command& command) {
   end_process_at_limits([](const Error& error) {
-    Console().fail(name_of(error.kind()), error.message(), error.hint());
+    Console().fail(kind_name(error.kind()), error.message(), error.hint());
     std::fflush(stdout);
   });
   return Console::exit_code(with_errors_told([&command](Console& console) { return command.run(console); }));

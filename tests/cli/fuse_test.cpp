@@ -9,6 +9,7 @@
 
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
+#include "support/text.h"
 
 // The command as a user calls it: what it prints, what it returns, what it leaves behind.
 
@@ -166,10 +167,102 @@ TEST_F(FuseCommand, AListOfNoModuleIsRefusedWithTheNearestOne) {
   EXPECT_EQ(partly.err, "warning: [conv, bnn] is left as it is: there is no module bnn (did you mean bn?)\n");
 }
 
+// Names of outputs, and several inputs
+
+TEST_F(FuseCommand, WithoutANameTheOutputIsBesideTheInput) {
+  const std::string beside = (folder_ / "in_fused.pt").string();
+  const ProgramResult result = fuse({"--input_dims", kDims});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(result.out.ends_with("wrote " + beside + "\n")) << result.out;
+  EXPECT_EQ(folder_.entries(), 2U);
+  expect_refusal(fuse({"--input_dims", kDims}), "in_fused.pt exists\nhint: give --force", 2);
+  EXPECT_EQ(fuse({"--input_dims", kDims, "--force"}).exit_code, 0);
+}
+
+class SeveralFiles : public FuseCommand {
+ protected:
+  SeveralFiles() {
+    fs::create_directories(folder_ / "a");
+    fs::create_directories(folder_ / "b");
+    fs::copy_file(in_, one_);
+    fs::copy_file(in_, two_);
+    test::write_bytes(bad_, "these are words\n");
+  }
+
+  [[nodiscard]] ProgramResult fuse_all(const std::vector<fs::path>& inputs, std::vector<std::string> more = {}) const {
+    std::vector<std::string> words{"fuse", "--input_dims", kDims};
+    for (const fs::path& input : inputs) words.push_back(input.string());
+    words.insert(words.end(), more.begin(), more.end());
+    return run_fusekit(words);
+  }
+  [[nodiscard]] std::vector<std::string> into(const std::string& name) const {
+    return {"--out-dir", (folder_ / name).string()};
+  }
+
+  fs::path one_ = folder_ / "a/one.pt";
+  fs::path two_ = folder_ / "b/two.pt";
+  fs::path bad_ = folder_ / "b/bad.pt";
+};
+
+TEST_F(SeveralFiles, GoIntoAFolderByTheirNames) {
+  const ProgramResult result = fuse_all({one_, two_}, into("new/out"));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(test::count_of("fused 1 place: 1 conv+bn\nverified on 2x3x9x9", result.out), 2U) << result.out;
+  EXPECT_TRUE(result.out.ends_with("2 of 2 files written\n")) << result.out;
+  EXPECT_TRUE(fs::exists(folder_ / "new/out/one.pt"));
+  EXPECT_EQ(
+      run_fusekit({"verify", two_.string(), (folder_ / "new/out/two.pt").string(), "--input_dims", kDims}).exit_code,
+      0);
+  const ProgramResult single = fuse_all({one_}, into("single"));
+  EXPECT_TRUE(single.out.ends_with("wrote " + (folder_ / "single/one.pt").string() + "\n")) << single.out;
+}
+
+TEST_F(SeveralFiles, OneThatFailsDoesNotStopTheOthers) {
+  const ProgramResult result = fuse_all({bad_, one_, folder_ / "none.pt", two_});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("error: " + bad_.string()), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("none.pt: no such file"), std::string::npos) << result.err;
+  EXPECT_TRUE(result.out.ends_with("2 of 4 files written\n")) << result.out;
+  EXPECT_TRUE(fs::exists(folder_ / "a/one_fused.pt"));
+  EXPECT_TRUE(fs::exists(folder_ / "b/two_fused.pt"));
+  const ProgramResult beyond = fuse_all({one_, two_}, {"--tolerance", "0", "--force", "--quiet"});
+  EXPECT_EQ(beyond.exit_code, 1) << beyond.err;
+  EXPECT_EQ(fuse_all({one_, bad_, two_}, {"--tolerance", "0", "--force"}).exit_code, 2) << "the worst";
+}
+
+TEST_F(SeveralFiles, AsJsonAreAnArray) {
+  const ProgramResult result = fuse_all({one_, bad_, two_}, {"--json"});
+  EXPECT_EQ(result.exit_code, 2);
+  const auto json = nlohmann::json::parse(result.out);
+  ASSERT_EQ(json.size(), 3U);
+  EXPECT_EQ(json[0]["output"], (folder_ / "a/one_fused.pt").string());
+  EXPECT_EQ(json[0]["fused"], 1);
+  EXPECT_EQ(json[1]["input"], bad_.string());
+  EXPECT_TRUE(json[1]["output"].is_null());
+  EXPECT_EQ(json[1]["error"]["kind"], "file");
+  EXPECT_FALSE(json[1].contains("fused"));
+  EXPECT_TRUE(json[2]["verification"]["forward"]["passed"]);
+  EXPECT_TRUE(nlohmann::json::parse(fuse_all({one_}, {"--json", "--force"}).out).is_object());
+}
+
+TEST_F(SeveralFiles, NoneIsWrittenWhereTwoWouldBecomeOne) {
+  fs::copy_file(in_, folder_ / "b/one.pt");
+  const auto refused = [&](const ProgramResult& result, const std::string& message) {
+    expect_refusal(result, message, 3);
+    EXPECT_FALSE(fs::exists(folder_ / "a/one_fused.pt"));
+  };
+  refused(fuse_all({one_, folder_ / "b/one.pt"}, into("out")), "/b/one.pt would both become ");
+  refused(fuse_all({one_, folder_ / "a/../a/one.pt"}), "a/../a/one.pt would both become ");
+  refused(fuse_all({one_, two_}, {"-o", out_}), "-o is one file, and there are 2 inputs");
+  refused(fuse_all({one_}, {"-o", out_, "--out-dir", "x"}), "-o and --out-dir exclude each other");
+  refused(fuse_all({one_, folder_ / "a/one_fused.pt"}), "which is one of the inputs, too");
+  refused(fuse_all({one_, two_}, {"--out-dir", in_.string()}), "in.pt: is no folder");
+  EXPECT_EQ(fuse_all({one_, folder_ / "b/one.pt"}).exit_code, 0);
+}
+
 // Bad calls
 
 TEST_F(FuseCommand, RefusesBadCalls) {
-  expect_refusal(fuse({}), "error: -o is missing\nhint: give the file to write with -o OUT, or --dry-run\n");
   expect_refusal(run_fusekit({"fuse"}), "error: IN is missing");
   expect_refusal(fuse({"-o", out_, "--no-such-flag"}), "--no-such-flag");
   expect_refusal(fuse({"-o", out_, "--for", "toaster"}), "--for toaster: there is no such target");

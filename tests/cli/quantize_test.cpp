@@ -208,6 +208,15 @@ TEST_F(QuantizeCli, WarnsOfAFileThatIsHardlyTheSameNetwork) {
             std::string::npos);
 }
 
+TEST_F(QuantizeCli, WithoutANameTheOutputIsBesideTheInput) {
+  const auto result = test::run_fusekit({"quantize", path("net.pt"), "--calibrate", path("data")});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(has(result.out, "\nwrote " + path("net_int8.pt") + "\n")) << result.out;
+  EXPECT_TRUE(
+      has(test::run_fusekit({"quantize", path("net.pt"), "--calibrate", path("data")}).err, "net_int8.pt exists"));
+  EXPECT_EQ(test::run_fusekit({"quantize", path("net.pt"), path("net.pt"), "--calibrate", path("data")}).exit_code, 2);
+}
+
 TEST_F(QuantizeCli, KeepsAnExistingOutputWithoutForce) {
   test::write_bytes(folder_ / "int8.pt", "mine");
   EXPECT_TRUE(has(refusal(quantize({"--calibrate", path("data")}), 3), "int8.pt exists"));
