@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "fusekit/inputs.h"
 #include "fusekit/tree.h"
 
 namespace fusekit {
@@ -26,6 +28,13 @@ struct TensorTotals {
   std::int64_t bytes = 0;
 };
 
+/// Of one run of forward.
+struct MultiplyAdds {
+  double count = 0;
+  std::size_t unknown = 0;  ///< operators that are not counted: only a run would tell their shapes
+  std::string inputs;       ///< InputSummary::text: for which inputs
+};
+
 /// What a TorchScript file holds.
 struct FileInfo {
   std::uintmax_t file_bytes = 0;
@@ -37,10 +46,12 @@ struct FileInfo {
   std::vector<OperatorCount> operators;  ///< of all methods, calls followed; most frequent first
   TensorTotals parameters;
   TensorTotals buffers;
-  std::vector<std::string> in_training;  ///< as Model::modules_in_training
+  std::vector<std::string> in_training;         ///< as Model::modules_in_training
+  std::optional<MultiplyAdds> multiply_adds{};  ///< only where the inputs' shapes are given, and `read` takes the file
 };
 
-/// Reads a TorchScript file and runs nothing of it. Error{file} as `read`.
-FileInfo inspect(const std::filesystem::path& path);
+/// Reads a TorchScript file and runs nothing of it: multiply-adds are counted by shapes alone, for the dims and types of
+/// `inputs`. Error{file} as `read`; Error{input}, Error{usage}: the dims do not fit forward's arguments.
+FileInfo inspect(const std::filesystem::path& path, const InputOptions& inputs = {});
 
 }  // namespace fusekit

@@ -23,6 +23,22 @@ std::string size_text(double bytes) {
   return fmt::format("{:.3g} GB", bytes);
 }
 
+/// "1.82 G".
+std::string count_text(double count) {
+  for (const char* unit : {"", " k", " M"}) {
+    if (count < 1000) return fmt::format("{:.3g}{}", count, unit);
+    count /= 1000;
+  }
+  return fmt::format("{:.4g} G", count);
+}
+
+std::string work_line(const MultiplyAdds& work) {
+  const std::string rest = work.unknown == 0 ? ""
+                                             : fmt::format(", without {} operator{} whose shapes only a run would tell",
+                                                           work.unknown, work.unknown == 1 ? "" : "s");
+  return fmt::format("multiply-adds: {} for {}{}\n", count_text(work.count), work.inputs, rest);
+}
+
 std::string totals_line(const char* name, const TensorTotals& totals) {
   return fmt::format("{}: {} elements in {} tensors, {}", name, totals.elements, totals.tensors,
                      size_text(static_cast<double>(totals.bytes)));
@@ -44,10 +60,15 @@ class InspectCommand : public Command {
   [[nodiscard]] std::string summary() const override {
     return "Show what a TorchScript file holds; runs nothing of it";
   }
-  [[nodiscard]] std::string example() const override { return "fusekit inspect model.pt"; }
+  [[nodiscard]] std::string example() const override {
+    return "fusekit inspect model.pt\n"
+           "  fusekit inspect model.pt --input_dims \"1,3,224,224\"";
+  }
 
   void add_options(CLI::App& app) override {
     app.add_option("MODEL", path_, "TorchScript file")->required();
+    app.add_option(both("input_dims"), inputs_.dims, "Shapes, to count multiply-adds for, e.g. \"1,3,224,224;1,10\"");
+    app.add_option(both("input_type"), inputs_.types, "Their types, e.g. \"float;int64\"");
     add_common_options(app, common_, /*runs_a_model=*/false);
     add_loading_options(app, common_.runtime);
   }
@@ -56,7 +77,7 @@ class InspectCommand : public Command {
     console.set_verbosity(common_.verbosity());
     load_libraries(common_.runtime.libraries);
     set_limits(common_.runtime);
-    info_ = inspect(path_);
+    info_ = inspect(path_, inputs_.finish());
     if (!info_.in_training.empty()) console.warn(training_warning(info_.in_training));
     try {
       Model model = read(path_);
@@ -78,7 +99,9 @@ class InspectCommand : public Command {
     text += "\n" + to_string(info_.tree) + "\n\n";
     for (const MethodInfo& method : info_.methods) text += fmt::format("method: {}\n", method.signature);
     text += totals_line("parameters", info_.parameters) + "\n";
-    text += totals_line("buffers", info_.buffers) + "\n\noperators:\n";
+    text += totals_line("buffers", info_.buffers) + "\n";
+    if (info_.multiply_adds) text += work_line(*info_.multiply_adds);
+    text += "\noperators:\n";
     for (const OperatorCount& op : info_.operators) text += fmt::format("{:>7}  {}\n", op.count, op.name);
     if (!why_not_.empty()) return text + "\ncan't be fused: " + why_not_;
     if (fusion_.entries.empty()) return text + "\nnothing is left to fuse";
@@ -95,7 +118,10 @@ class InspectCommand : public Command {
                                    {"methods", nlohmann::ordered_json::object()},
                                    {"parameters", totals_json(info_.parameters)},
                                    {"buffers", totals_json(info_.buffers)},
+                                   {"multiply_adds", nullptr},
                                    {"operators", nlohmann::ordered_json::object()}};
+    if (const auto& work = info_.multiply_adds)
+      json["multiply_adds"] = {{"count", work->count}, {"unknown", work->unknown}, {"inputs", work->inputs}};
     for (const MethodInfo& method : info_.methods) json["methods"][method.name] = method.signature;
     for (const OperatorCount& op : info_.operators) json["operators"][op.name] = op.count;
     json["tree"] = tree_json(info_.tree);
@@ -108,6 +134,7 @@ class InspectCommand : public Command {
   }
 
   std::string path_;
+  InputFlags inputs_;
   CommonOptions common_;
   FileInfo info_;
   FusionReport fusion_;

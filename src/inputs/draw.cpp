@@ -121,6 +121,19 @@ InputOptions options_of(const std::vector<ArgumentForm>& forms) {
   return options;
 }
 
+std::vector<c10::IValue> blank(const std::vector<ArgumentForm>& forms) {
+  std::vector<c10::IValue> sample;
+  for (const ArgumentForm& form : forms) {
+    if (is_literal(form.type)) {
+      sample.push_back(literal(form.type));
+      continue;
+    }
+    const at::Tensor tensor = at::empty(form.dims, at::TensorOptions(dtype_of(form.type)).device(at::kMeta));
+    sample.emplace_back(is_list(form.type) ? c10::IValue(c10::List<at::Tensor>({tensor})) : c10::IValue(tensor));
+  }
+  return sample;
+}
+
 std::vector<c10::IValue> draw(const std::vector<ArgumentForm>& forms, std::int64_t int_high, std::uint64_t seed) {
   const at::Generator generator = at::detail::createCPUGenerator(seed);
   std::vector<c10::IValue> sample;

@@ -34,4 +34,7 @@ bool is_literal(const ArgumentForm& form);
 /// One sample, drawn from a generator of its own; the global generator is not changed.
 std::vector<c10::IValue> draw(const std::vector<ArgumentForm>& forms, std::int64_t int_high, std::uint64_t seed);
 
+/// The same shapes and types, of tensors without data (on the meta device).
+std::vector<c10::IValue> blank(const std::vector<ArgumentForm>& forms);
+
 }  // namespace fusekit::inputs

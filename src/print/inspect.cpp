@@ -8,6 +8,12 @@
 
 #include "file/load.h"
 #include "file/modules_in_training.h"
+#include "file/original.h"
+#include "fusekit/error.h"
+#include "inputs/draw.h"
+#include "inputs/inputs.h"
+#include "ir/counted_work.h"
+#include "ir/model_parts.h"
 
 namespace fusekit {
 namespace {
@@ -73,9 +79,27 @@ TensorTotals totals_of(const List& tensors) {
   return totals;
 }
 
+/// nullopt where the file can't be read as a network, which says nothing of what it holds.
+std::optional<MultiplyAdds> multiply_adds_of(const std::filesystem::path& path, const InputOptions& given) {
+  std::optional<Model> model;
+  try {
+    model = read(path);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  const ModelParts& parts = ModelParts::of(*model);
+  const ir::Method& forward = parts.program.methods.front();
+  const InputSummary inputs = inputs::resolve_inputs(*parts.original, given, forward.name);
+  inputs::Sample arguments = inputs::blank(inputs::argument_forms(inputs.options));
+  for (std::size_t i = arguments.size() + 1; i < forward.schema.arguments().size(); ++i)
+    arguments.push_back(forward.schema.arguments()[i].default_value().value_or(c10::IValue()));
+  const ir::CountedWork work = ir::count_work(parts.program, forward, arguments);
+  return MultiplyAdds{work.multiply_adds, work.unknown, inputs.text};
+}
+
 }  // namespace
 
-FileInfo inspect(const std::filesystem::path& path) {
+FileInfo inspect(const std::filesystem::path& path, const InputOptions& inputs) {
   const file::Loaded loaded = file::load(path);
   FileInfo info;
   info.file_bytes = std::filesystem::file_size(path);
@@ -89,6 +113,7 @@ FileInfo inspect(const std::filesystem::path& path) {
   info.parameters = totals_of(loaded.module.parameters());
   info.in_training = file::modules_in_training(loaded.module);
   info.buffers = totals_of(loaded.module.buffers());
+  if (!inputs.dims.empty() || !inputs.types.empty()) info.multiply_adds = multiply_adds_of(path, inputs);
   return info;
 }
 

@@ -40,6 +40,20 @@ TEST_F(InspectCommand, GivesTheSameAsJson) {
   EXPECT_EQ(json["fuse"]["fused"], 1);
 }
 
+TEST_F(InspectCommand, CountsMultiplyAddsForGivenShapes) {
+  const auto result = test::run_fusekit({"inspect", model_.string(), "--input_dims", "1,3,34,34"});
+  EXPECT_NE(result.out.find("\nmultiply-adds: 138 k for 1x3x34x34 float\n"), std::string::npos) << result.out;
+  const auto json =
+      nlohmann::json::parse(test::run_fusekit({"inspect", "--json", model_.string(), "--input-dims", "1,3,34,34"}).out);
+  EXPECT_EQ(json["multiply_adds"]["count"], 135 * 32 * 32);
+  EXPECT_EQ(json["multiply_adds"]["unknown"], 0);
+  EXPECT_TRUE(
+      nlohmann::json::parse(test::run_fusekit({"inspect", "--json", model_.string()}).out)["multiply_adds"].is_null());
+  const auto wrong = test::run_fusekit({"inspect", model_.string(), "--input_dims", "1,3,34,34;2"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_NE(wrong.err.find("takes 1 tensor, and 2 shapes are given"), std::string::npos) << wrong.err;
+}
+
 TEST_F(InspectCommand, OffersNothingForAFileThatIsFused) {
   const std::string fused = (folder_ / "fused.pt").string();
   ASSERT_EQ(test::run_fusekit({"fuse", model_.string(), "-o", fused}).exit_code, 0);

@@ -4,6 +4,7 @@
 #include <torch/script.h>
 
 #include "fusekit/error.h"
+#include "fusekit/example.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
 
@@ -87,6 +88,76 @@ TEST_F(Inspect, RefusesAMissingFile) {
     EXPECT_EQ(error.kind(), ErrorKind::file);
     EXPECT_NE(error.message().find("none.pt"), std::string::npos);
   }
+}
+
+// Multiply-adds: counted by shapes alone
+
+MultiplyAdds work_of(const std::string& body, const std::map<std::string, at::Tensor>& tensors,
+                     const InputOptions& inputs) {
+  const test::TemporaryFolder folder;
+  test::save_module(test::make_module("Net", tensors, "def forward(self, x):\n" + body), folder / "net.pt");
+  return inspect(folder / "net.pt", inputs).multiply_adds.value();
+}
+
+InputOptions shape(std::vector<std::int64_t> sizes) {
+  InputOptions inputs;
+  inputs.dims = {std::move(sizes)};
+  return inputs;
+}
+
+TEST(MultiplyAdds, AreThoseOfLayersForTheGivenShapes) {
+  const std::map<std::string, at::Tensor> tensors{{"conv.weight", at::ones({5, 3, 3, 3})},
+                                                  {"fc.weight", at::ones({7, 320})}};
+  const char* body =
+      "    x = torch.max_pool2d(torch.relu(torch.conv2d(x, self.conv.weight)), 1)\n"
+      "    return torch.linear(x.view(x.size(0), -1), self.fc.weight)\n";
+  const MultiplyAdds work = work_of(body, tensors, shape({2, 3, 10, 10}));
+  EXPECT_EQ(work.count, 2 * (5 * 3 * 9 * 64 + 7 * 320));
+  EXPECT_EQ(work.unknown, 0U);
+  EXPECT_EQ(work.inputs, "2x3x10x10 float");
+  const test::TemporaryFolder folder;
+  write_example("resnet18", 0, folder / "net.pt");
+  EXPECT_EQ(inspect(folder / "net.pt", shape({1, 3, 224, 224})).multiply_adds->count, 1814073344);
+  EXPECT_FALSE(inspect(folder / "net.pt").multiply_adds);
+}
+
+TEST(MultiplyAdds, AreThoseOfProductsAndAttentionToo) {
+  const MultiplyAdds work = work_of(
+      "    q, k, v = x.chunk(3, -1)\n"
+      "    y = torch.scaled_dot_product_attention(q, k, v)\n"
+      "    return torch.matmul(y.transpose(1, 2), y), torch.einsum(\"bij,bkj->bik\", [y, y])\n",
+      {}, shape({2, 5, 12}));
+  EXPECT_EQ(work.count, 2 * 5 * 5 * (4 + 4) + 2 * 4 * 5 * 4 + 2 * 5 * 4 * 5);
+  EXPECT_EQ(work.unknown, 0U);
+}
+
+TEST(MultiplyAdds, OfBranchesAndLoopsThatShapesDecide) {
+  const std::map<std::string, at::Tensor> tensors{{"weight", at::ones({4, 4})}};
+  const std::string linear = "torch.linear(x, self.weight)\n";
+  const auto count = [&](const std::string& body) { return work_of(body, tensors, shape({3, 4})); };
+  EXPECT_EQ(count("    for i in range(x.size(0)):\n        x = " + linear + "    return x\n").count, 3 * 48);
+  EXPECT_EQ(count("    if x.size(0) > 2:\n        x = " + linear + "    return x\n").count, 48);
+  EXPECT_EQ(count("    if x.size(0) > 3:\n        x = " + linear + "    return x\n").count, 0);
+  const MultiplyAdds by_data = count("    if bool(x.sum() > 2):\n        x = " + linear + "    return " + linear);
+  EXPECT_EQ(by_data.unknown, 2U) << "in the branch, and behind it";
+  EXPECT_EQ(by_data.count, 0);
+  EXPECT_EQ(count("    y = " + linear + "    return torch.linear(y[y > 0].view(-1, 4), self.weight)\n").unknown, 1U);
+  EXPECT_EQ(count("    while x.numel() > 0:\n        x = " + linear + "    return x\n").unknown, 1U) << "no end";
+}
+
+TEST(MultiplyAdds, NothingIsRunForThem) {
+  const std::map<std::string, at::Tensor> tensors{{"weight", at::ones({5, 3, 3, 3})}};
+  const MultiplyAdds huge = work_of("    x = torch.conv2d(x, self.weight)\n    return x + torch.ones(x.size())\n",
+                                    tensors, shape({1, 3, 20002, 20002}));
+  EXPECT_EQ(huge.count, 135.0 * 20000 * 20000);
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(
+      work_of("    print(\"run\")\n    return torch.conv2d(x, self.weight)\n", tensors, shape({1, 3, 3, 3})).count,
+      135);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  InputOptions typed;
+  typed.types = {"float"};
+  EXPECT_THROW(work_of("    return x\n", {}, typed), Error);
 }
 
 }  // namespace
