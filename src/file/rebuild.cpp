@@ -6,6 +6,7 @@
 #include "file/copy_module.h"
 #include "file/free_names.h"
 #include "file/tree_plan.h"
+#include "file/whole_floats.h"
 #include "ir/flatten.h"
 #include "ir/marks.h"
 #include "ir/value_names.h"
@@ -168,6 +169,7 @@ class Builder {
     graph->inputs().at(0)->setType(root.type());
     attach(*graph);
     ir::remove_operator_marks(*graph);
+    keep_whole_floats(*graph);
     ir::name_values(*graph);
     graph->lint();
     const c10::QualifiedName name(*root.type()->name(), method.name);

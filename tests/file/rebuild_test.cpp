@@ -64,6 +64,18 @@ TEST(Rebuild, ChildrenKeepTheirOrderAndUnusedOnesGo) {
   EXPECT_TRUE(at::equal(output_of(module, input), output_of(root, input)));
 }
 
+TEST(Rebuild, LargeWholeFloatsStayFloats) {
+  torch::jit::Module root("__torch__.test.Root");
+  root.register_attribute("million", c10::FloatType::get(), 1e6);
+  root.define(  // what is computed of numbers becomes a constant
+      "def forward(self, x):\n"
+      "    a = self.million * self.million\n"
+      "    return torch.layer_norm(x, [3], None, None, a) * (-3.0 * a) + torch.hardtanh(x, -a, a * 1e5)\n");
+  torch::jit::Module module = reloaded(root);
+  const at::Tensor x = at::randn({2, 3});
+  EXPECT_TRUE(at::equal(output_of(module, x), output_of(root, x)));
+}
+
 TEST(Rebuild, ParametersBuffersAndPlainTensorsStayWhatTheyAre) {
   torch::jit::Module root("__torch__.test.Root");
   root.register_parameter("parameter", at::randn({2}).requires_grad_(true), /*is_buffer=*/false);

@@ -134,7 +134,7 @@ TEST(ConvBn, AWriteByAnotherMethodCounts) {
 TEST(ConvBn, BatchStatisticsInAnotherMethodAreAWrite) {
   const std::string statistics =
       "self.bn.weight, self.bn.bias, self.bn.running_mean, self.bn.running_var, True, 0.1, 1e-5";
-  for (const std::string call :
+  for (const std::string& call :
        {"torch.batch_norm(x, " + statistics + ", True)", "torch._batch_norm_impl_index(x, " + statistics + ", True)[0]",
         "torch.native_batch_norm(x, " + statistics + ")[0]", "torch.instance_norm(x, " + statistics + ", True)"}) {
     const Fused fused(test::make_module(

@@ -61,7 +61,9 @@ class CpuTarget : public testing::Test {
       const at::Tensor a = original_.forward(inputs).toTensor();
       const at::Tensor b = written_.forward(inputs).toTensor();
       EXPECT_EQ(a.scalar_type(), b.scalar_type());
-      if (inputs[0].toTensor().is_contiguous()) EXPECT_EQ(a.strides(), b.strides());
+      if (inputs[0].toTensor().is_contiguous()) {
+        EXPECT_EQ(a.strides(), b.strides());
+      }
       worst = std::max(worst, ((a - b).abs().max() / a.abs().max()).item<double>());
     }
     return worst;
@@ -73,8 +75,9 @@ class CpuTarget : public testing::Test {
          std::vector<std::vector<std::int64_t>>{{2, 8, 12, 12}, {1, 8, 12, 12}, {2, 8, 17, 9}, {2, 8, 12, 12}}) {
       const at::Tensor x = torch::randn(shape);
       EXPECT_LE(error_on({x}), tolerance) << x.sizes();
-      if (also_channels_last)
+      if (also_channels_last) {
         EXPECT_LE(error_on({x.contiguous(at::MemoryFormat::ChannelsLast)}), tolerance) << x.sizes();
+      }
     }
   }
 
