@@ -32,22 +32,22 @@ inline constexpr std::int64_t kAsTheyAre = std::numeric_limits<std::int64_t>::ma
 struct InputOptions {
   /// One shape for each of forward's tensor arguments, e.g. {{1,3,224,224},{1,10}}. With `file`: of one of its samples;
   /// only the first dimension counts, as `batch`.
-  std::vector<std::vector<std::int64_t>> dims;
+  std::vector<std::vector<std::int64_t>> dims{};
   /// One of "float", "double", "half", "bfloat16", "int64", "int32", "int16", "int8", "uint8_t", "bool" for each shape;
   /// fewer than shapes: the last one (or "float") goes on. With "[]" behind it, the argument is a list that holds one
   /// such tensor. An argument that is no tensor is written with an equals sign and has no shape: "=3", "=0.5", "=true",
   /// "=None", "=text"; more types than shapes are only allowed for these.
-  std::vector<std::string> types;
+  std::vector<std::string> types{};
   /// A file or folder of real inputs. A file is a `.pt` that torch.save wrote (a tensor; a tuple or list of forward's
   /// arguments; a dict of them by name; a list of such tuples or dicts for several samples, or of tensors where forward
   /// takes just one), a `.npy`, a `.npz` (arrays by the names of forward's arguments, or arr_0, arr_1, ... in their order),
   /// or a picture (PNG, JPEG), told apart by what is in them. Of a folder, all *.pt, *.npy, *.npz, *.png, *.jpg and *.jpeg in
   /// it and below are read, sorted by name, hidden ones and other files left out; it holds either pictures or tensors.
-  std::filesystem::path file;
+  std::filesystem::path file{};
   /// The names of forward's arguments, which a file may go by; resolve_inputs fills them in.
-  std::vector<std::string> arguments;
+  std::vector<std::string> arguments{};
   /// "contiguous_format" or "channels_last" (4-D shapes only; others stay contiguous).
-  std::vector<std::string> memory_formats;
+  std::vector<std::string> memory_formats{};
   /// Random inputs of the k-th sample are drawn from generator seed `seed + k`: floats from N(0,1), integers from
   /// [0, int_high).
   std::uint64_t seed = 0;
