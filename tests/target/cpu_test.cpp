@@ -269,6 +269,19 @@ TEST_F(CpuTarget, Bfloat16IsInsideAlone) {
   EXPECT_GT(error_on({torch::randn({3, 8, 12, 12})}), 1e-4);
 }
 
+TEST_F(CpuTarget, ARowIsAPlainProductInFloatAndAPackedOneInBfloat16) {
+  const Tensors tensors = {{"a.weight", torch::randn({32, 16}) / 4}, {"a.bias", torch::randn({32})}};
+  LowerOptions options;
+  options.inputs.dims = {{2, 16}};
+  write_network(tensors, "  return torch.relu(torch.linear(x, self.a.weight, self.a.bias))\n", options);
+  EXPECT_EQ(count("aten::linear"), 1U);
+  options.dtype = "bfloat16";
+  write_network(tensors, "  return torch.relu(torch.linear(x, self.a.weight, self.a.bias))\n", options);
+  EXPECT_EQ(count("mkldnn::_linear_pointwise"), 1U);
+  EXPECT_LE(error_on({torch::randn({2, 16})}), 2e-2);
+  EXPECT_LE(error_on({torch::randn({5, 16})}), 2e-2);
+}
+
 TEST_F(CpuTarget, AFileForTheCpuCanBeReadAgain) {
   write_network(convolution("a", 16, 8, 3) + convolution("b", 4, 16, 3), kTwoConvolutions);
   Model model = read(folder_ / "out.pt");

@@ -23,7 +23,8 @@ using torch::jit::Node;
 using torch::jit::Value;
 
 constexpr auto kChannelsLast = static_cast<std::int64_t>(at::MemoryFormat::ChannelsLast);
-/// Up to so many rows the plain product costs least: a call of oneDNN's takes longer than its arithmetic.
+/// Up to so many rows the plain product costs least, in float: a call of oneDNN's takes longer than its arithmetic. (In
+/// bfloat16 the plain one arranges its weights anew in every call.)
 constexpr std::int64_t kFewRows = 16;
 /// Up to so many, in float, MKL's with an activation in place.
 constexpr std::int64_t kRowsForMkl = 200;
@@ -112,7 +113,7 @@ bool FastRoad::lower_convolution(const ir::Layer& layer, const at::Tensor& weigh
 bool FastRoad::lower_linear(const ir::Layer& layer, const Shape& input) {
   const std::int64_t rows =
       std::accumulate(input.begin(), input.end() - 1, std::int64_t{1}, std::multiplies<std::int64_t>());
-  if (rows <= kFewRows) return false;
+  if (rows <= kFewRows && is_observed(layer.input, at::kFloat)) return false;
   const Tail tail = tail_of(layer.node, /*may_sum=*/false);
   replace(tail, product(layer, tail, rows, layer.input));
   return true;
@@ -144,11 +145,11 @@ Value* FastRoad::product(const ir::Layer& layer, const Tail& tail, std::int64_t 
   const auto read = [&](Packing packing, const char* attribute) {
     return layers_.read(layer, {packing, {rows}}, attribute, before);
   };
-  if (rows <= kFewRows) {
+  const bool is_float = ir::constant_tensor(program_, layer.weight)->scalar_type() == at::kFloat;
+  if (rows <= kFewRows && is_float) {
     Value* matrix = read(Packing::matrix, "packed");
     return activated(insert(before, "aten::linear", {x, matrix, layers_.bias(layer, before)}), tail);
   }
-  const bool is_float = ir::constant_tensor(program_, layer.weight)->scalar_type() == at::kFloat;
   if (is_float && rows <= kRowsForMkl && PackedLayers::is_supported(Packing::mkl)) {
     Value* packed = read(Packing::mkl, "packed");
     Value* matrix = read(Packing::mkl, "matrix");
