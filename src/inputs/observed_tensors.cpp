@@ -45,7 +45,7 @@ void note(Value* tensor, std::size_t index, Value* notes) {
   append(graph.insert(c10::aten::dim, {tensor}));
   graph.insert(c10::Symbol::aten("extend"), {notes, graph.insert(c10::aten::size, {tensor})});
   append(graph.insert(c10::prim::dtype, {tensor}));
-  append(graph.insert(c10::aten::Int, {graph.insert(c10::aten::is_contiguous, {tensor})}));
+  append(graph.insert(c10::aten::Int, {graph.insert(c10::Symbol::aten("is_contiguous"), {tensor})}));
 }
 
 /// The graph, returning the notes and nothing else.

@@ -30,6 +30,14 @@ bool writes_in_place(const Node* node) {
   return schema != nullptr && schema->is_mutable();
 }
 
+bool has_writes(const Node* node) {
+  if (writes_in_place(node) || node->kind() == c10::prim::SetAttr) return true;
+  for (const torch::jit::Block* block : node->blocks())
+    for (const Node* inner : block->nodes())
+      if (has_writes(inner)) return true;
+  return false;
+}
+
 bool only_reads_list(const Node* node) {
   return node->kind() == c10::aten::cat || node->kind() == c10::aten::stack || node->kind() == c10::aten::len ||
          node->kind() == c10::aten::__getitem__ || node->kind() == c10::prim::ListUnpack;

@@ -21,6 +21,9 @@ Node* only_reader(const Value* value);
 /// Does this operator write into one of its inputs?
 bool writes_in_place(const Node* node);
 
+/// Does the node, or anything in its blocks, write into a tensor or set an attribute?
+bool has_writes(const Node* node);
+
 /// Does this operator no more with a list that it is given than look at it?
 bool only_reads_list(const Node* node);
 

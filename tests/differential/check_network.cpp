@@ -55,9 +55,11 @@ std::string too_noisy(const std::vector<double>& sqnrs_db, double least) {
   return 2 * below > kRuns ? fmt::format("SQNR of the runs: {:.1f} dB", fmt::join(sqnrs_db, ", ")) : "";
 }
 
-/// Runs both side by side on the same inputs and random numbers.
-std::string run_difference(const fs::path& a_path, const fs::path& b_path, const RandomNetwork& network, bool eval,
-                           double max_rel, double least_sqnr) {
+using Dims = std::vector<std::int64_t>;
+
+/// Runs both side by side on the same inputs, of these dims, and random numbers.
+std::string run_difference(const fs::path& a_path, const fs::path& b_path, const RandomNetwork& network,
+                           const Dims& dims, bool eval, double max_rel, double least_sqnr) {
   const torch::NoGradGuard no_grad;
   Module a = torch::jit::load(a_path.string());
   Module b = torch::jit::load(b_path.string());
@@ -69,7 +71,7 @@ std::string run_difference(const fs::path& a_path, const fs::path& b_path, const
   std::vector<double> sqnrs_db;
   for (int run = 0; run < kRuns; ++run) {
     at::manual_seed(network.seed + static_cast<std::uint64_t>(run));
-    const at::Tensor x = at::randn(network.dims.front());
+    const at::Tensor x = at::randn(dims);
     std::vector<c10::IValue> outputs;
     for (Module* module : {&a, &b}) {
       at::manual_seed(7);
@@ -94,7 +96,7 @@ std::string not_written(const WriteReport& report) {
   return report.failure() != nullptr ? "not written: " + report.failure()->failure : "not written";
 }
 
-Outcome fuse_and_compare(const RandomNetwork& network, const fs::path& folder) {
+Outcome written_and_compared(const RandomNetwork& network, const fs::path& folder, const std::string& target) {
   Model model = read(folder / "in.pt");
   Outcome outcome;
   if (model.modules_in_training().empty() == network.in_training)
@@ -102,13 +104,26 @@ Outcome fuse_and_compare(const RandomNetwork& network, const fs::path& folder) {
   outcome.done = fuse(model).fused();
   WriteOptions options;
   options.force = true;
+  options.target = target;
   options.verify.inputs = inputs_of(network);
   const WriteReport report = write(std::move(model), folder / "fused.pt", options);
   if (!report.written) return {not_written(report), ""};
-  outcome.fault = run_difference(folder / "in.pt", folder / "fused.pt", network, false, kTolerance, -INFINITY);
-  if (outcome.fault.empty())
-    outcome.fault = run_difference(folder / "in.pt", folder / "fused.pt", network, true, kTolerance, -INFINITY);
+  Dims larger = network.dims.front();
+  ++larger.front();
+  for (const Dims& dims : {network.dims.front(), larger, network.dims.front()})
+    for (const bool eval : {false, true})
+      if (outcome.fault.empty())
+        outcome.fault =
+            run_difference(folder / "in.pt", folder / "fused.pt", network, dims, eval, kTolerance, -INFINITY);
   return outcome;
+}
+
+Outcome fuse_and_compare(const RandomNetwork& network, const fs::path& folder) {
+  return written_and_compared(network, folder, "portable");
+}
+
+Outcome lower_and_compare(const RandomNetwork& network, const fs::path& folder) {
+  return written_and_compared(network, folder, "cpu");
 }
 
 /// Does to_int8 refuse the network as it was saved?
@@ -143,7 +158,8 @@ Outcome quantize_and_compare(const RandomNetwork& network, const fs::path& folde
   const WriteReport report = write(std::move(model), folder / "int8.pt", write_options);
   if (!report.written) return {not_written(report), ""};
   const double least = quantized.worst_sqnr_db > 5 * kLeastSqnr ? kLeastSqnr : -INFINITY;
-  outcome.fault = run_difference(folder / "in.pt", folder / "int8.pt", network, network.in_training, INFINITY, least);
+  outcome.fault = run_difference(folder / "in.pt", folder / "int8.pt", network, network.dims.front(),
+                                 network.in_training, INFINITY, least);
   return outcome;
 }
 
@@ -163,6 +179,10 @@ Outcome checked(const RandomNetwork& network, const fs::path& folder,
 
 Outcome check_fuse(const RandomNetwork& network, const fs::path& folder) {
   return checked(network, folder, fuse_and_compare);
+}
+
+Outcome check_cpu(const RandomNetwork& network, const fs::path& folder) {
+  return checked(network, folder, lower_and_compare);
 }
 
 Outcome check_quantize(const RandomNetwork& network, const fs::path& folder) {

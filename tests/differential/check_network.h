@@ -15,8 +15,11 @@ struct Outcome {
 };
 
 /// Puts the network through `fuse` and a verified write. The written file has to hold the original's state to the bit, and
-/// to agree with it run by run, as it is saved and in eval(). Files go into `folder`.
+/// to agree with it run by run, as it is saved and in eval(), on two batch sizes. Files go into `folder`.
 Outcome check_fuse(const RandomNetwork& network, const std::filesystem::path& folder);
+
+/// The same with the target cpu.
+Outcome check_cpu(const RandomNetwork& network, const std::filesystem::path& folder);
 
 /// The same with `to_int8`: of the network in eval(), where it is in training mode, which to_int8 has to refuse.
 Outcome check_quantize(const RandomNetwork& network, const std::filesystem::path& folder);

@@ -5,6 +5,7 @@
 
 #include "differential/check_network.h"
 #include "support/temporary_folder.h"
+#include "target/cpu/packed_layer.h"
 
 // A few random networks in every run of the suite; scripts/random_networks.sh runs any number of others.
 
@@ -38,16 +39,19 @@ TEST(RandomNetworks, KeepTheirStateAndAgreeRunByRun) {
   const std::uint64_t count = setting("FUSEKIT_NETWORKS", 20);
   const std::uint64_t first = setting("FUSEKIT_NETWORKS_SEED", 1);
   Tally fused;
+  Tally lowered;
   Tally quantized;
   std::uint64_t in_training = 0;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     const RandomNetwork network = random_network(seed);
     in_training += network.in_training ? 1 : 0;
     fused.add("fuse", network, check_fuse(network, folder.path()));
+    if (target::PackedLayers::are_supported())
+      lowered.add("fuse --for cpu", network, check_cpu(network, folder.path()));
     quantized.add("quantize", network, check_quantize(network, folder.path()));
   }
-  std::cout << fmt::format("{} networks from seed {}, {} in training mode; fuse: {}; quantize: {}\n", count, first,
-                           in_training, fused.text(), quantized.text());
+  std::cout << fmt::format("{} networks from seed {}, {} in training mode; fuse: {}; for cpu: {}; quantize: {}\n",
+                           count, first, in_training, fused.text(), lowered.text(), quantized.text());
 }
 
 TEST(RandomNetworks, TheSameSeedGivesTheSameNetwork) {

@@ -204,6 +204,37 @@ TEST_F(CpuTarget, ASumIsWrittenIntoTheOperandThatNobodyReadsLater) {
   }
 }
 
+TEST_F(CpuTarget, OutputsMayBeInTuplesAndDicts) {
+  write_network(
+      convolution("a", 8, 8, 3),
+      "  y = torch.conv2d(x, self.a.weight, self.a.bias)\n  return {\"out\": (y, y * 2), \"more\": (y, x)}\n");
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 1U);
+  const auto x = torch::randn({2, 8, 12, 12});
+  const auto out = written_.forward({x}).toGenericDict().at("out").toTuple()->elements()[1].toTensor();
+  EXPECT_TRUE(out.is_contiguous());
+}
+
+TEST_F(CpuTarget, AnInputIsThereBeforeTheFirstOfItsReaders) {
+  write_network(convolution("a", 8, 8, 3) + convolution("b", 8, 8, 3) + convolution("c", 8, 8, 3),
+                "  y = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])\n"
+                "  z = torch.conv2d(x, self.b.weight, self.b.bias, [1, 1], [1, 1])\n"
+                "  z = torch.conv2d(torch.elu(z), self.c.weight, self.c.bias, [1, 1], [1, 1])\n"
+                "  return torch.relu(y) + z\n");  // the first one runs behind the second, with its ReLU
+  expect_same_everywhere();
+}
+
+TEST_F(CpuTarget, AWriteStaysBetweenWhatItStoodBetween) {
+  const Tensors tensors = convolution("a", 8, 8, 3) + convolution("b", 8, 8, 3);
+  write_network(tensors,
+                "  w = x * 2\n  v = w[:, 1:]\n"
+                "  y = torch.conv2d(w, self.a.weight, self.a.bias, [1, 1], [1, 1])\n"
+                "  v.mul_(3)\n"
+                "  z = torch.conv2d(w, self.b.weight, self.b.bias, [1, 1], [1, 1])\n"
+                "  return torch.relu(y) + z\n");
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise") + count("mkldnn::_convolution_pointwise_"), 2U);
+  expect_same_everywhere();
+}
+
 TEST_F(CpuTarget, AChannelsLastInputGivesAChannelsLastOutput) {
   write_network(convolution("a", 16, 8, 3) + convolution("b", 4, 16, 3), kTwoConvolutions);
   const at::Tensor x = torch::randn({2, 8, 12, 12}).contiguous(at::MemoryFormat::ChannelsLast);
@@ -246,6 +277,20 @@ TEST_F(CpuTarget, WhereANetworkSeesHowItsInputLiesTheFastRoadIsForContiguousOnes
                 "  return y * float(y.stride(1) + x.stride(1))\n");
   EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 1U);
   expect_same_everywhere();
+}
+
+TEST_F(CpuTarget, RandomNumbersAreDrawnInTheSameOrder) {
+  write_network(
+      convolution("a", 8, 8, 3),
+      "  y = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])\n  return torch.dropout(y, 0.5, True)\n");
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 1U);
+  for (const at::Tensor& x : {torch::randn({2, 8, 12, 12}), torch::randn({3, 8, 12, 12}),
+                              torch::randn({2, 8, 12, 12}).contiguous(at::MemoryFormat::ChannelsLast)}) {
+    torch::manual_seed(5);
+    const at::Tensor a = original_.forward({x}).toTensor();
+    torch::manual_seed(5);
+    EXPECT_TRUE(at::allclose(a, written_.forward({x}).toTensor(), 1e-4, 1e-5)) << x.strides();
+  }
 }
 
 TEST_F(CpuTarget, AChannelShuffleStaysInItsLayout) {

@@ -49,6 +49,15 @@ bool reads(const Node* node, const Value* value) {
   });
 }
 
+/// Does nothing between these nodes of a block write into memory?
+bool nothing_is_written_between(Node* first, Node* last) {
+  for (Node* node = first->next(); node != last; node = node->next()) {
+    if (node->kind() == c10::prim::Return) return false;
+    if (ir::has_writes(node)) return false;
+  }
+  return true;
+}
+
 Node* only_user(const Value* value) { return value->uses().size() == 1 ? value->uses().front().user : nullptr; }
 
 }  // namespace
@@ -65,6 +74,7 @@ struct FastRoad::Tail {
 
 void FastRoad::build() {
   shuffle_channels(graph_, observed_);
+  writes_ = std::any_of(graph_.nodes().begin(), graph_.nodes().end(), [](Node* node) { return ir::has_writes(node); });
   const std::vector<Node*> nodes(graph_.nodes().begin(), graph_.nodes().end());
   for (Node* node : nodes)
     if (gone_.count(node) == 0) visit(node);
@@ -209,7 +219,8 @@ FastRoad::Tail FastRoad::tail_of(Node* layer, bool may_sum) const {
   Tail tail;
   tail.nodes.push_back(layer);
   Node* user = only_user(layer->output());
-  if (may_sum && user != nullptr && ir::is_plain_sum(user)) {
+  if (may_sum && user != nullptr && ir::is_plain_sum(user) && user->owningBlock() == graph_.block() &&
+      nothing_is_written_between(layer, user)) {
     Value* other = user->input(user->input(0) == layer->output() ? 1 : 0);
     if (!reads(layer, other) && may_be_summed_into(other, user)) {
       tail.other = other;
@@ -224,7 +235,7 @@ void FastRoad::take_activation(Tail& tail) const {
   Node* user = only_user(tail.last()->output());
   if (user == nullptr || user->owningBlock() != graph_.block()) return;
   const auto post_op = post_op_of(user);
-  if (!post_op) return;
+  if (!post_op || !nothing_is_written_between(tail.nodes.front(), user)) return;
   tail.post_op = *post_op;
   tail.activation = user;
   tail.nodes.push_back(user);
@@ -281,10 +292,14 @@ bool FastRoad::keeps_channels_last(Node* node) const {
 Value* FastRoad::channels_last(Value* value, Node* before) {
   if (channels_last_.count(value) > 0) return value;
   if (const auto known = converted_.find(value); known != converted_.end()) return known->second;
-  const torch::jit::WithInsertPoint guard(before);
+  // Where nothing is written, once for all readers: as soon as the value is there.
+  Node* maker = value->node();
+  const bool is_argument = maker->kind() == c10::prim::Param;
+  const torch::jit::WithInsertPoint guard(writes_ ? before : is_argument ? *graph_.nodes().begin() : maker->next());
   Value* converted = graph_.insert(c10::aten::contiguous, {value}, {NamedValue("memory_format", kChannelsLast)});
   converted->node()->copyMetadata(before);
-  return converted_[value] = converted;
+  if (!writes_) converted_[value] = converted;
+  return converted;
 }
 
 Value* FastRoad::scalars(const Tail& tail) {
@@ -319,11 +334,11 @@ void FastRoad::keep_layout_of_outputs(Node* reader) {
 /// The memory format that the first input of rank 4 has: contiguous, or else channels_last.
 Value* FastRoad::format_of_input() {
   if (format_of_input_ != nullptr) return format_of_input_;
-  const torch::jit::WithInsertPoint guard(graph_.return_node());
+  const torch::jit::WithInsertPoint guard(*graph_.nodes().begin());  // for outputs in tuples, which are built earlier
   for (Value* input : graph_.inputs()) {
     const auto seen = observed_.find(input->unique());
     if (seen == observed_.end() || seen->second.rank != 4) continue;
-    Value* is_contiguous = graph_.insert(c10::aten::Int, {graph_.insert(c10::aten::is_contiguous, {input})});
+    Value* is_contiguous = graph_.insert(c10::aten::Int, {graph_.insert(c10::Symbol::aten("is_contiguous"), {input})});
     Value* twice = graph_.insert(c10::aten::mul, {is_contiguous, kChannelsLast});
     return format_of_input_ = graph_.insert(c10::aten::sub, {kChannelsLast, twice});
   }

@@ -58,6 +58,7 @@ class FastRoad {
   std::set<const Value*> own_;                ///< memory of the road's own, whatever the operator's schema says
   std::set<const Node*> gone_;
   Value* format_of_input_ = nullptr;
+  bool writes_ = false;  ///< does anything in the graph write into memory?
 };
 
 }  // namespace fusekit::target

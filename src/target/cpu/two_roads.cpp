@@ -23,7 +23,7 @@ Value* fits(Graph& graph, const std::vector<ExpectedInput>& expected) {
     demand(graph.insert(c10::aten::eq,
                         {graph.insert(c10::prim::dtype, {tensor}), static_cast<std::int64_t>(input.dtype)}));
     demand(graph.insert(c10::Symbol::prim("is_cpu"), {tensor}));
-    if (input.is_contiguous) demand(graph.insert(c10::aten::is_contiguous, {tensor}));
+    if (input.is_contiguous) demand(graph.insert(c10::Symbol::aten("is_contiguous"), {tensor}));
   }
   return all != nullptr ? all : graph.insertConstant(true);
 }
