@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Draws networks at random (state of every kind, modules in training mode, optional arguments), puts each through `fuse`
-# and `quantize`, and checks that the written files hold the original's state to the bit and agree with it run by run.
+# Draws networks at random (state of every kind, modules in training mode, optional arguments), puts each through `fuse`,
+# `fuse --for cpu` and `quantize`, and checks that the written files hold the original's state to the bit and agree with it run by run.
 #   scripts/random_networks.sh [--count N] [--seed S] [preset]      networks S to S + N - 1 (default: 1000 from 1000)
 # A network that fails is printed with its seed; `--count 1 --seed SEED` runs it again.
 source "$(dirname "$0")/lib.sh"

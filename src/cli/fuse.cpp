@@ -160,7 +160,7 @@ class FuseCommand : public Command {
     console.print(fmt::format("{}: {}", job_.input, fusion_summary(fusion)));
     if (explain_ && !fusion.entries.empty()) console.print(fusion_explanation(fusion));
     for (const std::string& line : verified_) console.print(line);
-    if (report_["output"].is_string()) console.print(fmt::format("wrote {}", job_.output));
+    if (report_["output"].is_string()) console.print(fmt::format("wrote {}{}", job_.output, made_for()));
   }
 
   bool write_file(Model model, const Console& console) {
@@ -178,7 +178,16 @@ class FuseCommand : public Command {
     return written.written;
   }
 
+  /// Of a file for certain shapes, which these are.
+  [[nodiscard]] std::string made_for() const {
+    const bool has_shapes = files_.options.target == "cpu" && report_.contains("made_for");
+    if (!has_shapes) return "";
+    return fmt::format(", fast on {}; other shapes take plain operators", report_["made_for"].get<std::string>());
+  }
+
   void take(const MethodCheck& check, const Console& console) {
+    if (check.report && check.method == "forward" && !check.doubled && files_.options.target == "cpu")
+      report_["made_for"] = check.report->inputs;
     if (!check.report) return warn_of_unverified(check, console);
     report_["verification"][check.method + (check.eval      ? " in eval()"
                                             : check.doubled ? " on a doubled batch"

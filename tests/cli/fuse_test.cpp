@@ -10,6 +10,7 @@
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
 #include "support/text.h"
+#include "target/cpu/packed_layer.h"
 
 // The command as a user calls it: what it prints, what it returns, what it leaves behind.
 
@@ -55,6 +56,22 @@ TEST_F(FuseCommand, FusesVerifiesAndWrites) {
       << result.out;
   EXPECT_TRUE(result.out.ends_with("3 samples x 3 runs\nwrote " + out_ + "\n")) << result.out;
   EXPECT_EQ(folder_.entries(), 2U);
+}
+
+TEST_F(FuseCommand, AFileForTheCpuSaysWhichShapesItIsFor) {
+  if (!target::PackedLayers::are_supported()) GTEST_SKIP() << "this LibTorch has no mkldnn::_convolution_pointwise";
+  const ProgramResult result = fuse({"-o", out_, "--input_dims", kDims, "--for", "cpu"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(test::has(result.out, "another batch size: verified on 4x3x9x9")) << result.out;
+  EXPECT_TRUE(result.out.ends_with("wrote " + out_ + ", fast on 2x3x9x9 float; other shapes take plain operators\n"))
+      << result.out;
+  const ProgramResult rounded =
+      fuse({"-o", out_, "--force", "--input_dims", kDims, "--for", "cpu", "--dtype", "bf16", "--json"});
+  EXPECT_EQ(rounded.exit_code, 0) << rounded.err;
+  const auto json = nlohmann::json::parse(rounded.out);
+  EXPECT_EQ(json["made_for"], "2x3x9x9 float");
+  EXPECT_GT(json["verification"]["forward"]["max_rel"], 1e-5);
+  EXPECT_TRUE(json["verification"].contains("forward on a doubled batch"));
 }
 
 TEST_F(FuseCommand, SaysWhatIsInTrainingMode) {
@@ -271,6 +288,11 @@ TEST_F(FuseCommand, RefusesBadCalls) {
   expect_refusal(fuse({"-o", out_, "--input_dims", kDims, "--input_type", "int64"}), "int64");
   expect_refusal(fuse({"-o", out_, "--input_dims", "2,3,9,9;1"}), "2");
   expect_refusal(fuse({"-o", out_, "--seed", "-1"}), "--seed");
+}
+
+TEST_F(FuseCommand, RefusesDtypesThatTheTargetLacks) {
+  expect_refusal(fuse({"-o", out_, "--dtype", "bf16"}), "--dtype bf16 needs --for cpu");
+  expect_refusal(fuse({"-o", out_, "--for", "cpu", "--dtype", "int4"}), "--dtype int4: there is no such conversion");
 }
 
 TEST_F(FuseCommand, RefusesInputsThatAreNone) {
