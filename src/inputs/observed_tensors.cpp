@@ -2,6 +2,8 @@
 
 #include <torch/csrc/jit/runtime/interpreter.h>
 
+#include <algorithm>
+
 #include "ir/program.h"
 #include "runtime/captured_output.h"
 #include "runtime/limited_run.h"
@@ -14,11 +16,22 @@ using torch::jit::Graph;
 using torch::jit::Node;
 using torch::jit::Value;
 
+/// Might there be nothing where the value stands, in branches that return early or raise?
+bool may_be_uninitialized(const Value* value) {
+  const Node* node = value->node();
+  if (node->kind() == c10::prim::Uninitialized) return true;
+  if (node->kind() != c10::prim::If) return false;
+  const auto blocks = node->blocks();
+  return std::any_of(blocks.begin(), blocks.end(), [&](const torch::jit::Block* block) {
+    return may_be_uninitialized(block->outputs()[value->offset()]);
+  });
+}
+
 /// The tensors of a graph, those that blocks begin with among them; for a copy of the graph in the same order.
 std::vector<Value*> tensors_of(Graph& graph) {
   std::vector<Value*> tensors;
   const auto take = [&](Value* value) {
-    if (value->type()->isSubtypeOf(*c10::TensorType::get())) tensors.push_back(value);
+    if (value->type()->isSubtypeOf(*c10::TensorType::get()) && !may_be_uninitialized(value)) tensors.push_back(value);
   };
   for (Value* input : graph.inputs()) take(input);
   for (Node* node : ir::all_nodes(graph)) {

@@ -204,6 +204,32 @@ TEST_F(CpuTarget, ASumIsWrittenIntoTheOperandThatNobodyReadsLater) {
   }
 }
 
+TEST_F(CpuTarget, EveryKindOfArgumentIsLookedAt) {
+  const std::string convolved = "torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])";
+  LowerOptions options;
+  options.inputs.dims = {{2, 8, 12, 12}};
+  options.inputs.types = {"float[]"};
+  write_network(convolution("a", 8, 8, 3), "  x = torch.stack(xs)[:, 0]\n  return " + convolved + "\n", options,
+                "xs: List[Tensor]");
+  const auto list = [](std::initializer_list<std::vector<std::int64_t>> shapes) {
+    c10::List<at::Tensor> tensors;
+    for (const auto& shape : shapes) tensors.push_back(torch::randn(shape));
+    return c10::IValue(tensors);
+  };
+  for (const c10::IValue& xs : {list({{2, 8, 12, 12}}), list({{2, 8, 9, 9}}), list({{2, 8, 12, 12}, {2, 8, 12, 12}})}) {
+    const at::Tensor a = original_.forward({xs}).toTensor();
+    EXPECT_TRUE(at::allclose(a, written_.forward({xs}).toTensor(), 1e-4, 1e-5));
+  }
+  options.inputs.types = {};
+  write_network(convolution("a", 8, 8, 3),
+                "  y = " + convolved + "\n  if more is not None:\n    y = y + more\n  return y * times\n", options,
+                "x, more: Optional[Tensor] = None, times: float = 2.0");
+  const at::Tensor x = torch::randn({2, 8, 12, 12});
+  EXPECT_LE(error_on({x}), 1e-5);
+  EXPECT_LE(error_on({x, torch::randn({8, 12, 12})}), 1e-5);
+  EXPECT_LE(error_on({x, c10::IValue(), 3.0}), 1e-5);
+}
+
 TEST_F(CpuTarget, OutputsMayBeInTuplesAndDicts) {
   write_network(
       convolution("a", 8, 8, 3),

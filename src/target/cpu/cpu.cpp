@@ -28,6 +28,22 @@ inputs::ObservedTensors observe(const file::Original& original, const ir::Method
   return observed;
 }
 
+/// What forward is given with the sample, defaults included. Error{unsupported} where the written file could not tell
+/// whether it is given the like.
+std::vector<c10::IValue> arguments_of(const ir::Method& method, const inputs::Sample& sample) {
+  std::vector<c10::IValue> arguments = sample;
+  const auto& formal = method.schema.arguments();
+  for (std::size_t i = arguments.size() + 1; i < formal.size(); ++i)
+    arguments.push_back(formal[i].default_value().value_or(c10::IValue()));
+  for (std::size_t i = 0; i < arguments.size(); ++i)
+    if (!can_be_told(arguments[i]))
+      throw Error(ErrorKind::unsupported,
+                  fmt::format("forward's argument \"{}\" is a {}, whose shapes the target cpu can't check",
+                              formal[i + 1].name(), formal[i + 1].type()->annotation_str()),
+                  "LowerOptions::target = portable takes any");
+  return arguments;
+}
+
 void lower_forward(ir::Program& program, ir::Method& method, const file::Original& original,
                    const LowerOptions& options, PackedLayers& layers) {
   const InputOptions given = inputs::resolve_inputs(original, options.inputs).options;
@@ -36,8 +52,7 @@ void lower_forward(ir::Program& program, ir::Method& method, const file::Origina
     compute_in_bfloat16(program, *method.graph, observe(original, method, *method.graph, sample));
   const std::shared_ptr<ir::Graph> fast = method.graph->copy();
   const inputs::ObservedTensors observed = observe(original, method, *fast, sample);
-  std::vector<ExpectedInput> expected = expected_inputs(*fast, observed);
-  for (ExpectedInput& input : expected) input.is_contiguous = looks_at_memory(*fast);
+  const Expected expected{arguments_of(method, sample), looks_at_memory(*fast)};
   FastRoad(program, *fast, observed, layers).build();
   ir::make_in_place(*method.graph);
   if (layers.empty()) return;

@@ -5,24 +5,23 @@
 #include <memory>
 #include <vector>
 
-#include "inputs/observed_tensors.h"
+#include "inputs/inputs.h"
 
 namespace fusekit::target {
 
-/// A tensor among a method's arguments, as a road expects it.
-struct ExpectedInput {
-  std::size_t index = 0;  ///< among the graph's inputs, self included
-  std::vector<std::int64_t> sizes;
-  at::ScalarType dtype = at::kFloat;
-  bool is_contiguous = false;  ///< it has to be
+/// Whose arguments take the fast road: those that are like the ones that it was made for.
+struct Expected {
+  std::vector<c10::IValue> arguments;  ///< of forward, self left out, one for each
+  bool contiguous = false;             ///< tensors have to be
 };
 
-/// What the tensors among the graph's inputs were.
-std::vector<ExpectedInput> expected_inputs(torch::jit::Graph& graph, const inputs::ObservedTensors& observed);
+/// Can it be told at run time whether an argument is like this one? Tensors (and lists of them) by shape, dtype and
+/// device, None, and numbers.
+bool can_be_told(const c10::IValue& argument);
 
-/// A graph that does what `fast` does where the inputs are those that are expected, on the CPU, and otherwise what `plain`
-/// does. Both are left as they are.
+/// A graph that does what `fast` does where the arguments are what is expected, on the CPU, and otherwise what `plain`
+/// does. Both are left as they are. All arguments can be told.
 std::shared_ptr<torch::jit::Graph> two_roads(torch::jit::Graph& fast, torch::jit::Graph& plain,
-                                             const std::vector<ExpectedInput>& expected);
+                                             const Expected& expected);
 
 }  // namespace fusekit::target
