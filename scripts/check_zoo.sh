@@ -35,8 +35,8 @@ while IFS=$'\t' read -r file dims types; do
   wanted "$file" || continue
   inputs=(--input-dims "$dims" --input-type "$types")
   if fused=$("$fusekit" fuse "$zoo/$file" -o "$work/$file" "${inputs[@]}" "${library[@]}" 2>&1); then
-    found=$("$python" -W ignore tests/python/check_fused.py "$zoo/$file" "$work/$file" --dims "$dims" --type "$types" 2>&1) ||
-      failed=$((failed + 1))
+    found=$("$python" -W ignore tests/python/check_fused.py "$zoo/$file" "$work/$file" --dims "$dims" --type "$types" \
+      "${library[@]}" 2>&1) || failed=$((failed + 1))
     fused=$(head -n 1 <<<"$fused")
     printf '%-31s %s; %s\n' "$file" "$found" "${fused#*: }"
   else

@@ -188,9 +188,22 @@ def unfused_batch_norms(module):
     return found
 
 
+COMPUTED_WEIGHTS = ("weight_g", "weight_orig", "parametrizations.weight.original", "parametrizations.weight.original0")
+
+
+def names_explained_by(state):
+    """The names of a state_dict, and the weights that weight_norm or spectral_norm compute of them."""
+    names = set(state)
+    for name in state:
+        for part in COMPUTED_WEIGHTS:
+            if name.endswith(part):
+                names.add(name[: -len(part)] + "weight")
+    return names
+
+
 def new_names(original, fused):
     """The names in fused's state_dict that the original does not explain."""
-    before = set(original.state_dict())
+    before = names_explained_by(original.state_dict())
     unexplained = []
     for name in fused.state_dict():
         beside = name[: -len("bias")] + "weight"
