@@ -32,6 +32,10 @@ for model in conv_bn_relu resnet18 mobilenet_v2; do
   show "$fusekit" verify "$original" "$fused" --input-dims 1,3,224,224
   files=("$original" "$fused")
   if [ "$model" != conv_bn_relu ]; then
+    cpu=$folder/$model/cpu.pt
+    if show "$fusekit" fuse "$original" -o "$cpu" --for cpu --input-dims 1,3,224,224; then # LibTorch 1.13 can't
+      files+=("$cpu")
+    fi
     int8=$folder/$model/int8.pt
     show "$fusekit" quantize "$original" -o "$int8" --random-calibration 16 --input-dims 1,3,224,224
     show "$fusekit" verify "$original" "$int8" --input-dims 1,3,224,224
