@@ -6,6 +6,9 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_CXX_FLAGS_RELEASE "-O1 -DNDEBUG")  # the time is spent in LibTorch's kernels; -O2 costs a fifth of the build's time
 
+# GCC collects its garbage less often: a tenth of the build's time for 100 MB a process.
+add_compile_options("$<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-expand=300;--param=ggc-min-heapsize=2000000>")
+
 # ccache reuses objects across clean builds; the two exceptions let it cache files that use a precompiled header.
 find_program(FUSEKIT_CCACHE ccache)
 if(FUSEKIT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
