@@ -17,4 +17,8 @@ std::string shortened(const std::string& text, std::size_t columns);
 /// else become the same.
 std::vector<std::string> shortened(const std::vector<std::string>& names, std::size_t columns);
 
+/// Rows as lines of aligned columns, two blanks apart: the first column to the left, then `figures` columns to the right,
+/// then what else a row has.
+std::string aligned(const std::vector<std::vector<std::string>>& rows, std::size_t figures);
+
 }  // namespace fusekit

@@ -49,6 +49,9 @@ struct TuneReport {
   std::size_t fastest = 0;            ///< the fastest of all, be it with an engine that the program has to choose
   bench::Report measured;             ///< each against the original
   std::string inputs;                 ///< InputSummary::text
+
+  /// How much faster than the original; nullptr for the original, and for what was not timed.
+  [[nodiscard]] const bench::Ratio* ratio_of(const Candidate& candidate) const;
 };
 
 /// Makes every candidate for this machine (portable, cpu, cpu in bfloat16, int8), verifies each against the original, times

@@ -174,21 +174,6 @@ std::vector<std::string> fit(std::vector<Row>& rows, std::size_t columns, const 
   return taken;
 }
 
-/// Rows as aligned columns: the first column to the left, then `figures` columns to the right, then histograms.
-std::string aligned(const std::vector<Row>& rows, std::size_t figures) {
-  std::vector<std::size_t> widths(figures + 1);
-  for (std::size_t i = 0; i <= figures; ++i) widths[i] = widest(rows, i);
-  std::vector<std::string> lines;
-  for (const Row& row : rows) {
-    std::string line = fmt::format("{:<{}}", row[0], widths[0]);
-    for (std::size_t i = 1; i <= figures; ++i) line += fmt::format("  {:>{}}", row[i], widths[i]);
-    for (std::size_t i = figures + 1; i < row.size(); ++i) line += "  " + row[i];
-    line.erase(line.find_last_not_of(' ') + 1);
-    lines.push_back(std::move(line));
-  }
-  return fmt::format("{}", fmt::join(lines, "\n"));
-}
-
 std::string without_pipes(const std::string& text) {
   std::string out;
   for (char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);

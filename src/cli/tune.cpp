@@ -19,22 +19,6 @@
 namespace fusekit::cli {
 namespace {
 
-/// One line a row: the first column to the left, all others to the right, two blanks between them.
-std::string aligned(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns_of(row[i]));
-  std::string text;
-  for (const auto& row : rows) {
-    if (!text.empty()) text += "\n";
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string blanks(widths[i] - columns_of(row[i]), ' ');
-      text += i == 0 ? row[i] + blanks : "  " + blanks + row[i];
-    }
-  }
-  return text;
-}
-
 class TuneCommand : public Command {
  public:
   [[nodiscard]] std::string name() const override { return "tune"; }
@@ -84,17 +68,11 @@ class TuneCommand : public Command {
   }
 
  private:
-  static const bench::Ratio* ratio_of(const TuneReport& report, const Candidate& candidate) {
-    for (const bench::Ratio& ratio : report.measured.ratios)
-      if (candidate.outcome == ratio.variant && ratio.variant != ratio.against) return &ratio;
-    return nullptr;
-  }
-
   void print(const TuneReport& report, const Console& console) const {
     std::vector<std::vector<std::string>> rows = {
         {"candidate", "median us", "speed", "interval", "error", "SQNR dB", "MB"}};
     for (const Candidate& candidate : report.candidates) rows.push_back(row_of(report, candidate));
-    console.print(aligned(rows));
+    console.print(aligned(rows, rows.front().size() - 1));
     for (const Candidate& candidate : report.candidates)
       if (!candidate.refused.empty())
         console.print(fmt::format("{} is not a candidate: {}", candidate.name, candidate.refused));
@@ -106,7 +84,7 @@ class TuneCommand : public Command {
   static std::vector<std::string> row_of(const TuneReport& report, const Candidate& candidate) {
     std::vector<std::string> row = {candidate.name, "-", "-", "", "-", "-", "-"};
     if (candidate.outcome) row[1] = fmt::format("{:.0f}", report.measured.outcomes[*candidate.outcome].median_us);
-    if (const bench::Ratio* ratio = ratio_of(report, candidate)) {
+    if (const bench::Ratio* ratio = report.ratio_of(candidate)) {
       row[2] = fmt::format("{:.2f}", ratio->ratio);
       row[3] = fmt::format("{:.2f} to {:.2f}", ratio->interval.low, ratio->interval.high);
     } else if (candidate.name == "original") {
@@ -144,7 +122,7 @@ class TuneCommand : public Command {
                              {"sqnr_db", number(candidate.error.sqnr_db)}};
       json["median_us"] =
           candidate.outcome ? nlohmann::json(report.measured.outcomes[*candidate.outcome].median_us) : nlohmann::json();
-      if (const bench::Ratio* ratio = ratio_of(report, candidate)) {
+      if (const bench::Ratio* ratio = report.ratio_of(candidate)) {
         json["ratio"] = ratio->ratio;
         json["interval"] = {number(ratio->interval.low), number(ratio->interval.high)};
       }

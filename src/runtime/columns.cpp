@@ -1,5 +1,7 @@
 #include "fusekit/columns.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -79,6 +81,21 @@ std::vector<std::string> shortened(const std::vector<std::string>& names, std::s
   std::vector<std::string> cuts;
   for (const std::string& name : names) cuts.push_back(cut_to(name, columns, place));
   return stay_different(names, cuts) ? cuts : middle;
+}
+
+std::string aligned(const std::vector<std::vector<std::string>>& rows, std::size_t figures) {
+  std::vector<std::size_t> widths(figures + 1);
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i <= figures; ++i) widths[i] = std::max(widths[i], columns_of(row[i]));
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line = fmt::format("{:<{}}", row[0], widths[0]);
+    for (std::size_t i = 1; i <= figures; ++i) line += fmt::format("  {:>{}}", row[i], widths[i]);
+    for (std::size_t i = figures + 1; i < row.size(); ++i) line += "  " + row[i];
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += (text.empty() ? "" : "\n") + line;
+  }
+  return text;
 }
 
 }  // namespace fusekit

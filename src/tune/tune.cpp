@@ -16,6 +16,7 @@
 #include "fusekit/write.h"
 #include "ir/model_parts.h"
 #include "tune/scratch_folder.h"
+#include "verify/metrics.h"
 
 namespace fusekit {
 namespace tuning {
@@ -130,17 +131,9 @@ class Tuner {
     const WriteReport written = write(std::move(model), file, write_options);
     for (const MethodCheck& check : written.methods)
       if (check.report && check.method == "forward" && !recipe.int8)
-        candidate.error = worse(candidate.error, check.report->worst);
+        candidate.error = gate::worse(candidate.error, check.report->worst);
     if (!written.written)
       candidate.refused = written.failure() != nullptr ? written.failure()->failure : "it could not be verified";
-  }
-
-  static OutputError worse(OutputError a, const OutputError& b) {
-    a.max_abs = std::max(a.max_abs, b.max_abs);
-    a.max_rel = std::max(a.max_rel, b.max_rel);
-    a.sqnr_db = std::min(a.sqnr_db, b.sqnr_db);
-    a.cosine = std::min(a.cosine, b.cosine);
-    return a;
   }
 
   void measure(bench::Launcher& launcher, bench::Clock& clock) {
@@ -163,20 +156,13 @@ class Tuner {
     if (report_.measured.interrupted) throw Interrupted();
   }
 
-  /// How much faster than the original; nullptr for what was not timed, and for the original.
-  [[nodiscard]] const bench::Ratio* ratio_of(const Candidate& candidate) const {
-    for (const bench::Ratio& ratio : report_.measured.ratios)
-      if (candidate.outcome == ratio.variant && ratio.variant != ratio.against) return &ratio;
-    return nullptr;
-  }
-
   void choose() {
     std::size_t winner = 0;
     std::size_t fastest = 0;
     const bench::Ratio* best = nullptr;
     const bench::Ratio* best_of_all = nullptr;
     for (std::size_t i = 0; i < report_.candidates.size(); ++i) {
-      const bench::Ratio* ratio = ratio_of(report_.candidates[i]);
+      const bench::Ratio* ratio = report_.ratio_of(report_.candidates[i]);
       if (ratio == nullptr) continue;
       const auto beats = [ratio](const bench::Ratio* other) {
         return other == nullptr || ratio->interval.low > other->interval.high;
@@ -218,6 +204,12 @@ class Tuner {
 
 }  // namespace
 }  // namespace tuning
+
+const bench::Ratio* TuneReport::ratio_of(const Candidate& candidate) const {
+  for (const bench::Ratio& ratio : measured.ratios)
+    if (candidate.outcome == ratio.variant && ratio.variant != ratio.against) return &ratio;
+  return nullptr;
+}
 
 TuneReport tune(const std::filesystem::path& input, const std::filesystem::path& output, const TuneOptions& options,
                 bench::Launcher& launcher, bench::Clock& clock) {
