@@ -216,9 +216,7 @@ class Builder {
 
   static Value* read_of(Graph& graph, const std::string& path, Node* before, std::map<std::string, Value*>& reads) {
     if (const auto found = reads.find(path); found != reads.end()) return found->second;
-    const auto dot = path.rfind('.');
-    const std::string parent = dot == std::string::npos ? "" : path.substr(0, dot);
-    const std::string name = dot == std::string::npos ? path : path.substr(dot + 1);
+    const auto [parent, name] = ir::split_path(path);
     Value* object = read_of(graph, parent, before, reads);
     const torch::jit::WithInsertPoint guard(before);
     Node* read = graph.insertNode(graph.createGetAttr(object, name));

@@ -7,10 +7,9 @@
 namespace fusekit::file {
 namespace {
 
-Place split_path(const std::string& path) {
-  const auto dot = path.rfind('.');
-  if (dot == std::string::npos) return {"", path};
-  return {path.substr(0, dot), path.substr(dot + 1)};
+Place place_of(const std::string& path) {
+  auto [module, name] = ir::split_path(path);
+  return {std::move(module), std::move(name)};
 }
 
 class Planner {
@@ -22,7 +21,7 @@ class Planner {
     for (const ir::Method& method : program_.methods) note_uses(*method.graph);
     // Originals keep their names; what is new takes what is free.
     for (const std::string& key : used_)
-      if (!program_.weights.at(key).is_new) place(key, split_path(program_.weights.at(key).path));
+      if (!program_.weights.at(key).is_new) place(key, place_of(program_.weights.at(key).path));
     const FreeNames names(program_, plan_, used_);
     for (const std::string& key : used_modules_) place_module(key, names.for_module(program_.modules.at(key).path));
     for (const std::string& key : used_)
@@ -57,7 +56,7 @@ class Planner {
   PlannedModule& module_at(const std::string& path) {
     const auto found = plan_.modules.find(path);
     if (found != plan_.modules.end()) return found->second;
-    const auto [parent_path, name] = split_path(path);
+    const auto [parent_path, name] = ir::split_path(path);
     PlannedModule& parent = module_at(parent_path);
     parent.children.insert(name);
     const torch::jit::Module original = parent.original.attr(name).toModule();

@@ -112,6 +112,11 @@ ObservedTensors read_notes(const std::vector<Value*>& tensors, const std::vector
 
 }  // namespace
 
+ObservedTensor seen(const ObservedTensors& observed, const Value* value) {
+  const auto found = observed.find(value->unique());
+  return found == observed.end() ? ObservedTensor() : found->second;
+}
+
 ObservedTensors observed_tensors(const torch::jit::Module& network, Graph& graph, const c10::FunctionSchema& schema,
                                  const Sample& sample) {
   const torch::NoGradGuard no_grad;

@@ -22,6 +22,9 @@ struct ObservedTensor {
 /// By Value::unique.
 using ObservedTensors = std::unordered_map<std::size_t, ObservedTensor>;
 
+/// What `value` was; nothing is known of one that was not reached.
+ObservedTensor seen(const ObservedTensors& observed, const torch::jit::Value* value);
+
 /// Runs a copy of `graph`, a method with that schema, once on `network` and `sample`, and tells what the tensors in it
 /// were; what was not reached is left out. Empty where the network can't be run so.
 /// `network` has the state that the run leaves; the graph stays as it was. Error{model}: the run takes more time or memory

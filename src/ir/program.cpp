@@ -2,6 +2,7 @@
 
 #include <torch/csrc/jit/ir/constants.h>
 
+#include "ir/flatten.h"
 #include "ir/marks.h"
 #include "ir/stubs.h"
 
@@ -40,6 +41,10 @@ std::optional<at::Tensor> constant_tensor(const Program& program, const Value* v
   const auto constant = torch::jit::toIValue(value);
   if (constant && constant->isTensor() && constant->toTensor().defined()) return constant->toTensor();
   return std::nullopt;
+}
+
+std::string sibling_path(const Weight* weight, const std::string& name) {
+  return weight == nullptr ? "" : join_path(split_path(weight->path).first, name);
 }
 
 Value* insert_weight(Program& program, Node* before, const std::string& key) {

@@ -73,6 +73,9 @@ const Weight* weight_of(const Program& program, const Value* value);
 /// The tensor that `value` always holds: a weight's or an anonymous constant's. nullopt: not known.
 std::optional<at::Tensor> constant_tensor(const Program& program, const Value* value);
 
+/// The path of a tensor `name` beside `weight` in its module; "" where the weight is nullptr: anonymous, or none.
+std::string sibling_path(const Weight* weight, const std::string& name);
+
 /// Adds a new weight and its constant in front of `before`. `path`: where it wants to live, empty for an anonymous
 /// constant; `like`: the weight whose kind (parameter or buffer, requires_grad) it takes.
 Value* add_weight(Program& program, Node* before, const std::string& path, const at::Tensor& tensor,

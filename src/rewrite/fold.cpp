@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ir/flatten.h"
+#include "ir/scale_and_shift.h"
 #include "ir/training_mode.h"
 #include "rewrite/layer_edits.h"
 #include "rewrite/match.h"
@@ -64,13 +65,6 @@ bool is_finite(const at::Tensor& tensor) {
   return std::isfinite(low.item<double>()) && std::isfinite(high.item<double>());
 }
 
-/// The path of a tensor beside `weight` in its module; "" where the weight is anonymous.
-std::string sibling(const ir::Weight* weight, const std::string& name) {
-  if (weight == nullptr) return "";
-  const auto dot = weight->path.rfind('.');
-  return dot == std::string::npos ? name : ir::join_path(weight->path.substr(0, dot), name);
-}
-
 }  // namespace
 
 Reason not_constant(const Value* value, const std::string& what, const Facts& facts) {
@@ -95,9 +89,7 @@ Reason batch_norm_is_not_constant(Node* node, const Facts& facts) {
                                   not_constant_or_none(bn.gamma, "BatchNorm's weight", facts),
                                   not_constant_or_none(bn.beta, "BatchNorm's bias", facts)});
   if (reason) return reason;
-  const at::Tensor var = ir::constant_tensor(facts.program, bn.var)->to(at::kDouble) + *bn.eps;
-  const bool is_positive = at::logical_and(var > 0, at::isfinite(var)).all().item<bool>();
-  return is_positive ? Reason() : Reason(ReasonCode::variance_not_positive);
+  return ir::scale_and_shift(bn, facts.program) ? Reason() : Reason(ReasonCode::variance_not_positive);
 }
 
 Reason is_not_constant(const ir::Layer& layer, Node* batch_norm, Facts& facts) {
@@ -153,7 +145,7 @@ LayerWeights BatchNormFold::insert(ir::Program& program) const {
   const ir::Weight* weight = ir::weight_of(program, view.weight);
   const ir::Weight* bias = ir::weight_of(program, view.bias);
   const std::string weight_path = weight != nullptr ? weight->path : "";
-  const std::string bias_path = bias != nullptr ? bias->path : sibling(weight, kBias);
+  const std::string bias_path = bias != nullptr ? bias->path : ir::sibling_path(weight, kBias);
   const LayerWeights added{ir::add_weight(program, layer, weight_path, weights.weight, weight),
                            ir::add_weight(program, layer, bias_path, weights.bias, bias != nullptr ? bias : weight)};
   if (!key.empty()) program.folds[key] = {*ir::weight_key(added.weight), *ir::weight_key(added.bias)};

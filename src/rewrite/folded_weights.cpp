@@ -1,22 +1,9 @@
 #include "rewrite/folded_weights.h"
 
+#include "ir/scale_and_shift.h"
+
 namespace fusekit::rewrite {
 namespace {
-
-/// s and shift of y = s x + shift, in double, of shape (C).
-struct ScaleAndShift {
-  at::Tensor scale;
-  at::Tensor shift;
-};
-
-ScaleAndShift scale_and_shift(const ir::BatchNorm& bn, const ir::Program& program) {
-  const auto tensor = [&](const ir::Value* value) { return ir::constant_tensor(program, value)->to(at::kDouble); };
-  at::Tensor scale = (tensor(bn.var) + *bn.eps).rsqrt();
-  if (!ir::is_none(bn.gamma)) scale = scale * tensor(bn.gamma);
-  at::Tensor shift = -tensor(bn.mean) * scale;
-  if (!ir::is_none(bn.beta)) shift = shift + tensor(bn.beta);
-  return {scale, shift};
-}
 
 /// The scale along the output channels of a weight: dimension 0, or for a transposed convolution dimension 1 within
 /// each group of dimension 0.
@@ -40,7 +27,7 @@ at::Tensor scaled(const at::Tensor& weight, const at::Tensor& scale, const ir::L
 FoldedWeights fold(const ir::Layer& layer, const ir::BatchNorm& bn, const ir::Program& program) {
   const at::NoGradGuard no_grad;
   const at::Tensor weight = *ir::constant_tensor(program, layer.weight);
-  const auto [scale, shift] = scale_and_shift(bn, program);
+  const auto [scale, shift] = *ir::scale_and_shift(bn, program);
   at::Tensor bias = shift;
   if (!ir::is_none(layer.bias)) bias = bias + scale * ir::constant_tensor(program, layer.bias)->to(at::kDouble);
   return {scaled(weight, scale, layer).to(weight.scalar_type()).contiguous(weight.suggest_memory_format()),

@@ -6,6 +6,7 @@
 
 #include "fusekit/error.h"
 #include "ir/cleanup.h"
+#include "ir/flatten.h"
 #include "ir/marks.h"
 #include "quantize/lower/clamps.h"
 
@@ -25,10 +26,8 @@ std::string packed_path(const ir::Program& program, const Value* weight, const N
     const std::string scope = ir::scope_of(layer);
     return scope.empty() ? "_packed_params" : scope + "._packed_params";
   }
-  const auto dot = known->path.rfind('.');
-  const std::string parent = dot == std::string::npos ? "" : known->path.substr(0, dot + 1);
-  const std::string name = known->path.substr(parent.size());
-  return parent + (name == "weight" ? "_packed_params" : name + "_packed_params");
+  const std::string name = ir::split_path(known->path).second;
+  return ir::sibling_path(known, name == "weight" ? "_packed_params" : name + "_packed_params");
 }
 
 /// Mostly the levels end where the activation does, because calibration saw only what it let through. Not so with a

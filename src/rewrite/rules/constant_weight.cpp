@@ -68,8 +68,7 @@ Value* insert(Node* layer, const std::string& name, const ComputedWeight& weight
 void name_after_weight(Node* layer, const Value* added, const ir::Program& program) {
   const ir::Weight* weight = ir::weight_of(program, added);
   if (weight == nullptr || !ir::scope_of(layer).empty()) return;
-  const auto dot = weight->path.rfind('.');
-  if (dot != std::string::npos) ir::set_scope(layer, weight->path.substr(0, dot));
+  ir::set_scope(layer, ir::split_path(weight->path).first);
 }
 
 std::string paths_of(const std::vector<const ComputedWeight*>& weights, const ir::Program& program) {

@@ -4,6 +4,8 @@
 
 #include "ir/constants.h"
 #include "ir/operators.h"
+#include "target/cpu/channels_last.h"
+#include "target/cpu/packed_layer.h"
 
 namespace fusekit::target {
 namespace {
@@ -29,22 +31,18 @@ class Converter {
       if (const auto layer = ir::as_layer(node); layer && convert(*layer)) continue;
       if (needs_float(node)) give_float(node);
     }
-    give_back(graph_.return_node());
+    give_back();
   }
 
  private:
   bool convert(const ir::Layer& layer) {
-    const auto weight = ir::constant_tensor(program_, layer.weight);
-    const bool has_bias = layer.bias != nullptr && !ir::is_none(layer.bias);
-    if (!weight || weight->scalar_type() != at::kFloat || (has_bias && !ir::constant_tensor(program_, layer.bias)))
-      return false;
-    for (Value* value : {layer.weight, has_bias ? layer.bias : nullptr})
-      if (value != nullptr) replace_argument(layer.node, value, rounded(value, layer.node));
-    replace_argument(layer.node, layer.input, converted(layer.input, layer.node, at::kBFloat16));
+    if (!has_constant_weights(layer, program_)) return false;
+    if (ir::constant_tensor(program_, layer.weight)->scalar_type() != at::kFloat) return false;
+    for (Value* value : {layer.weight, layer.bias})
+      if (value != nullptr && !ir::is_none(value)) layer.node->replaceInputWith(value, rounded(value, layer.node));
+    layer.node->replaceInputWith(layer.input, converted(layer.input, layer.node, at::kBFloat16));
     return true;
   }
-
-  static void replace_argument(Node* node, Value* argument, Value* by) { node->replaceInputWith(argument, by); }
 
   /// The weight in bfloat16, under the same path; each is made once.
   Value* rounded(Value* value, Node* before) {
@@ -78,22 +76,12 @@ class Converter {
         node->replaceInput(i, converted(node->input(i), node, at::kFloat));
   }
 
-  void give_back(Node* reader) {
-    for (std::size_t i = 0; i < reader->inputs().size(); ++i) {
-      Value* value = reader->input(i);
-      const auto kind = value->node()->kind();
-      if (kind == c10::prim::TupleConstruct || kind == c10::prim::ListConstruct || kind == c10::prim::DictConstruct) {
-        give_back(value->node());
-      } else if (was_float(value)) {
-        reader->replaceInput(i, converted(value, reader, at::kFloat));
-      }
-    }
+  void give_back() {
+    for (const auto& [taker, place] : places_of_outputs(graph_))
+      if (was_float(taker->input(place))) taker->replaceInput(place, converted(taker->input(place), taker, at::kFloat));
   }
 
-  [[nodiscard]] bool was_float(const Value* value) const {
-    const auto seen = observed_.find(value->unique());
-    return seen != observed_.end() && seen->second.dtype == at::kFloat;
-  }
+  [[nodiscard]] bool was_float(const Value* value) const { return inputs::seen(observed_, value).dtype == at::kFloat; }
 
   ir::Program& program_;
   ir::Graph& graph_;

@@ -54,10 +54,7 @@ class Finder {
   }
 
  private:
-  [[nodiscard]] std::optional<Shape> shape(const Value* value) const {
-    const auto seen = observed_.find(value->unique());
-    return seen == observed_.end() ? std::nullopt : seen->second.sizes;
-  }
+  [[nodiscard]] std::optional<Shape> shape(const Value* value) const { return inputs::seen(observed_, value).sizes; }
 
   inputs::ObservedTensors& observed_;
 };

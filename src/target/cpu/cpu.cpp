@@ -71,12 +71,13 @@ void lower_to_cpu(ir::Program& program, const file::Original& original, const Lo
                 "LibTorch 2.0 and later built with oneDNN have it; LowerOptions::target = portable runs everywhere");
   make_for_inference(program);
   PackedLayers layers(program);
-  for (ir::Method& method : program.methods)
-    if (method.name == "forward") lower_forward(program, method, original, options, layers);
-  for (ir::Method& method : program.methods) {
-    if (method.name == "forward") continue;
-    ir::make_in_place(*method.graph);
-    layers.use_in(*method.graph);
+  for (ir::Method& method : program.methods) {  // forward is the first
+    if (method.name == "forward") {
+      lower_forward(program, method, original, options, layers);
+    } else {
+      ir::make_in_place(*method.graph);
+      layers.use_in(*method.graph);
+    }
   }
 }
 

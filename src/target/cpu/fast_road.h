@@ -1,10 +1,10 @@
 #pragma once
 
-#include <map>
 #include <set>
 
 #include "inputs/observed_tensors.h"
 #include "ir/operators/batch_norm.h"
+#include "target/cpu/channels_last.h"
 #include "target/cpu/packed_layer.h"
 
 namespace fusekit::target {
@@ -16,7 +16,11 @@ class FastRoad {
  public:
   /// `observed`: what the graph's tensors are on the inputs that the road is for.
   FastRoad(ir::Program& program, ir::Graph& graph, inputs::ObservedTensors observed, PackedLayers& layers)
-      : program_(program), graph_(graph), observed_(std::move(observed)), layers_(layers) {}
+      : program_(program),
+        graph_(graph),
+        observed_(std::move(observed)),
+        layers_(layers),
+        channels_last_(graph, observed_) {}
 
   void build();
 
@@ -29,9 +33,8 @@ class FastRoad {
   void visit(Node* node);
   bool lower_layer(Node* node);
   bool lower_convolution(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
-  bool lower_linear(const ir::Layer& layer, const Shape& input);
+  bool lower_linear(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
   bool lower_batch_norm(Node* node);
-  void keep_layout_of_outputs(Node* reader);
 
   [[nodiscard]] Tail tail_of(Node* layer, bool may_sum) const;
   [[nodiscard]] bool may_be_summed_into(Value* other, Node* sum) const;
@@ -41,24 +44,16 @@ class FastRoad {
   Value* activated(Value* value, const Tail& tail);
   void replace(const Tail& tail, Value* result);
 
-  [[nodiscard]] std::optional<Shape> shape(const Value* value) const;
-  [[nodiscard]] bool is_observed(const Value* value, at::ScalarType dtype) const;
-  [[nodiscard]] bool keeps_channels_last(Node* node) const;
-  Value* channels_last(Value* value, Node* before);
   Value* scalars(const Tail& tail);
-  Value* format_of_input();
   Value* insert(Node* before, const char* op, const std::vector<torch::jit::NamedValue>& arguments);
 
   ir::Program& program_;
   ir::Graph& graph_;
   inputs::ObservedTensors observed_;
   PackedLayers& layers_;
-  std::set<const Value*> channels_last_;      ///< 4-D, and certainly dense in that layout
-  std::map<const Value*, Value*> converted_;  ///< to channels_last
-  std::set<const Value*> own_;                ///< memory of the road's own, whatever the operator's schema says
+  ChannelsLast channels_last_;
+  std::set<const Value*> own_;  ///< memory of the road's own, whatever the operator's schema says
   std::set<const Node*> gone_;
-  Value* format_of_input_ = nullptr;
-  bool writes_ = false;  ///< does anything in the graph write into memory?
 };
 
 }  // namespace fusekit::target

@@ -35,6 +35,9 @@ bool is_of_libtorch(const Node* node) {
   return namespaces.count(node->kind().ns().toUnqualString()) > 0;
 }
 
+/// Might it do something else for data that lies otherwise, but raise?
+bool sees_layouts(const Node* node) { return tells_layouts_apart(node) || !is_of_libtorch(node); }
+
 bool is_written(const Value* value) {
   const auto& uses = value->uses();
   return std::any_of(uses.begin(), uses.end(), [](const auto& use) { return ir::writes_in_place(use.user); });
@@ -85,14 +88,13 @@ bool keeps_layout(const Node* node) {
 
 bool looks_at_memory(torch::jit::Graph& graph) {
   const auto nodes = ir::all_nodes(graph);
-  return std::any_of(nodes.begin(), nodes.end(),
-                     [](const Node* node) { return tells_layouts_apart(node) || !is_of_libtorch(node); });
+  return std::any_of(nodes.begin(), nodes.end(), sees_layouts);
 }
 
 void read_any_layout(torch::jit::Graph& graph) {
   for (Node* node : ir::all_nodes(graph)) {
     if (reshape_instead(node)) continue;
-    if (needs_a_layout(node) || tells_layouts_apart(node) || !is_of_libtorch(node)) give_contiguous(node);
+    if (needs_a_layout(node) || sees_layouts(node)) give_contiguous(node);
   }
 }
 

@@ -48,6 +48,8 @@ const Recipe& recipe_of(Packing packing) {
   }
 }
 
+bool has_bias(const ir::Layer& layer) { return layer.bias != nullptr && !ir::is_none(layer.bias); }
+
 /// What tells constants apart, in every copy of a graph: a weight's key, or where an anonymous tensor lies.
 std::string identity_of(const Value* constant) {
   if (const auto key = ir::weight_key(constant)) return "key " + *key;
@@ -98,6 +100,11 @@ std::string replaced(std::string text, const std::string& part, const std::strin
 
 }  // namespace
 
+bool has_constant_weights(const ir::Layer& layer, const ir::Program& program) {
+  const auto is_constant = [&](const Value* value) { return ir::constant_tensor(program, value).has_value(); };
+  return is_constant(layer.weight) && (!has_bias(layer) || is_constant(layer.bias));
+}
+
 bool PackedLayers::are_supported() { return is_supported(Packing::convolution) && is_supported(Packing::linear); }
 
 bool PackedLayers::is_supported(Packing packing) {
@@ -118,7 +125,7 @@ std::string PackedLayers::module_of(const ir::Layer& layer, const LayerShape& sh
   module.class_name = recipe.class_name;
   module.attributes.push_back(saved(name, tensor, weight));
   std::string bias_name;
-  if (layer.bias != nullptr && !ir::is_none(layer.bias)) {
+  if (has_bias(layer)) {
     const ir::Weight* bias = ir::weight_of(program_, layer.bias);
     bias_name = attribute_name(bias, "bias");
     if (bias_name == name) bias_name += "_bias";
@@ -141,7 +148,7 @@ Value* PackedLayers::read(const ir::Layer& layer, const LayerShape& shape, const
 }
 
 Value* PackedLayers::bias(const ir::Layer& layer, Node* before) const {
-  if (layer.bias == nullptr || ir::is_none(layer.bias)) {
+  if (!has_bias(layer)) {
     const torch::jit::WithInsertPoint guard(before);
     return before->owningGraph()->insertConstant(c10::IValue());
   }

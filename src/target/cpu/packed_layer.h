@@ -23,6 +23,9 @@ struct LayerShape {
   std::vector<std::int64_t> input;  ///< of a convolution: (N, C, H, W); of all others: (rows)
 };
 
+/// Is the layer's weight constant, and its bias constant or None?
+bool has_constant_weights(const ir::Layer& layer, const ir::Program& program);
+
 /// A convolution's or linear's weights as a module of their own, which is saved as the plain weight and bias under their
 /// original names, and packs them whenever it is loaded: so packed weights survive a save.
 class PackedLayers {
@@ -37,7 +40,7 @@ class PackedLayers {
   static bool is_supported(Packing packing);
 
   /// An attribute of the module that packs `layer` for `shape`, in front of `before`: "packed", and "matrix" of one for
-  /// MKL. The layer's weight is constant, its bias constant or None. The same weight and shape give the same module.
+  /// MKL. The layer has constant weights. The same weight and shape give the same module.
   Value* read(const ir::Layer& layer, const LayerShape& shape, const std::string& attribute, Node* before);
 
   /// The bias of a layer that was packed, or None, in front of `before`.

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "inputs/observed_tensors.h"
+
+namespace fusekit::target {
+
+/// Which tensors of a graph lie in channels_last, and the conversions to it.
+class ChannelsLast {
+ public:
+  using Value = torch::jit::Value;
+  using Node = torch::jit::Node;
+
+  /// `observed` has to outlive this object; it may grow.
+  ChannelsLast(torch::jit::Graph& graph, const inputs::ObservedTensors& observed);
+
+  /// Is the value 4-D, and certainly dense in that layout?
+  [[nodiscard]] bool has(const Value* value) const { return values_.count(value) > 0; }
+  void add(const Value* value) { values_.insert(value); }
+
+  /// Does the operator give such a tensor because it is given one?
+  [[nodiscard]] bool is_kept_by(Node* node) const;
+
+  /// The value in that layout, for a reader in front of `before`.
+  Value* of(Value* value, Node* before);
+
+  /// Lets what the graph gives out lie in memory as it did when it was observed: contiguous, or, where that is 4-D and the
+  /// first 4-D argument is not contiguous, in channels_last.
+  void keep_outputs();
+
+ private:
+  Value* format_of_input();
+  Value* converted(Value* value, Value* format);
+
+  torch::jit::Graph& graph_;
+  const inputs::ObservedTensors& observed_;
+  bool writes_;  ///< does anything in the graph write into memory?
+  std::set<const Value*> values_;
+  std::map<const Value*, Value*> converted_;
+  Value* format_of_input_ = nullptr;
+};
+
+/// Where the graph gives tensors out, be it in tuples, lists and dicts: the node that takes one, and its place there.
+std::vector<torch::jit::Use> places_of_outputs(torch::jit::Graph& graph);
+
+}  // namespace fusekit::target
