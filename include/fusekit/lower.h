@@ -12,6 +12,8 @@ namespace fusekit {
 struct TargetInfo {
   std::string name;     ///< e.g. "portable"
   std::string summary;  ///< one line
+  bool for_shapes =
+      false;  ///< its files are made for certain inputs (LowerOptions::inputs), and take others another way
 };
 
 /// All targets; the first is the default.

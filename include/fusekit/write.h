@@ -37,6 +37,7 @@ struct WriteReport {
   std::filesystem::path output;
   bool written = false;
   std::vector<MethodCheck> methods;  ///< forward first; the last one is what failed where nothing was written
+  std::string made_for{};            ///< the inputs, in words, of a file for certain shapes (TargetInfo::for_shapes)
 
   /// The method that computes something else in the written file; nullptr where the file was written.
   [[nodiscard]] const VerifyReport* failure() const;

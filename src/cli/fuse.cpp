@@ -112,6 +112,7 @@ class FuseCommand : public Command {
 
   int work(const Console& console) {
     verified_.clear();
+    made_for_.clear();
     if (!dry_run_) check_output(job_.output, job_.input, files_.options);
     const auto start = std::chrono::steady_clock::now();
     Model model = read(job_.input, files_.read);
@@ -160,7 +161,7 @@ class FuseCommand : public Command {
     console.print(fmt::format("{}: {}", job_.input, fusion_summary(fusion)));
     if (explain_ && !fusion.entries.empty()) console.print(fusion_explanation(fusion));
     for (const std::string& line : verified_) console.print(line);
-    if (report_["output"].is_string()) console.print(fmt::format("wrote {}{}", job_.output, made_for()));
+    if (report_["output"].is_string()) console.print(fmt::format("wrote {}{}", job_.output, made_for_));
   }
 
   bool write_file(Model model, const Console& console) {
@@ -173,21 +174,16 @@ class FuseCommand : public Command {
     };
     const WriteReport written = write(std::move(model), job_.output, files_.options);
     console.end_progress();
+    if (!written.made_for.empty()) {
+      report_["made_for"] = written.made_for;
+      made_for_ = fmt::format(", fast on {}; other shapes take plain operators", written.made_for);
+    }
     report_["verification"] = nlohmann::json::object();
     for (const MethodCheck& check : written.methods) take(check, console);
     return written.written;
   }
 
-  /// Of a file for certain shapes, which these are.
-  [[nodiscard]] std::string made_for() const {
-    const bool has_shapes = files_.options.target == "cpu" && report_.contains("made_for");
-    if (!has_shapes) return "";
-    return fmt::format(", fast on {}; other shapes take plain operators", report_["made_for"].get<std::string>());
-  }
-
   void take(const MethodCheck& check, const Console& console) {
-    if (check.report && check.method == "forward" && !check.doubled && files_.options.target == "cpu")
-      report_["made_for"] = check.report->inputs;
     if (!check.report) return warn_of_unverified(check, console);
     report_["verification"][check.method + (check.eval      ? " in eval()"
                                             : check.doubled ? " on a doubled batch"
@@ -214,6 +210,7 @@ class FuseCommand : public Command {
   InputFlags inputs_;
   CommonOptions common_;
   std::vector<std::string> verified_;  ///< one line a method
+  std::string made_for_;               ///< of a file for certain shapes, which these are
   nlohmann::json report_;
 };
 

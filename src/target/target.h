@@ -16,6 +16,7 @@ struct Target {
   std::string summary;  ///< one line
   /// `original`: the network that the program was read from, for runs. Errors: see fusekit::lower.
   void (*lower)(ir::Program& program, const file::Original& original, const LowerOptions& options);
+  bool for_shapes = false;  ///< TargetInfo::for_shapes
 };
 
 /// All targets; the first is the default. A new one is a folder of its own and a line in targets.cpp.

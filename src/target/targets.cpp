@@ -30,7 +30,7 @@ const std::vector<Target>& all_targets() {
 
 std::vector<TargetInfo> targets() {
   std::vector<TargetInfo> infos;
-  for (const target::Target& target : target::all_targets()) infos.push_back({target.name, target.summary});
+  for (const target::Target& target : target::all_targets()) infos.push_back({target.name, target.summary, target.for_shapes});
   return infos;
 }
 

@@ -157,6 +157,12 @@ std::set<std::string> made_new(const ir::Program& program) {
   return paths;
 }
 
+bool is_for_shapes(const std::string& target) {
+  for (const TargetInfo& info : targets())
+    if (info.name == target) return info.for_shapes;
+  return false;
+}
+
 /// Lowers the model, where that was not done.
 void finish(Model& model, const WriteOptions& options) {
   const bool is_lowered = !ModelParts::of(model).program.target.empty();
@@ -180,7 +186,7 @@ WriteReport write(Model model, const fs::path& output, const WriteOptions& optio
   finish(model, options);
   ModelParts& parts = ModelParts::of(model);
   const bool asks_for_mode = parts.program.asks_for_mode;
-  const bool depends_on_shapes = parts.program.target == "cpu" && parts.allowance == nullptr;
+  const bool for_shapes = is_for_shapes(parts.program.target);
   const std::set<std::string> made_new = fusekit::made_new(parts.program);
   file::serialize(std::exchange(parts.program, {}), file);
   Check check(*parts.original, parts.allowance.get(), {file.readable_path(), output.string()}, options.verify);
@@ -193,10 +199,11 @@ WriteReport write(Model model, const fs::path& output, const WriteOptions& optio
     for (const std::string& method : methods) {
       report.methods.push_back(check.of(method, eval));
       const auto& compared = report.methods.back().report;
+      if (for_shapes && method == "forward" && compared) report.made_for = compared->inputs;
       if (compared && !compared->passed) return report;
     }
   }
-  if (depends_on_shapes)
+  if (for_shapes && parts.allowance == nullptr)
     if (const auto doubled = check.of_doubled_batch()) {
       report.methods.push_back(*doubled);
       if (!doubled->report->passed) return report;

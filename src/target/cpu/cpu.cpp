@@ -83,6 +83,9 @@ void lower_to_cpu(ir::Program& program, const file::Original& original, const Lo
 
 }  // namespace
 
-Target cpu() { return {"cpu", "this kind of CPU: oneDNN's and MKL's operators with packed weights", lower_to_cpu}; }
+Target cpu() {
+  return {"cpu", "this kind of CPU: oneDNN's and MKL's operators with packed weights", lower_to_cpu,
+          /*for_shapes=*/true};
+}
 
 }  // namespace fusekit::target
