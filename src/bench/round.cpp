@@ -9,10 +9,12 @@
 namespace fusekit::bench {
 namespace {
 
-constexpr double kSlotSeconds = 0.025;  // minimum for the timed part of a slot
-constexpr double kSlowRun = 0.1;        // s; runs above this need no lead-in run: cold caches matter little
+// Minimum for the timed part of a slot. A disturbance on a shared machine lasts some tens of milliseconds: only slots that
+// are shorter see it in all variants alike. Below this, the requests and the lead-in runs would take most of the time.
+constexpr double kSlotSeconds = 0.005;
+constexpr double kSlowRun = 0.1;  // s; runs above this need no lead-in run: cold caches matter little
 constexpr int kMaxSlotRuns = 500;
-constexpr std::size_t kMaxBlocks = 100;  // per process; more of them have the same placement in memory
+constexpr std::size_t kMaxBlocks = 500;  // per process; more of them have the same placement in memory
 constexpr int kMinWarmup = 4;            // runs; fewer do not show a steady state
 constexpr int kWarmupAlone = 2;  // runs; the profiling executor records the first inference and compiles in the next
 constexpr double kWarmupShare = 0.3;  // largest part of a process's time

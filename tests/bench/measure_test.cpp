@@ -20,12 +20,12 @@ using test::run;
 using test::warns_of;
 using test::World;
 
-TEST(BenchMeasure, EndsAtAHundredBlocksPerProcess) {
+TEST(BenchMeasure, EndsAtFiveHundredBlocksPerProcess) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
   const Report report = measure(test::variants(2), {.max_seconds = 1e5}, launcher, clock);
-  for (const ProcessTrace& trace : report.traces) EXPECT_EQ(trace.blocks.size(), 100U);
-  EXPECT_LT(clock.seconds(), 450);
+  for (const ProcessTrace& trace : report.traces) EXPECT_EQ(trace.blocks.size(), 500U);
+  EXPECT_LT(clock.seconds(), 1400);
 }
 
 TEST(BenchMeasure, AnEndlessWarmUpIsCutOffWithAWarning) {
@@ -86,7 +86,7 @@ TEST(BenchMeasure, KeepsItsTimeLimit) {
   FakeClock clock;
   FakeLauncher launcher({.run_us = {20000, 20000}}, clock, 1);
   measure(test::variants(2), {.max_seconds = 20}, launcher, clock);
-  EXPECT_EQ(launcher.started, 8U);  // as many as the cost of the first round allows
+  EXPECT_EQ(launcher.started, 10U);  // as many as the cost of the first round allows
   EXPECT_LE(clock.seconds(), 21);
   EXPECT_GE(clock.seconds(), 18);
 }
@@ -125,8 +125,14 @@ TEST(BenchMeasure, ShortRunsShareASlotAfterALeadIn) {
   const Report report = run({.run_us = {100, 20000}}, {}, 1);
   for (const Slot& slot : report.traces.at(0).blocks.at(0).slots) {
     EXPECT_EQ(slot.lead_in, 1);
-    EXPECT_GE(slot.runs, slot.variant == 0 ? 200 : 1);
+    EXPECT_GE(slot.runs, slot.variant == 0 ? 40 : 1);
   }
+}
+
+/// Neighbours disturb for tens of milliseconds: what takes turns more often than that has its share in all of it.
+TEST(BenchMeasure, VariantsTakeTurnsWithinTensOfMilliseconds) {
+  const Report report = run({.run_us = {3500, 3500}}, {}, 1);
+  for (const Slot& slot : report.traces.at(0).blocks.at(0).slots) EXPECT_LE(slot.runs, 2);
 }
 
 TEST(BenchMeasure, IterationsAndWarmupAreWhatWasAskedFor) {
