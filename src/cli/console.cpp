@@ -33,7 +33,9 @@ void write_results(const std::string& text) {
 }
 
 /// As a person reads it on stderr.
-std::string diagnostic(const std::string& text) { return wrapped(in_flags(text), terminal_columns(STDERR_FILENO)); }
+std::string diagnostic(const std::string& text) {
+  return wrapped(without_control_characters(in_flags(text)), terminal_columns(STDERR_FILENO));
+}
 
 void write_diagnostics(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
@@ -67,18 +69,22 @@ const char* kind_name(ErrorKind kind) {
 Console::Console(int verbosity)
     : verbosity_(verbosity), terminal_(is_terminal()), color_(terminal_ && std::getenv("NO_COLOR") == nullptr) {}
 
-void Console::print(const std::string& text) const { write_results(wrapped(in_flags(text), columns()) + "\n"); }
+void Console::print(const std::string& text) const {
+  write_results(wrapped(without_control_characters(in_flags(text)), columns()) + "\n");
+}
 
-void Console::print_data(const std::string& text) const { write_results(in_flags(text) + "\n"); }
+void Console::print_data(const std::string& text) const {
+  write_results(without_control_characters(in_flags(text)) + "\n");
+}
 
 std::size_t Console::columns() { return terminal_columns(STDOUT_FILENO); }
 
 void Console::print_json(const nlohmann::json& document) const {
-  print_data(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  write_results(in_flags(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)) + "\n");
 }
 
 void Console::print_json(const nlohmann::ordered_json& document) const {
-  print_data(document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  write_results(in_flags(document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) + "\n");
 }
 
 void Console::note(const std::string& text) const {
@@ -115,7 +121,7 @@ void Console::progress(double fraction, const std::string& text) const {
   const std::size_t taken = width + 4 + left.size();  // with the brackets, a blank, and the cursor's place
   const std::size_t columns = std::max(terminal_columns(STDERR_FILENO), taken + 1);
   write_diagnostics(fmt::format("\r\033[K[{:#<{}}{:-<{}}] {}{}", "", filled, "", width - filled,
-                                shortened(text, columns - taken), left));
+                                shortened(without_control_characters(text), columns - taken), left));
 }
 
 void Console::end_progress() const {

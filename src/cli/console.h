@@ -13,7 +13,8 @@ namespace fusekit::cli {
 const char* kind_name(ErrorKind kind);
 
 /// Where a command writes: results to stdout, progress and diagnostics to stderr. Options that the library speaks of are
-/// called by their flags (in_flags) in all of it. Never throws: diagnostics that can't be written are gone, and results
+/// called by their flags (in_flags) in all of it, and control characters, which names in a file may have, are shown as
+/// "\x1b": no file commands a terminal. Never throws: diagnostics that can't be written are gone, and results
 /// that can't be written are remembered (`exit_code`).
 class Console {
  public:

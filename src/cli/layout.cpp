@@ -1,5 +1,6 @@
 #include "cli/layout.h"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -73,6 +74,23 @@ std::string wrapped(const std::string& text, std::size_t columns) {
     begin = end + 1;
   }
   return out;
+}
+
+std::string without_control_characters(const std::string& text) {
+  std::string visible;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {  // U+0080 to U+009F
+      visible += fmt::format("\\x{:02x}", next);
+      ++i;
+    } else if ((byte < 32 && byte != '\n' && byte != '\t') || byte == 127) {
+      visible += fmt::format("\\x{:02x}", byte);
+    } else {
+      visible += text[i];
+    }
+  }
+  return visible;
 }
 
 }  // namespace fusekit::cli

@@ -1,12 +1,14 @@
 #include "file/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <random>
+#include <regex>
 
 #include "fusekit/error.h"
 #include "runtime/unfinished_files.h"
@@ -18,6 +20,8 @@ constexpr mode_t kNewMode = 0666;      // less the umask
 constexpr mode_t kPrivateMode = 0600;  // until it gets the mode of the file that it replaces
 constexpr mode_t kPermissions = 07777;
 constexpr int kNameTries = 100;
+constexpr const char* kHiddenName = ".fusekit-{:08x}";  // short, whatever the output is called
+constexpr auto kYoung = std::chrono::minutes(1);        // a file of this age may be about to be locked
 
 /// Never a standard stream: where whoever started the program closed one, what is printed would end in the file.
 int above_standard_streams(int descriptor) {
@@ -29,10 +33,28 @@ int above_standard_streams(int descriptor) {
   return higher;
 }
 
+/// Takes away what writers have left that were killed (signal 9, power) between giving a file its hidden name and its real
+/// one. A living writer's file is locked.
+void remove_abandoned(const std::filesystem::path& folder) {
+  static const std::regex hidden(R"(\.fusekit-[0-9a-f]{8})");
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (!std::regex_match(entry.path().filename().string(), hidden)) continue;
+    if (entry.symlink_status(ignored).type() != std::filesystem::file_type::regular) continue;
+    const auto written = entry.last_write_time(ignored);
+    if (ignored || std::filesystem::file_time_type::clock::now() - written < kYoung) continue;
+    const int descriptor = ::open(entry.path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0) continue;
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) unlink(entry.path().c_str());
+    close(descriptor);
+  }
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path output) : output_(std::move(output)), folder_(output_.parent_path()) {
   if (folder_.empty()) folder_ = ".";
+  remove_abandoned(folder_);
   std::error_code ignored;
   const mode_t mode = std::filesystem::exists(output_, ignored) ? kPrivateMode : kNewMode;
   descriptor_ = above_standard_streams(::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
@@ -42,6 +64,7 @@ AtomicFile::AtomicFile(std::filesystem::path output) : output_(std::move(output)
     }));
   }
   if (descriptor_ < 0) fail("can't be written", errno);
+  flock(descriptor_, LOCK_EX | LOCK_NB);  // where the file system has no locks, its age protects it
 }
 
 AtomicFile::~AtomicFile() {
@@ -117,7 +140,7 @@ int AtomicFile::with_hidden_name(const std::function<int(const std::filesystem::
   std::random_device random;
   int result = -1;
   for (int k = 0; k < kNameTries; ++k) {
-    named_ = folder_ / fmt::format(".fusekit-{:08x}", random());  // short, whatever the output is called
+    named_ = folder_ / fmt::format(kHiddenName, random());
     runtime::remember_unfinished(named_);
     result = make(named_);
     if (result >= 0) break;

@@ -4,6 +4,7 @@
 
 #include "file/archive.h"
 #include "file/identify.h"
+#include "file/outside_operators.h"
 #include "file/regular_file.h"
 #include "file/tensor_records.h"
 #include "fusekit/error.h"
@@ -69,12 +70,16 @@ Loaded load(const fs::path& path) {
   loaded.extra = check(path);
   const runtime::CapturedOutput captured;
   runtime::LimitedRun limited("the load of " + path.string());  // it may run code of the file's: __setstate__
+  const WithoutOutsideOperators inside;
   try {
     loaded.module = torch::jit::load(path.string(), at::kCPU);
     read_debug_records(loaded.module);
   } catch (...) {
     limited.check();
     const std::string reason = runtime::explain_current_exception();
+    if (const std::string outside = WithoutOutsideOperators::named_in(reason); !outside.empty())
+      throw Error(ErrorKind::file, fmt::format("{}: its code calls {}", path.string(), outside),
+                  "it reaches outside of tensors, for files or other machines: FuseKit does not load what does");
     throw Error(ErrorKind::file, fmt::format("{}: {}", path.string(), reason),
                 names_a_missing_operator(reason)
                     ? "operators that do not come with LibTorch are in a library of their own: give it with "

@@ -1,9 +1,11 @@
 #include "runtime/captured_output.h"
 
 #include <c10/util/Exception.h>
+#include <fmt/format.h>
 #include <torch/csrc/jit/runtime/print_handler.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -26,10 +28,18 @@ struct DiscardWarnings : c10::WarningHandler {
 // LibTorch's print handler is a plain function, so the captured text has to be global.
 std::mutex printing;
 std::string printed;
+constexpr std::size_t kMostPrinted = 1'000'000;  // characters that are kept: a loop may print without end
+std::size_t left_out = 0;                        // characters beyond them
+std::uint64_t hash_of_left_out = 0;
 
 void capture_print(const std::string& text) {
   const std::lock_guard lock(printing);
-  printed += text;
+  const std::size_t kept = std::min(text.size(), kMostPrinted - std::min(kMostPrinted, printed.size()));
+  printed.append(text, 0, kept);
+  for (std::size_t i = kept; i < text.size(); ++i) {  // FNV-1a
+    hash_of_left_out = (hash_of_left_out ^ static_cast<unsigned char>(text[i])) * 1099511628211U;
+    ++left_out;
+  }
 }
 
 c10::WarningHandler* discarding_handler() {
@@ -49,13 +59,18 @@ CapturedOutput::CapturedOutput()
 CapturedOutput::~CapturedOutput() {
   warning_handlers::set_warning_handler(warnings_);
   torch::jit::setPrintHandler(print_);
+  take_printed();
   const std::lock_guard lock(printing);
   printed = std::move(printed_before_);
 }
 
 std::string CapturedOutput::take_printed() {
   const std::lock_guard lock(printing);
-  return std::exchange(printed, {});
+  std::string text = std::exchange(printed, {});
+  if (left_out > 0) text += fmt::format("... and {} more characters ({:x})", left_out, hash_of_left_out);
+  left_out = 0;
+  hash_of_left_out = 0;
+  return text;
 }
 
 }  // namespace fusekit::runtime

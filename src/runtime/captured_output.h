@@ -17,7 +17,8 @@ class CapturedOutput {
   CapturedOutput(const CapturedOutput&) = delete;
   CapturedOutput& operator=(const CapturedOutput&) = delete;
 
-  /// The text that networks have printed since the last call.
+  /// The text that networks have printed since the last call. Of what is beyond a million characters, only the number of
+  /// characters and a hash.
   std::string take_printed();
 
  private:

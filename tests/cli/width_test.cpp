@@ -151,5 +151,15 @@ TEST(AtATerminal, JsonIsNotWrapped) {
   EXPECT_EQ(at_terminal({"fuse", "--list-rules", "--json"}, 40), piped.out);
 }
 
+TEST(Width, ControlCharactersAreShownAndNotSent) {
+  EXPECT_EQ(without_control_characters("a\x1b[31m\xC2\x9B"
+                                       "b\x7f\r\n\tc \xC3\xA9"),
+            "a\\x1b[31m\\x9bb\\x7f\\x0d\n\tc \xC3\xA9");
+  const auto result = test::run_fusekit({"inspect", "no\x1b[2Jfile"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_TRUE(has(result.err, "no\\x1b[2Jfile")) << result.err;
+  EXPECT_FALSE(has(result.err, "\x1b")) << result.err;
+}
+
 }  // namespace
 }  // namespace fusekit::cli

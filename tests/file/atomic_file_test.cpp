@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -131,6 +132,27 @@ TEST(AtomicFile, IsNeverAStandardStream) {
     close(input);
   }
   EXPECT_EQ(test::bytes_of(folder / "a.pt"), "bytes");
+}
+
+TEST(AtomicFile, TakesAwayWhatAKilledWriterLeft) {
+  const test::TemporaryFolder folder;
+  const auto left = [&](const std::string& name, std::chrono::minutes age) {
+    test::write_bytes(folder / name, "half");
+    std::filesystem::last_write_time(folder / name, std::filesystem::file_time_type::clock::now() - age);
+    return folder / name;
+  };
+  const auto abandoned = left(".fusekit-0123abcd", std::chrono::minutes(5));
+  const auto young = left(".fusekit-0123abce", std::chrono::minutes(0));
+  const auto foreign = left(".fusekit-notes", std::chrono::minutes(5));
+  const auto locked = left(".fusekit-0123abcf", std::chrono::minutes(5));
+  const int descriptor = ::open(locked.c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(flock(descriptor, LOCK_EX | LOCK_NB), 0);
+  file::AtomicFile(folder / "out.pt");
+  close(descriptor);
+  EXPECT_FALSE(std::filesystem::exists(abandoned));
+  EXPECT_TRUE(std::filesystem::exists(young)) << "its writer may be about to lock it";
+  EXPECT_TRUE(std::filesystem::exists(foreign));
+  EXPECT_TRUE(std::filesystem::exists(locked)) << "its writer is alive";
 }
 
 }  // namespace

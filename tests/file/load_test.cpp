@@ -341,5 +341,20 @@ TEST_F(Load, NoFlippedByteCrashes) {
   EXPECT_GT(refused, 50);
 }
 
+/// What a file calls is known before anything of it has run.
+TEST_F(Load, CodeThatReachesOutsideIsNotLoaded) {
+  const fs::path touched = folder_ / "touched";
+  const std::map<std::string, std::string> calls = {
+      {"aten::save", "    torch.save(x, \"" + touched.string() + "\")\n"},
+      {"aten::from_file", "    x = x + torch.from_file(\"" + touched.string() + "\", True, 4)\n"}};
+  for (const auto& [op, call] : calls) {
+    const fs::path path = folder_ / "outside.pt";
+    test::make_module("Net", {}, "def forward(self, x):\n" + call + "    return x\n").save(path.string());
+    EXPECT_EQ(refusal_to_load(path), "its code calls " + op);
+    EXPECT_NO_THROW(torch::jit::load(path.string())) << "LibTorch knows " << op << " again";
+    EXPECT_FALSE(fs::exists(touched));
+  }
+}
+
 }  // namespace
 }  // namespace fusekit

@@ -108,8 +108,6 @@ INSTANTIATE_TEST_SUITE_P(
                       ReasonCode::depends_on_state},
         WeightRefusal{"random", "self.conv.weight_v + torch.randn([4, 3, 3, 3])", ReasonCode::not_a_function},
         WeightRefusal{"dropout", "torch.dropout(self.conv.weight_v, 0.5, True)", ReasonCode::not_a_function},
-        WeightRefusal{"from_a_file", "self.conv.weight_v * torch.from_file(\"/dev/zero\", False, 1)",
-                      ReasonCode::not_a_function},
         WeightRefusal{"memory_as_it_is", "torch.empty_like(self.conv.weight_v)", ReasonCode::not_a_function},
         WeightRefusal{"in_a_branch", "self.conv.weight_v\n  if bool(x.sum() > 0):\n    w = w * 2",
                       ReasonCode::not_a_function},

@@ -3,11 +3,13 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/jit/runtime/print_handler.h>
 
 #include <algorithm>
 #include <stdexcept>
 
 #include "fusekit/error.h"
+#include "runtime/captured_output.h"
 #include "runtime/error_text.h"
 
 namespace fusekit {
@@ -99,6 +101,21 @@ TEST(ErrorText, IsTheReasonWithoutTracebackAndBacktrace) {
   for (const std::string& text : {reason, reason + backtrace, traceback + reason, traceback + reason + backtrace,
                                   traceback + "RuntimeError: " + reason + backtrace})
     EXPECT_EQ(runtime::explain(std::runtime_error(text)), reason) << text;
+}
+
+TEST(CapturedOutput, OfPrintsWithoutEndKeepsWhatTellsThemApart) {
+  runtime::CapturedOutput captured;
+  const auto printed = [&](const std::string& end) {
+    for (int i = 0; i < 30; ++i) torch::jit::getPrintHandler()(std::string(100'000, 'a'));
+    torch::jit::getPrintHandler()(end);
+    return captured.take_printed();
+  };
+  const std::string text = printed("b");
+  EXPECT_LT(text.size(), 1'000'100U);
+  EXPECT_EQ(text, printed("b"));
+  EXPECT_NE(text, printed("c"));
+  torch::jit::getPrintHandler()("short");
+  EXPECT_EQ(captured.take_printed(), "short");
 }
 
 }  // namespace
