@@ -8,7 +8,7 @@ set_target_properties(fusekit PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTA
 
 install(TARGETS fusekit RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS fusekit_core EXPORT fusekitTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS fusekit_vision LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS fusekit_vision fusekit_graph_fuser LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/fusekit DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT fusekitTargets NAMESPACE fusekit:: DESTINATION ${package_folder})
 

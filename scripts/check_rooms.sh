@@ -21,8 +21,9 @@ declare -A may_use=(
   [file]="ir runtime"
   [ir]=""
   [runtime]=""
+  [switches]=""
 )
-behind="tune bench doctor target quantize verify rewrite print inputs file ir runtime"
+behind="tune bench doctor target quantize verify rewrite print inputs file ir runtime switches"
 # Third-party headers that only some rooms may know.
 declare -A only_for=(["CLI/"]="cli" ["torch/"]="$behind" ["ATen/"]="$behind" ["c10/"]="$behind")
 

@@ -20,8 +20,9 @@ Report analyze(const std::vector<Variant>& variants, std::vector<ProcessTrace> t
 /// 1.5 %)".
 std::string verdict_text(const Report& report, const Ratio& ratio);
 
-/// Reads times that another tool measured: one number per line; a blank line starts the times of the next process.
-/// Error{file}.
+/// Reads times that another tool measured: one number per line, where a blank line starts the times of the next process;
+/// speed_benchmark_torch's output with report_pep, any number of runs one after the other (us); hyperfine's JSON of one
+/// command or google-benchmark's of one benchmark (converted to us). Error{file}.
 std::vector<std::vector<double>> read_recorded_times(const std::filesystem::path& path);
 /// Compares b's times with a's. With three or more processes each, the process is the unit: the interval of
 /// shift_estimate on the logarithms of the processes' medians. Otherwise a moving-block bootstrap of the medians, and a

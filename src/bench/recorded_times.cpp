@@ -1,7 +1,5 @@
 // Times that another tool measured.
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
 
 #include "bench/rank_intervals.h"
 #include "bench/statistics.h"
@@ -50,31 +48,6 @@ Estimate bootstrap_difference(const std::vector<double>& a, const std::vector<do
 }
 
 }  // namespace
-
-std::vector<std::vector<double>> read_recorded_times(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path))
-    throw Error(ErrorKind::file, fmt::format("can't read '{}'", path.string()), "give a text file with a time a line");
-  std::vector<std::vector<double>> groups(1);
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    const std::size_t first = line.find_first_not_of(" \t\r");
-    if (first == std::string::npos) {
-      if (!groups.back().empty()) groups.emplace_back();
-      continue;
-    }
-    if (line[first] == '#') continue;
-    char* end = nullptr;
-    const double value = std::strtod(line.c_str(), &end);
-    if (std::string(end).find_first_not_of(" \t\r,;") != std::string::npos || !(value > 0) || !std::isfinite(value))
-      throw Error(ErrorKind::file, fmt::format("'{}', line {}: '{}' is no time", path.string(), number, line),
-                  "one positive number a line; a blank line begins the times of another process");
-    groups.back().push_back(value);
-  }
-  if (groups.back().empty()) groups.pop_back();
-  if (groups.empty()) throw Error(ErrorKind::file, fmt::format("'{}' holds no times", path.string()));
-  return groups;
-}
 
 Report compare_recorded_times(const std::vector<std::vector<double>>& a, const std::string& label_a,
                               const std::vector<std::vector<double>>& b, const std::string& label_b,

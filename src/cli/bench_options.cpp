@@ -75,7 +75,9 @@ void add_report_options(CLI::App& app, BenchFlags& flags) {
   app.add_option("--html", flags.html, "Write a page with charts, which needs nothing else, to this file")
       ->group(group);
   app.add_flag("--profile", flags.profile, "Time by layer as well, in a process of its own")->group(group);
-  app.add_option("--samples", flags.samples, "Judge two files of times (one a line) measured elsewhere")
+  app.add_option("--samples", flags.samples,
+                 "Judge two files of times measured elsewhere: one a line, speed_benchmark_torch's output with "
+                 "--report_pep, or JSON of hyperfine or google-benchmark")
       ->expected(2)
       ->group(group);
 }

@@ -30,6 +30,33 @@ TEST(RecordedTimes, AreReadByProcessAndABadLineIsNamed) {
   EXPECT_THROW(read_recorded_times(folder.path()), Error);
 }
 
+TEST(RecordedTimes, AreReadAsOtherToolsWriteThem) {
+  const fusekit::test::TemporaryFolder folder;
+  const auto read = [&](const std::string& text) {
+    fusekit::test::write_bytes(folder / "t", text);
+    return read_recorded_times(folder / "t");
+  };
+  using Groups = std::vector<std::vector<double>>;
+  const std::string run =
+      "Starting benchmark.\nRunning warmup runs.\nMain runs.\n"
+      "PyTorchObserver {\"type\": \"NET\", \"unit\": \"us\", \"metric\": \"latency\", \"value\": \"6189.07\"}\n"
+      "PyTorchObserver {\"type\": \"conv\", \"unit\": \"us\", \"metric\": \"latency\", \"value\": \"7\"}\r\n"
+      "PyTorchObserver {\"type\": \"NET\", \"unit\": \"us\", \"metric\": \"latency\", \"value\": \"6200\"}\r\n"
+      "Main run finished. Microseconds per iter: 6194.5. Iters per second: 161.434\n";
+  EXPECT_EQ(read(run + run), (Groups{{6189.07, 6200}, {6189.07, 6200}}));
+  EXPECT_EQ(read(R"({"results": [{"command": "a", "mean": 2, "times": [0.5, 0.25]}]})"), (Groups{{5e5, 2.5e5}}));
+  EXPECT_EQ(read(R"({"context": {}, "benchmarks": [
+                     {"name": "B/1", "run_name": "B/1", "run_type": "iteration", "real_time": 3, "time_unit": "ms"},
+                     {"name": "B/1", "run_name": "B/1", "run_type": "iteration", "real_time": 4, "time_unit": "ns"},
+                     {"name": "B/1_mean", "run_name": "B/1", "run_type": "aggregate", "real_time": 9}]})"),
+            (Groups{{3000, 0.004}}));
+  for (const char* bad : {"{", "{}", R"({"results": []})", R"({"results": [{"times": [-1]}]})", R"({"results": [{}]})",
+                          R"({"benchmarks": [{"name": "a", "real_time": 1}, {"name": "b", "real_time": 1}]})",
+                          "PyTorchObserver {\"type\": \"NET\"}\n",
+                          "PyTorchObserver {\"type\": \"NET\", \"unit\": \"s\", \"value\": \"1\"}\n"})
+    EXPECT_THROW(read(bad), Error) << bad;
+}
+
 std::vector<std::vector<double>> processes(double level, std::size_t count, std::uint64_t seed) {
   std::mt19937_64 generator(seed);
   std::normal_distribution<double> noise(0, 0.01);
