@@ -3,9 +3,18 @@
 #   scripts/check_zoo.sh [-o DIR] [NAME...], default everything in .zoo/, which scripts/make_zoo.sh makes.
 #   FUSEKIT_PYTHON is the Python that judges (default Debian's, with torch 1.13); FUSEKIT is the program
 #   (default: what scripts/build.sh leaves, which is called first).
+#   --mobile: as files for phones instead (--for mobile --lite), judged in Python's mobile interpreter
+#   (tests/python/check_mobile.py).
 # Prints a line for each file; exit 1 where one fails.
 source "$(dirname "$0")/lib.sh"
 zoo=.zoo
+mobile=()
+judge=tests/python/check_fused.py
+if [ "${1:-}" = --mobile ]; then
+  mobile=(--for mobile --lite)
+  judge=tests/python/check_mobile.py
+  shift
+fi
 arguments=("$@")
 names=()
 while [ $# -gt 0 ]; do
@@ -34,8 +43,8 @@ failed=0 total=0
 while IFS=$'\t' read -r file dims types; do
   wanted "$file" || continue
   inputs=(--input-dims "$dims" --input-type "$types")
-  if fused=$("$fusekit" fuse "$zoo/$file" -o "$work/$file" "${inputs[@]}" "${library[@]}" 2>&1); then
-    found=$("$python" -W ignore tests/python/check_fused.py "$zoo/$file" "$work/$file" --dims "$dims" --type "$types" \
+  if fused=$("$fusekit" fuse "$zoo/$file" -o "$work/$file" "${inputs[@]}" "${library[@]}" "${mobile[@]}" 2>&1); then
+    found=$("$python" -W ignore "$judge" "$zoo/$file" "$work/$file" --dims "$dims" --type "$types" \
       "${library[@]}" 2>&1) || failed=$((failed + 1))
     fused=$(head -n 1 <<<"$fused")
     printf '%-31s %s; %s\n' "$file" "$found" "${fused#*: }"

@@ -54,4 +54,9 @@ struct FileInfo {
 /// `inputs`. Error{file} as `read`; Error{input}, Error{usage}: the dims do not fit forward's arguments.
 FileInfo inspect(const std::filesystem::path& path, const InputOptions& inputs = {});
 
+/// The operators that a file's methods call on the mobile interpreter, with their overloads ("aten::add.Tensor"), sorted:
+/// what a custom build of PyTorch Mobile must include (its SELECTED_OP_LIST). Runs nothing. Error{file} as `read`;
+/// Error{model}: the mobile interpreter has no bytecode for the file.
+std::vector<std::string> root_operators(const std::filesystem::path& path);
+
 }  // namespace fusekit

@@ -22,6 +22,7 @@ std::vector<TargetInfo> targets();
 struct LowerOptions {
   /// "portable": plain operators, for every LibTorch and machine. "cpu": operators of oneDNN and MKL with weights that
   /// are packed when the file is loaded, for inference; an input of another shape than `inputs` takes plain operators.
+  /// "mobile": for apps on phones; see WriteOptions::lite.
   std::string target = "portable";
   /// Of target "cpu": what forward is given in use. Neither shapes nor a file: worked out of the graph.
   InputOptions inputs{};

@@ -17,6 +17,10 @@ struct WriteOptions {
   std::string target{};
   /// LowerOptions::dtype; its inputs are those of `verify`.
   std::string dtype = "float";
+  /// Of target "mobile": also with the bytecode of the mobile interpreter (a .ptl file), in which it is compared, too.
+  bool lite = false;
+  /// Of target "mobile": the first input of the comparison goes into the file, as torch.utils.bundled_inputs puts it there.
+  bool bundle = false;
   /// How the written file is compared with the file that the model was read from: forward on `inputs`, every other kept
   /// method on inputs that are worked out of its graph; a network in training mode as it is, and in eval(); one that was
   /// lowered for certain shapes (target "cpu") also on a batch twice as large, where the original takes that. `method`
@@ -31,13 +35,16 @@ struct MethodCheck {
   std::string unverified;              ///< why not: its inputs can't be worked out, or it can't be run on them
   bool eval = false;                   ///< both were in eval(), of a network that was saved in training mode
   bool doubled = false;                ///< on a batch twice as large: what a file for other shapes than its own takes
+  bool mobile = false;                 ///< the written file ran in the mobile interpreter
 };
 
 struct WriteReport {
   std::filesystem::path output;
   bool written = false;
-  std::vector<MethodCheck> methods;  ///< forward first; the last one is what failed where nothing was written
-  std::string made_for{};            ///< the inputs, in words, of a file for certain shapes (TargetInfo::for_shapes)
+  std::vector<MethodCheck> methods;     ///< forward first; the last one is what failed where nothing was written
+  std::string made_for{};               ///< the inputs, in words, of a file for certain shapes (TargetInfo::for_shapes)
+  std::vector<std::string> notes{};     ///< of target "mobile": what was packed for XNNPACK
+  std::vector<std::string> warnings{};  ///< and why something was not
 
   /// The method that computes something else in the written file; nullptr where the file was written.
   [[nodiscard]] const VerifyReport* failure() const;
@@ -55,10 +62,11 @@ void check_output(const std::filesystem::path& output, const std::filesystem::pa
 /// calibration data, and may be as far from the float one as it was in memory. The bytes depend on the model alone, not
 /// on the output's name. The model is taken by value so that its weights are freed before the comparison.
 /// Error{file}: the folder is missing or read-only, the disk is full, the output exists, is the input, or is no regular
-/// file. Error{unsupported}: the model's file holds bytecode for the mobile interpreter, which would be lost. Error{input}, Error{model}: forward's inputs can't be worked out, don't fit, or the original can't be run on them.
+/// file. Error{unsupported}: the model's file holds bytecode for the mobile interpreter, and
+/// without `lite` it would be lost. Error{input}, Error{model}: forward's inputs can't be worked out, don't fit, or the original can't be run on them.
 [[nodiscard]] WriteReport write(Model model, const std::filesystem::path& output, const WriteOptions& options = {});
 
 /// The same without a comparison: nothing says that the written file computes what the original does.
-void write_unverified(Model model, const std::filesystem::path& output, const WriteOptions& options = {});
+WriteReport write_unverified(Model model, const std::filesystem::path& output, const WriteOptions& options = {});
 
 }  // namespace fusekit

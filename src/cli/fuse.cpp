@@ -14,6 +14,7 @@
 #include "cli/report_fusion.h"
 #include "cli/report_verify.h"
 #include "fusekit/error.h"
+#include "fusekit/inspect.h"
 #include "fusekit/interrupted.h"
 #include "fusekit/write.h"
 
@@ -112,6 +113,7 @@ class FuseCommand : public Command {
 
   int work(const Console& console) {
     verified_.clear();
+    notes_.clear();
     made_for_.clear();
     if (!dry_run_) check_output(job_.output, job_.input, files_.options);
     const auto start = std::chrono::steady_clock::now();
@@ -125,6 +127,7 @@ class FuseCommand : public Command {
 
     const bool done = dry_run_ || write_file(std::move(model), console);
     report_["output"] = dry_run_ || !done ? nlohmann::json() : nlohmann::json(job_.output);
+    if (done && !dry_run_ && files_.list_operators) report_["root_operators"] = root_operators(job_.output);
     tell(fusion, console);
     return done ? kDone : kNo;
   }
@@ -161,12 +164,15 @@ class FuseCommand : public Command {
     console.print(fmt::format("{}: {}", job_.input, fusion_summary(fusion)));
     if (explain_ && !fusion.entries.empty()) console.print(fusion_explanation(fusion));
     for (const std::string& line : verified_) console.print(line);
-    if (report_["output"].is_string()) console.print(fmt::format("wrote {}{}", job_.output, made_for_));
+    for (const std::string& note : notes_) console.print(note);
+    if (!report_["output"].is_string()) return;
+    console.print(fmt::format("wrote {}{}", job_.output, made_for_));
+    if (files_.list_operators) console.print_data(operators_yaml(root_operators(job_.output)));
   }
 
   bool write_file(Model model, const Console& console) {
     if (no_verify_) {
-      write_unverified(std::move(model), job_.output, files_.options);
+      tell_remarks(write_unverified(std::move(model), job_.output, files_.options), console);
       return true;
     }
     files_.options.verify.progress = [&console](double share, const std::string& what) {
@@ -174,6 +180,7 @@ class FuseCommand : public Command {
     };
     const WriteReport written = write(std::move(model), job_.output, files_.options);
     console.end_progress();
+    tell_remarks(written, console);
     if (!written.made_for.empty()) {
       report_["made_for"] = written.made_for;
       made_for_ = fmt::format(", fast on {}; other shapes take plain operators", written.made_for);
@@ -183,9 +190,15 @@ class FuseCommand : public Command {
     return written.written;
   }
 
+  void tell_remarks(const WriteReport& written, const Console& console) {
+    for (const std::string& warning : written.warnings) console.warn(warning);
+    report_["notes"] = notes_ = written.notes;
+  }
+
   void take(const MethodCheck& check, const Console& console) {
     if (!check.report) return warn_of_unverified(check, console);
-    report_["verification"][check.method + (check.eval      ? " in eval()"
+    report_["verification"][check.method + (check.mobile    ? " in the mobile interpreter"
+                                            : check.eval    ? " in eval()"
                                             : check.doubled ? " on a doubled batch"
                                                             : "")] = verify_json(*check.report);
     const std::string prefix = prefix_of(check);
@@ -211,6 +224,7 @@ class FuseCommand : public Command {
   CommonOptions common_;
   std::vector<std::string> verified_;  ///< one line a method
   std::string made_for_;               ///< of a file for certain shapes, which these are
+  std::vector<std::string> notes_;     ///< WriteReport::notes
   nlohmann::json report_;
 };
 

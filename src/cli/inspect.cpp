@@ -69,6 +69,7 @@ class InspectCommand : public Command {
     app.add_option("MODEL", path_, "TorchScript file")->required();
     app.add_option(both("input_dims"), inputs_.dims, "Shapes, to count multiply-adds for, e.g. \"1,3,224,224;1,10\"");
     app.add_option(both("input_type"), inputs_.types, "Their types, e.g. \"float;int64\"");
+    app.add_flag("--list-ops", list_operators_, "Only the operators that a custom mobile build must include, as YAML");
     add_common_options(app, common_, /*runs_a_model=*/false);
     add_loading_options(app, common_.runtime);
   }
@@ -77,6 +78,7 @@ class InspectCommand : public Command {
     console.set_verbosity(common_.verbosity());
     load_libraries(common_.runtime.libraries);
     set_limits(common_.runtime);
+    if (list_operators_) return print_root_operators(console);
     info_ = inspect(path_, inputs_.finish());
     if (!info_.in_training.empty()) console.warn(training_warning(info_.in_training));
     try {
@@ -91,6 +93,12 @@ class InspectCommand : public Command {
   }
 
  private:
+  int print_root_operators(const Console& console) const {
+    const std::vector<std::string> operators = root_operators(path_);
+    common_.json ? console.print_json(nlohmann::json(operators)) : console.print(operators_yaml(operators));
+    return kDone;
+  }
+
   [[nodiscard]] std::string text() const {
     std::string text = fmt::format("{}: {}, TorchScript, file format version {}{}\n", path_,
                                    size_text(static_cast<double>(info_.file_bytes)), info_.format_version,
@@ -134,6 +142,7 @@ class InspectCommand : public Command {
   }
 
   std::string path_;
+  bool list_operators_ = false;
   InputFlags inputs_;
   CommonOptions common_;
   FileInfo info_;

@@ -121,8 +121,14 @@ void add_write_options(CLI::App& app, WriteFlags& flags, const std::string& suff
     app.add_option("--out-dir", flags.folder,
                    "Folder to write to, by the names of the inputs; made where it is missing")
         ->type_name("DIR");
-  app.add_option("--for", flags.target, "Target: portable, or cpu (oneDNN's operators, for the shapes given)")
+  app.add_option("--for", flags.target, "Target: portable, cpu (oneDNN's operators, for the shapes given) or mobile")
       ->capture_default_str();
+  const char* group = "With --for mobile";
+  app.add_flag("--lite", flags.options.lite, "Also with bytecode for the mobile interpreter (.ptl)")->group(group);
+  app.add_flag("--bundle", flags.options.bundle, "Put an input into the file, for --use_bundled_input 0")->group(group);
+  app.add_flag("--list-ops", flags.list_operators,
+               "Print the operators that a custom mobile build must include, as YAML")
+      ->group(group);
   app.add_flag("--eval", flags.read.eval, "Put the network into eval() first: a file for inference");
   app.add_flag("--force", flags.options.force, "Replace an existing output");
   app.add_flag("--in-place", flags.options.in_place, "The output may be the input");
@@ -157,10 +163,11 @@ void check_distinct(const std::vector<WriteFlags::Job>& jobs) {
 
 std::string WriteFlags::output_of(const std::string& input, const std::string& suffix) const {
   const fs::path path = input;
+  const std::string extension = options.lite ? ".ptl" : path.extension().string();
   if (!output.empty()) return output;
-  if (!folder.empty()) return (fs::path(folder) / path.filename()).string();
+  if (!folder.empty()) return (fs::path(folder) / (path.stem().string() + extension)).string();
   if (options.in_place) return input;
-  return (path.parent_path() / (path.stem().string() + suffix + path.extension().string())).string();
+  return (path.parent_path() / (path.stem().string() + suffix + extension)).string();
 }
 
 std::vector<WriteFlags::Job> WriteFlags::finish(const std::string& verb, const std::string& suffix, bool writes) {
@@ -176,6 +183,12 @@ std::vector<WriteFlags::Job> WriteFlags::finish(const std::string& verb, const s
     throw Error(ErrorKind::unsupported, fmt::format("--for {}: there is no such target", target),
                 fmt::format("the targets of this version: {}", fmt::join(known, ", ")));
   options.target = target;
+  if ((options.lite || options.bundle || list_operators) && !is_for_phones())
+    throw Error(ErrorKind::usage,
+                fmt::format("{} needs --for mobile", options.lite     ? "--lite"
+                                                     : options.bundle ? "--bundle"
+                                                                      : "--list-ops"),
+                "add --for mobile; fusekit inspect has --list-ops, too");
   std::vector<Job> jobs;
   for (const std::string& input : inputs) jobs.push_back({input, output_of(input, suffix)});
   if (writes) check_distinct(jobs);
@@ -194,6 +207,10 @@ void WriteFlags::make_folder() const {
 
 void add_modules_option(CLI::App& app, std::vector<std::string>& lists, const std::string& description) {
   app.add_option("--modules", lists, description)->take_all()->expected(1);
+}
+
+std::string operators_yaml(const std::vector<std::string>& operators) {
+  return fmt::format("- {}", fmt::join(operators, "\n- "));
 }
 
 std::vector<std::vector<std::string>> split_lists(const std::vector<std::string>& lists) {

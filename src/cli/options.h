@@ -56,7 +56,7 @@ struct InputFlags {
 
 void add_input_options(CLI::App& app, InputFlags& flags);
 
-/// IN, -o/--output, --for, --eval, --force and --in-place, of the commands that make one file of another; of those that take
+/// IN, -o/--output, --for, --lite, --bundle, --list-ops, --eval, --force and --in-place, of the commands that make one file of another; of those that take
 /// several files, --out-dir.
 struct WriteFlags {
   /// A file to read, and what is made of it.
@@ -69,6 +69,7 @@ struct WriteFlags {
   std::string output;
   std::string folder;
   std::string target = "portable";
+  bool list_operators = false;
   ReadOptions read;
   WriteOptions options;
 
@@ -76,6 +77,8 @@ struct WriteFlags {
   /// `suffix` ("_fused") at the end of its name. Error{usage} where IN is missing, -o is given for several, or two would
   /// become the same file where the command `writes`; Error{unsupported} for another target. `verb` ("fuse") is for the hints.
   [[nodiscard]] std::vector<Job> finish(const std::string& verb, const std::string& suffix, bool writes = true);
+  /// Is the file for phones?
+  [[nodiscard]] bool is_for_phones() const { return target == "mobile"; }
   /// Makes the --out-dir, if it is not there. Error{file}.
   void make_folder() const;
 
@@ -91,6 +94,9 @@ void add_modules_option(CLI::App& app, std::vector<std::string>& lists, const st
 
 /// {"a,b", "c"} -> {{"a","b"}, {"c"}}
 std::vector<std::vector<std::string>> split_lists(const std::vector<std::string>& lists);
+
+/// A list for PyTorch's SELECTED_OP_LIST: "- aten::add.Tensor", a line each.
+std::string operators_yaml(const std::vector<std::string>& operators);
 
 /// "a;b;c" -> {"a","b","c"}, blanks around each removed.
 std::vector<std::string> split(const std::string& text, char separator);

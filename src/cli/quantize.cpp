@@ -12,6 +12,7 @@
 #include "cli/report_quantize.h"
 #include "cli/report_verify.h"
 #include "fusekit/error.h"
+#include "fusekit/inspect.h"
 #include "fusekit/write.h"
 
 namespace fusekit::cli {
@@ -78,7 +79,7 @@ class QuantizeCommand : public Command {
     if (report.bound_holds && !has_int8_layers(report))
       console.warn("no convolution or linear is int8: the bound only holds with all of them in float");
     const bool done = report.bound_holds && write_file(std::move(model), console);
-    tell(report, done, done ? time_file(report, console) : std::nullopt, console);
+    tell(report, done, done && !files_.is_for_phones() ? time_file(report, console) : std::nullopt, console);
     return done ? kDone : kNo;
   }
 
@@ -107,7 +108,9 @@ class QuantizeCommand : public Command {
   }
 
   void settle_engine(const Console& console) const {
-    const EngineChoice choice = apply_for(common_.runtime, options_);
+    RuntimeOptions runtime = common_.runtime;
+    if (files_.is_for_phones() && runtime.engine == "auto") runtime.engine = "qnnpack";
+    const EngineChoice choice = apply_for(runtime, options_);
     for (const std::string& warning : choice.warnings) console.warn(warning);
     if (!choice.reason.empty()) console.detail(fmt::format("engine {}: {}", choice.engine, choice.reason));
   }
@@ -116,6 +119,8 @@ class QuantizeCommand : public Command {
     files_.options.verify.progress = options_.progress;
     const WriteReport report = write(std::move(model), file_.output, files_.options);
     console.end_progress();
+    for (const std::string& warning : report.warnings) console.warn(warning);
+    notes_ = report.notes;
     tell_refusal(report, console);
     return report.written;
   }
@@ -137,6 +142,8 @@ class QuantizeCommand : public Command {
     if (common_.json) {
       nlohmann::json json = quantize_json(report);
       json["input"] = file_.input;
+      json["notes"] = notes_;
+      if (done && files_.list_operators) json["root_operators"] = root_operators(file_.output);
       json["plain_load"] = load ? plain_load_json(*load) : nlohmann::json();
       json["output"] = done ? nlohmann::json(file_.output) : nlohmann::json();
       console.print_json(json);
@@ -149,7 +156,9 @@ class QuantizeCommand : public Command {
     if (!report.bound_holds)
       console.error(fmt::format("{} was not written: the bound does not hold with all layers float", file_.output),
                     "--explain shows what each layer costs");
+    for (const std::string& note : notes_) console.print(note);
     if (done) console.print(fmt::format("wrote {}", file_.output));
+    if (done && files_.list_operators) console.print_data(operators_yaml(root_operators(file_.output)));
     if (load) console.print(plain_load_summary(*load));
   }
 
@@ -160,6 +169,7 @@ class QuantizeCommand : public Command {
   std::string observer_;
   std::string rounding_;
   bool explain_ = false;
+  std::vector<std::string> notes_;  ///< WriteReport::notes
   QuantizeOptions options_;
   InputFlags inputs_;
   CommonOptions common_;

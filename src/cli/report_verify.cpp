@@ -121,7 +121,10 @@ void warn_of_unverified(const MethodCheck& check, const Console& console) {
 
 std::string prefix_of(const MethodCheck& check) {
   const std::string method = check.method == "forward" ? "" : check.method + "()";
-  const std::string mode = check.doubled ? "another batch size" : check.eval ? "in eval()" : "";
+  const std::string mode = check.mobile    ? "in the mobile interpreter"
+                           : check.doubled ? "another batch size"
+                           : check.eval    ? "in eval()"
+                                           : "";
   const std::string both = method + (method.empty() || mode.empty() ? "" : " ") + mode;
   return both.empty() ? "" : both + ": ";
 }

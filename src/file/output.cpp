@@ -42,8 +42,7 @@ void refuse_mobile(const fs::path& input) {
   throw Error(ErrorKind::unsupported,
               fmt::format("{} holds bytecode for the mobile interpreter, which the written file would not have",
                           input.string()),
-              "give the TorchScript file that it was made from, and make the mobile file of what is written: "
-              "torch.jit.load(OUT)._save_for_lite_interpreter(\"OUT.ptl\") in Python");
+              "give WriteOptions::target = mobile and WriteOptions::lite: then it is written anew");
 }
 
 }  // namespace
@@ -74,7 +73,7 @@ void check_output(const fs::path& given, const fs::path& input, const WriteOptio
   if (access(folder.c_str(), W_OK | X_OK) != 0)
     throw Error(ErrorKind::file, fmt::format("{}: the folder {} can't be written to", given.string(), folder.string()),
                 "choose a folder that you may write to");
-  refuse_mobile(input);
+  if (!options.lite) refuse_mobile(input);
 }
 
 namespace file {
@@ -84,9 +83,10 @@ AtomicFile begin_output(const fs::path& output, const fs::path& input, const Wri
   return AtomicFile(resolve(output));
 }
 
-void serialize(ir::Program program, AtomicFile& file) {
+void serialize(ir::Program program, AtomicFile& file, const Saving& saving) {
   // In-memory first where it can fail, on the disk as a stream: the archive is never in memory as a whole.
-  const torch::jit::Module module = rebuild(program);
+  torch::jit::Module module = rebuild(program);
+  if (saving.finish) module = saving.finish(std::move(module), program);
   try {
     torch::jit::ExportModule(
         module,
@@ -94,7 +94,7 @@ void serialize(ir::Program program, AtomicFile& file) {
           file.append(bytes, size);
           return size;
         },
-        program.extra);
+        program.extra, saving.mobile_bytecode);
   } catch (const std::exception& error) {
     throw Error(ErrorKind::model, fmt::format("the network can't be saved: {}", runtime::explain(error)));
   }

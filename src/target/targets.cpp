@@ -2,14 +2,14 @@
 #include "fusekit/lower.h"
 #include "ir/model_parts.h"
 #include "target/cpu/cpu.h"
+#include "target/mobile/mobile.h"
 #include "target/portable/portable.h"
 #include "target/target.h"
 
 namespace fusekit {
 namespace target {
-namespace {
 
-const Target& find(const std::string& name) {
+const Target& target_named(const std::string& name) {
   std::string known;
   for (const Target& target : all_targets()) {
     if (target.name == name) return target;
@@ -19,10 +19,8 @@ const Target& find(const std::string& name) {
               fmt::format("the targets of this version: {}", known));
 }
 
-}  // namespace
-
 const std::vector<Target>& all_targets() {
-  static const std::vector<Target> targets = {portable(), cpu()};
+  static const std::vector<Target> targets = {portable(), cpu(), mobile()};
   return targets;
 }
 
@@ -30,12 +28,13 @@ const std::vector<Target>& all_targets() {
 
 std::vector<TargetInfo> targets() {
   std::vector<TargetInfo> infos;
-  for (const target::Target& target : target::all_targets()) infos.push_back({target.name, target.summary, target.for_shapes});
+  for (const target::Target& target : target::all_targets())
+    infos.push_back({target.name, target.summary, target.for_shapes});
   return infos;
 }
 
 void lower(Model& model, const LowerOptions& options) {
-  const target::Target& target = target::find(options.target);
+  const target::Target& target = target::target_named(options.target);
   ModelParts& parts = ModelParts::of(model);
   if (parts.program.target == target.name) return;
   if (!parts.program.target.empty())

@@ -10,14 +10,14 @@ constexpr std::uint64_t kSeed = 20200722;  // any number: the same before each r
 
 }  // namespace
 
-Run run_once(torch::jit::Module& module, const std::string& name, const std::string& method,
-             const inputs::Sample& sample, runtime::CapturedOutput& captured) {
+Run run_once(const Runnable& network, const std::string& name, const std::string& method, const inputs::Sample& sample,
+             runtime::CapturedOutput& captured) {
   Run run;
   for (const c10::IValue& input : sample) run.inputs.push_back(input.deepcopy());
   at::manual_seed(kSeed);
   runtime::LimitedRun limited(fmt::format("a run of {} of {}", method, name));
   try {
-    run.output = module.get_method(method)(run.inputs);
+    run.output = network.run(method, run.inputs);
   } catch (...) {
     limited.check();
     run.problem = runtime::explain_current_exception();

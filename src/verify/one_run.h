@@ -5,6 +5,7 @@
 
 #include "inputs/inputs.h"
 #include "runtime/captured_output.h"
+#include "verify/runnable.h"
 
 namespace fusekit::gate {
 
@@ -16,9 +17,9 @@ struct Run {
   std::optional<std::string> problem;
 };
 
-/// Runs `method` of the module called `name` on a copy of `sample`, with the same seed each time. Error: the run exceeds its
+/// Runs `method` of the network called `name` on a copy of `sample`, with the same seed each time. Error: the run exceeds its
 /// limits (runtime::LimitedRun).
-Run run_once(torch::jit::Module& module, const std::string& name, const std::string& method,
-             const inputs::Sample& sample, runtime::CapturedOutput& captured);
+Run run_once(const Runnable& network, const std::string& name, const std::string& method, const inputs::Sample& sample,
+             runtime::CapturedOutput& captured);
 
 }  // namespace fusekit::gate

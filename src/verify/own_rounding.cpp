@@ -134,9 +134,9 @@ std::optional<RoundingVerdict> judge_rounding(const std::filesystem::path& a_pat
     inputs::Sample wide;
     for (const c10::IValue& value : sample) wide.push_back(as_double(value));
     for (int run = 0; run < report.runs; ++run) {
-      const Run ours = run_once(a, course.a_name, course.method, sample, captured);
-      const Run theirs = run_once(b, course.b_name, course.method, sample, captured);
-      const Run right = run_once(exact, course.a_name, course.method, wide, captured);
+      const Run ours = run_once(in_full_interpreter(a), course.a_name, course.method, sample, captured);
+      const Run theirs = run_once(in_full_interpreter(b), course.b_name, course.method, sample, captured);
+      const Run right = run_once(in_full_interpreter(exact), course.a_name, course.method, wide, captured);
       if (ours.problem || theirs.problem || right.problem) return std::nullopt;
       if (!writes_agree(ours, theirs, state.compare_written(b), report.tolerance)) return std::nullopt;
       if (!errors.take(ours.output, theirs.output, right.output)) return std::nullopt;

@@ -18,7 +18,9 @@ struct SecondFile {
   std::filesystem::path path;
   std::string name;                            ///< what messages call it
   std::optional<torch::jit::Module> loaded{};  ///< what was loaded of it, if it was not run yet: this saves a load
+  bool mobile = false;                         ///< runs in the mobile interpreter
 
+  /// For LibTorch's full interpreter, in which state and settings can be seen.
   [[nodiscard]] torch::jit::Module module() const { return loaded ? *loaded : file::load(path).module; }
 };
 

@@ -7,6 +7,7 @@
 #include "fusekit/error.h"
 #include "fusekit/verify.h"
 #include "inputs/inputs.h"
+#include "verify/runnable.h"
 
 namespace fusekit::gate {
 
@@ -23,8 +24,9 @@ struct Course {
   std::function<void(double share, const std::string& what)> progress;
 };
 
-/// Runs both and fills in what `report` leaves open; its bounds and counts, and what the inputs are called, are given.
+/// Runs both and fills in what `report` leaves open; its bounds and counts, and what the inputs are called, are given. What
+/// the runs write into the state of `a`, which has a tree, is compared where `b` has one.
 /// Both are changed by their runs. The caller's random generator stays as it was.
-void run_side_by_side(torch::jit::Module& a, torch::jit::Module& b, const Course& course, VerifyReport& report);
+void run_side_by_side(const Runnable& a, const Runnable& b, const Course& course, VerifyReport& report);
 
 }  // namespace fusekit::gate

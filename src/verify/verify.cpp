@@ -92,8 +92,9 @@ VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate
   course.cannot_run = [&](const std::string& run, const std::string& problem) {
     return cannot_run(a, a_path, options, data.text, run, problem);
   };
-  gate::run_side_by_side(a, b, course, report);
-  if (!report.passed && !report.differs_in_kind && !options.tolerance && !report.min_sqnr_db)
+  const gate::Runnable second = b_file.mobile ? gate::in_mobile_interpreter(b_file.path) : gate::in_full_interpreter(b);
+  gate::run_side_by_side(gate::in_full_interpreter(a), second, course, report);
+  if (!report.passed && !b_file.mobile && !report.differs_in_kind && !options.tolerance && !report.min_sqnr_db)
     judge_by_rounding(report, a_path, b_file.path, course);
   return report;
 }

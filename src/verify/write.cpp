@@ -8,7 +8,10 @@
 #include "inputs/passed_arguments.h"
 #include "ir/model_parts.h"
 #include "runtime/seed_guard.h"
+#include "target/mobile/bundled_inputs.h"
+#include "target/target.h"
 #include "verify/allowance.h"
+#include "verify/phone_runtime.h"
 #include "verify/second_file.h"
 #include "verify/side_by_side.h"
 #include "verify/state.h"
@@ -35,6 +38,15 @@ class Check {
     report.failure = gate::changed_state(original_.fresh(), *written_.loaded, made_new);
     report.inputs = "what the reloaded file holds";
     return report.failure.empty() ? std::nullopt : std::optional(MethodCheck{"forward", report, ""});
+  }
+
+  /// The same in the mobile interpreter, of a file for that.
+  [[nodiscard]] MethodCheck in_mobile_interpreter(const std::string& method) {
+    mobile_ = true;
+    MethodCheck check = of(method, /*eval=*/false);
+    check.mobile = true;
+    mobile_ = false;
+    return check;
   }
 
   [[nodiscard]] MethodCheck of(const std::string& method, bool eval) {
@@ -79,7 +91,7 @@ class Check {
 
   /// The written file, for one comparison: what was loaded of it for the state is run but once.
   [[nodiscard]] gate::SecondFile written() {
-    return {written_.path, written_.name, std::exchange(written_.loaded, std::nullopt)};
+    return {written_.path, written_.name, std::exchange(written_.loaded, std::nullopt), mobile_};
   }
 
   const gate::TestData& data_of_forward() {
@@ -118,7 +130,8 @@ class Check {
 
   [[nodiscard]] VerifyReport within_allowance() {
     torch::jit::Module a = original_.fresh();
-    torch::jit::Module b = written().module();
+    const gate::SecondFile second = written();
+    torch::jit::Module b = second.module();
     VerifyReport report;
     report.samples = static_cast<int>(allowance_->samples.size());
     report.runs = gate::Allowance::kRuns;
@@ -136,7 +149,9 @@ class Check {
     course.cannot_run = [this](const std::string& run, const std::string& problem) {
       return Error(ErrorKind::model, fmt::format("{} can't be run: {} ({})", original_.path().string(), problem, run));
     };
-    gate::run_side_by_side(a, b, course, report);
+    gate::run_side_by_side(gate::in_full_interpreter(a),
+                           mobile_ ? gate::in_mobile_interpreter(second.path) : gate::in_full_interpreter(b), course,
+                           report);
     return report;
   }
 
@@ -144,6 +159,7 @@ class Check {
   const gate::Allowance* allowance_;
   gate::SecondFile written_;
   const VerifyOptions& options_;
+  bool mobile_ = false;
   std::optional<gate::TestData> data_of_forward_;
 };
 
@@ -157,18 +173,43 @@ std::set<std::string> made_new(const ir::Program& program) {
   return paths;
 }
 
-bool is_for_shapes(const std::string& target) {
-  for (const TargetInfo& info : targets())
-    if (info.name == target) return info.for_shapes;
-  return false;
+/// Lowers the model, where that was not done.
+const target::Target& lower_for_writing(Model& model, const WriteOptions& options) {
+  const std::string& lowered_for = ModelParts::of(model).program.target;
+  std::string name = options.target.empty() ? lowered_for : options.target;
+  if (name.empty()) name = targets().front().name;
+  const target::Target& target = target::target_named(name);
+  if ((options.lite || options.bundle) && !target.is_for_phones())
+    throw Error(ErrorKind::usage,
+                fmt::format("the target {} has no {}", name,
+                            options.lite ? "files for the mobile interpreter" : "bundled inputs"),
+                "give WriteOptions::target = mobile");
+  lower(model, LowerOptions{name, options.verify.inputs, options.dtype});
+  return target;
 }
 
-/// Lowers the model, where that was not done.
-void finish(Model& model, const WriteOptions& options) {
-  const bool is_lowered = !ModelParts::of(model).program.target.empty();
-  if (is_lowered && options.target.empty()) return;
-  const std::string target = options.target.empty() ? targets().front().name : options.target;
-  lower(model, LowerOptions{target, options.verify.inputs, options.dtype});
+/// The input that a file is to bring along.
+inputs::Sample sample_to_bundle(const ModelParts& parts, VerifyOptions options) {
+  if (parts.allowance) return parts.allowance->samples.front().inputs;
+  options.method = "forward";
+  return gate::test_data(*parts.original, options).sample(0);
+}
+
+/// Saves the program as the target wants it, and puts what there is to say into the report.
+void save(ModelParts& parts, const target::Target& target, const WriteOptions& options, file::AtomicFile& file,
+          WriteReport& report) {
+  file::Saving saving{{}, options.lite};
+  target::Remarks remarks;
+  if (target.is_for_phones()) {
+    saving.finish = [&](torch::jit::Module tree, const ir::Program& program) {
+      torch::jit::Module packed = target.pack(tree, program, remarks);
+      if (options.bundle) target::bundle_inputs(packed, sample_to_bundle(parts, options.verify));
+      return packed;
+    };
+  }
+  file::serialize(std::exchange(parts.program, {}), file, saving);
+  report.notes = std::move(remarks.notes);
+  report.warnings = std::move(remarks.warnings);
 }
 
 }  // namespace
@@ -183,12 +224,13 @@ WriteReport write(Model model, const fs::path& output, const WriteOptions& optio
   report.output = output;
   const std::vector<std::string> methods = model.methods();
   file::AtomicFile file = file::begin_output(output, model.path(), options);
-  finish(model, options);
+  const target::Target& target = lower_for_writing(model, options);
   ModelParts& parts = ModelParts::of(model);
   const bool asks_for_mode = parts.program.asks_for_mode;
-  const bool for_shapes = is_for_shapes(parts.program.target);
   const std::set<std::string> made_new = fusekit::made_new(parts.program);
-  file::serialize(std::exchange(parts.program, {}), file);
+  save(parts, target, options, file, report);
+  std::optional<gate::PhoneRuntime> phone;
+  if (target.is_for_phones()) phone.emplace();
   Check check(*parts.original, parts.allowance.get(), {file.readable_path(), output.string()}, options.verify);
   if (const auto changed = check.of_state(made_new)) {
     report.methods.push_back(*changed);
@@ -199,11 +241,15 @@ WriteReport write(Model model, const fs::path& output, const WriteOptions& optio
     for (const std::string& method : methods) {
       report.methods.push_back(check.of(method, eval));
       const auto& compared = report.methods.back().report;
-      if (for_shapes && method == "forward" && compared) report.made_for = compared->inputs;
+      if (target.for_shapes && method == "forward" && compared) report.made_for = compared->inputs;
       if (compared && !compared->passed) return report;
+      if (!compared || !options.lite || eval) continue;
+      report.methods.push_back(check.in_mobile_interpreter(method));
+      const auto& on_phone = report.methods.back().report;
+      if (on_phone && !on_phone->passed) return report;
     }
   }
-  if (for_shapes && parts.allowance == nullptr)
+  if ((target.for_shapes || target.is_for_phones()) && parts.allowance == nullptr)
     if (const auto doubled = check.of_doubled_batch()) {
       report.methods.push_back(*doubled);
       if (!doubled->report->passed) return report;
@@ -213,11 +259,15 @@ WriteReport write(Model model, const fs::path& output, const WriteOptions& optio
   return report;
 }
 
-void write_unverified(Model model, const fs::path& output, const WriteOptions& options) {
+WriteReport write_unverified(Model model, const fs::path& output, const WriteOptions& options) {
+  WriteReport report;
+  report.output = output;
   file::AtomicFile file = file::begin_output(output, model.path(), options);
-  finish(model, options);
-  file::serialize(std::move(ModelParts::of(model).program), file);
+  const target::Target& target = lower_for_writing(model, options);
+  save(ModelParts::of(model), target, options, file, report);
   file.publish(options.force || options.in_place);
+  report.written = true;
+  return report;
 }
 
 }  // namespace fusekit

@@ -8,7 +8,7 @@ namespace {
 
 void lower_to_portable(ir::Program& program, const file::Original& /*original*/, const LowerOptions& options) {
   if (options.dtype != "float")
-    throw Error(ErrorKind::unsupported, fmt::format("the target portable has no dtype {}", options.dtype),
+    throw Error(ErrorKind::unsupported, fmt::format("the target {} has no dtype {}", options.target, options.dtype),
                 "LowerOptions::target = cpu has it");
   for (const ir::Method& method : program.methods) ir::make_in_place(*method.graph);
 }
