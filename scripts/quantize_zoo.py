@@ -36,7 +36,7 @@ KINDS = ("script", "trace")
 
 def float_network(name, folder):
     """The module with the weights of the zoo's file, which must compute the same."""
-    network = zoo.build(name).eval()
+    network = zoo.NETWORKS[name].make().eval()
     scripted = torch.jit.load(os.path.join(folder, f"{name}.script.pt")).eval()
     network.load_state_dict(scripted.state_dict())
     return network
@@ -50,7 +50,7 @@ def samples_of(work, size):
 
 def rows_of(name, arguments):
     """All rows of one network."""
-    size = zoo.input_dims(name)[-1]
+    size = zoo.NETWORKS[name].inputs[0][0][-1]
     calibration, test = samples_of(arguments.work, size)
     network = float_network(name, arguments.zoo)
     reference = judge.logits(peers.torch_runner(network, "onednn"), test)
