@@ -128,6 +128,11 @@ bool FastRoad::lower_linear(const ir::Layer& layer, const at::Tensor& weight, co
   return true;
 }
 
+c10::IValue FastRoad::algorithm_of(const Tail& tail) {
+  const auto& algorithm = tail.post_op.algorithm;
+  return algorithm ? c10::IValue(*algorithm) : c10::IValue();
+}
+
 Value* FastRoad::convolution(const ir::Layer& layer, const ir::Geometry& geometry, const Shape& input,
                              const Tail& tail) {
   Node* before = tail.last();
@@ -139,12 +144,12 @@ Value* FastRoad::convolution(const ir::Layer& layer, const ir::Geometry& geometr
     arguments.insert(arguments.end(), more.begin(), more.end());
   };
   if (tail.other == nullptr) {
-    add({tail.post_op.name, scalars(tail), tail.post_op.algorithm});
+    add({tail.post_op.name, scalars(tail), algorithm_of(tail)});
     return insert(before, "mkldnn::_convolution_pointwise", arguments);
   }
   arguments.insert(arguments.begin(), tail.other);
   const c10::IValue activation = tail.activation != nullptr ? c10::IValue(tail.post_op.name) : c10::IValue();
-  add({"add", c10::IValue(), activation, scalars(tail), tail.post_op.algorithm});
+  add({"add", c10::IValue(), activation, scalars(tail), algorithm_of(tail)});
   return insert(before, "mkldnn::_convolution_pointwise_", arguments);
 }
 
@@ -165,7 +170,7 @@ Value* FastRoad::product(const ir::Layer& layer, const Tail& tail, std::int64_t 
   }
   Value* packed = read(Packing::linear, "packed");
   return insert(before, "mkldnn::_linear_pointwise",
-                {x, packed, layers_.bias(layer, before), tail.post_op.name, scalars(tail), tail.post_op.algorithm});
+                {x, packed, layers_.bias(layer, before), tail.post_op.name, scalars(tail), algorithm_of(tail)});
 }
 
 /// The activation of `tail` as an operator of its own, in place where it can be.

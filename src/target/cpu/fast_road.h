@@ -45,6 +45,7 @@ class FastRoad {
   void replace(const Tail& tail, Value* result);
 
   Value* scalars(const Tail& tail);
+  static c10::IValue algorithm_of(const Tail& tail);
   Value* insert(Node* before, const char* op, const std::vector<torch::jit::NamedValue>& arguments);
 
   ir::Program& program_;

@@ -78,9 +78,9 @@ torch::jit::Module pack_for_xnnpack(const torch::jit::Module& tree, const ir::Pr
     remarks.warnings.push_back("nothing is packed for XNNPACK: " + reason);
     return tree;
   }
+  using namespace torch::jit;  // where LibTorch 1.13 has MobileOptimizerType; 2.13's is global
   try {
-    const torch::jit::Module packed =
-        torch::jit::optimizeForMobile(tree, {MobileOptimizerType::CONV_BN_FUSION}, other_methods(program));
+    const Module packed = optimizeForMobile(tree, {MobileOptimizerType::CONV_BN_FUSION}, other_methods(program));
     const LayerCounts after = layers_of(packed);
     const std::size_t layers = after.packed + after.plain;
     remarks.notes.push_back(fmt::format("packed for XNNPACK: {} of {} float convolutions and linears ({:.0f} %)",
