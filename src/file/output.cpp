@@ -3,6 +3,8 @@
 #include <torch/csrc/jit/serialization/export.h>
 #include <unistd.h>
 
+#include <sstream>
+
 #include "file/archive.h"
 #include "file/rebuild.h"
 #include "fusekit/error.h"
@@ -77,6 +79,17 @@ void check_output(const fs::path& given, const fs::path& input, const WriteOptio
 }
 
 namespace file {
+namespace {
+
+/// What a load makes of the module's text. Bytecode is made of the graphs in memory, in which a tuple may lack the name that
+/// the text gives it.
+torch::jit::Module reloaded(const torch::jit::Module& module) {
+  std::stringstream archive;
+  torch::jit::ExportModule(module, archive);
+  return torch::jit::load(archive, at::kCPU);
+}
+
+}  // namespace
 
 AtomicFile begin_output(const fs::path& output, const fs::path& input, const WriteOptions& options) {
   check_output(output, input, options);
@@ -86,8 +99,9 @@ AtomicFile begin_output(const fs::path& output, const fs::path& input, const Wri
 void serialize(ir::Program program, AtomicFile& file, const Saving& saving) {
   // In-memory first where it can fail, on the disk as a stream: the archive is never in memory as a whole.
   torch::jit::Module module = rebuild(program);
-  if (saving.finish) module = saving.finish(std::move(module), program);
   try {
+    if (saving.mobile_bytecode) module = reloaded(module);
+    if (saving.finish) module = saving.finish(std::move(module), program);
     torch::jit::ExportModule(
         module,
         [&file](const void* bytes, std::size_t size) {
@@ -95,6 +109,8 @@ void serialize(ir::Program program, AtomicFile& file, const Saving& saving) {
           return size;
         },
         program.extra, saving.mobile_bytecode);
+  } catch (const Error&) {
+    throw;
   } catch (const std::exception& error) {
     throw Error(ErrorKind::model, fmt::format("the network can't be saved: {}", runtime::explain(error)));
   }

@@ -97,6 +97,16 @@ TEST_F(MobileTarget, AConvolutionCalledTwiceAndOneWithoutABiasAreRight) {
   if (has_xnnpack()) EXPECT_EQ(report.notes.at(0), "packed for XNNPACK: 2 of 2 float convolutions and linears (100 %)");
 }
 
+TEST_F(MobileTarget, NamedTuplesHaveTheirNamesInBytecode) {
+  const auto original = std::filesystem::path(FUSEKIT_SOURCE_DIR) / "tests/cases/named_tuple_output.script.pt";
+  WriteOptions options{.target = "mobile", .lite = true};
+  Model model = read(original);
+  fuse(model);
+  const WriteReport report = write(std::move(model), out(), options);
+  ASSERT_TRUE(report.written);
+  EXPECT_TRUE(report.methods.at(1).mobile);
+}
+
 TEST_F(MobileTarget, WhatWritesStateIsNotFrozen) {
   const std::string forward =
       "def forward(self, x):\n    self.count += 1\n    return torch.conv2d(x, self.c.weight) + self.count\n";
