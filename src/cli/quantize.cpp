@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -109,7 +110,9 @@ class QuantizeCommand : public Command {
 
   void settle_engine(const Console& console) const {
     RuntimeOptions runtime = common_.runtime;
-    if (files_.is_for_phones() && runtime.engine == "auto") runtime.engine = "qnnpack";
+    const std::vector<std::string> engines = quantized_engines();
+    const bool has_qnnpack = std::find(engines.begin(), engines.end(), "qnnpack") != engines.end();
+    if (files_.is_for_phones() && runtime.engine == "auto" && has_qnnpack) runtime.engine = "qnnpack";
     const EngineChoice choice = apply_for(runtime, options_);
     for (const std::string& warning : choice.warnings) console.warn(warning);
     if (!choice.reason.empty()) console.detail(fmt::format("engine {}: {}", choice.engine, choice.reason));
