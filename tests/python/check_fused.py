@@ -153,7 +153,7 @@ def error_on_other_shapes(original, fused, dims, types):
         try:
             with torch.no_grad():
                 expected = [original(*copies(inputs)) for _ in range(RUNS)]
-        except RuntimeError:
+        except (RuntimeError, torch.jit.Error):  # the latter is no RuntimeError since torch 2
             continue
         tried += 1
         with torch.no_grad():
@@ -218,14 +218,17 @@ def mangled_names(module):
     return [name for name in names if "torch_mangle" in name]
 
 
-def load(path):
+def load(path, library=None):
+    """`library` is only loaded for a file that needs it: it may be built for another torch."""
     try:
         return torch.jit.load(path)
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
-        import torchvision  # noqa: F401  brings the operators
-
+        if library:
+            torch.ops.load_library(library)
+        else:
+            import torchvision  # noqa: F401  brings the operators
         return torch.jit.load(path)
 
 
@@ -233,9 +236,7 @@ def check(arguments):
     """(failures, what was found)"""
     dims = [tuple(map(int, text.split(","))) for text in arguments.dims.split(";")]
     arguments.type = arguments.type.split(";")
-    if arguments.library:
-        torch.ops.load_library(arguments.library)
-    original, fused = load(arguments.original), load(arguments.fused)
+    original, fused = load(arguments.original, arguments.library), load(arguments.fused)
     failures = []
 
     error = worst_error(original, fused, dims, arguments.type)
@@ -259,7 +260,7 @@ def check(arguments):
     try:
         with torch.no_grad():
             original(*copies(make_inputs(dims, arguments.type, 0), torch.double))
-    except RuntimeError:
+    except (RuntimeError, torch.jit.Error):
         return failures, f"{found}, not compared in double: the original does not run in it"
     double_error = worst_error(original, fused.to(torch.double), dims, arguments.type, torch.double)
     if not double_error <= arguments.tolerance:
@@ -278,7 +279,7 @@ def main():
     arguments = parser.parse_args()
     try:
         failures, found = check(arguments)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, torch.jit.Error) as error:
         failures, found = [str(error)], "not compared"
     print(f"{'failed' if failures else 'ok'}: {found}")
     for failure in failures:

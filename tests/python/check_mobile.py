@@ -44,7 +44,7 @@ def stock(arguments, dims):
         try:
             optimize_for_mobile(load(arguments.original).eval())._save_for_lite_interpreter(path)
             error = worst_error(load(arguments.original), OnPhone(path), dims, arguments.type)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, torch.jit.Error) as error:
             return f"fails ({str(error).strip().splitlines()[-1][:60]})"
     return f"{error:.2e}"
 
@@ -61,13 +61,11 @@ def main():
     torch.set_num_threads(1)
     if "qnnpack" in torch.backends.quantized.supported_engines:
         torch.backends.quantized.engine = "qnnpack"
-    if arguments.library:
-        torch.ops.load_library(arguments.library)
     dims = [tuple(map(int, text.split(","))) for text in arguments.dims.split(";")]
     arguments.type = arguments.type.split(";")
     failures = []
     try:
-        original, mobile = load(arguments.original), OnPhone(arguments.mobile)
+        original, mobile = load(arguments.original, arguments.library), OnPhone(arguments.mobile)
         error = worst_error(original, mobile, dims, arguments.type)
         others_error, others = error_on_other_shapes(original, mobile, dims, arguments.type)
         for where, each in (("", error), ("on other shapes, ", others_error)):
@@ -76,7 +74,7 @@ def main():
         packed, layers = packed_share(arguments.mobile)
         found = (f"error {error:.2e}, on {others} other shapes {others_error:.2e}; {packed} of {layers} layers packed; "
                  f"optimize_for_mobile alone {stock(arguments, dims)}")
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, torch.jit.Error) as error:
         failures, found = [str(error)], "not compared"
     print(f"{'failed' if failures else 'ok'}: {found}")
     for failure in failures:
