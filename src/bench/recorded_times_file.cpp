@@ -2,10 +2,12 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <sstream>
+#include <string_view>
 
 #include "fusekit/bench_analysis.h"
 #include "fusekit/error.h"
@@ -16,10 +18,13 @@ namespace {
 using nlohmann::json;
 using Groups = std::vector<std::vector<double>>;  // a process each
 
+constexpr const char* kByteOrderMark = "\xEF\xBB\xBF";
 constexpr const char* kObserver = "PyTorchObserver ";
 
 Error no_time(const std::filesystem::path& path, int line, const std::string& what) {
-  return {ErrorKind::file, fmt::format("'{}', line {}: '{}' is no time", path.string(), line, what),
+  constexpr std::size_t most = 60;
+  const std::string shown = what.size() > most ? what.substr(0, most) + "..." : what;
+  return {ErrorKind::file, fmt::format("'{}', line {}: '{}' is no time", path.string(), line, shown),
           "one positive number a line; a blank line begins the times of another process"};
 }
 
@@ -71,7 +76,12 @@ Groups observed_times(const std::filesystem::path& path, std::istream& lines) {
   return groups;
 }
 
-double us_of(const std::string& unit) { return unit == "ns" ? 1e-3 : unit == "ms" ? 1e3 : unit == "s" ? 1e6 : 1; }
+/// nullopt: there is no such unit.
+std::optional<double> us_of(const std::string& unit) {
+  static const std::map<std::string, double> units = {{"ns", 1e-3}, {"us", 1}, {"ms", 1e3}, {"s", 1e6}};
+  const auto found = units.find(unit);
+  return found == units.end() ? std::nullopt : std::optional(found->second);
+}
 
 /// `hyperfine --export-json` (times in seconds) or `--benchmark_format=json` of google-benchmark, of one command or
 /// benchmark.
@@ -92,7 +102,9 @@ Groups json_times(const std::filesystem::path& path, const std::string& text) {
       for (const json& each : document.at("benchmarks")) {
         if (each.value("run_type", "iteration") != "iteration") continue;  // a mean of others
         names.insert(each.value("run_name", each.value("name", "")));
-        groups.back().push_back(us_of(each.value("time_unit", "ns")) * each.at("real_time").get<double>());
+        const auto us = us_of(each.value("time_unit", "ns"));
+        if (!us) throw refuse("has a time_unit that is none of ns, us, ms and s");
+        groups.back().push_back(*us * each.at("real_time").get<double>());
       }
       if (names.size() > 1) throw refuse("holds the times of several benchmarks");
     }
@@ -118,9 +130,11 @@ Groups read_recorded_times(const std::filesystem::path& path) {
   std::ifstream file(path);
   if (!file || std::filesystem::is_directory(path))
     throw Error(ErrorKind::file, fmt::format("can't read '{}'", path.string()), "give a text file with a time a line");
-  std::ostringstream text;
-  text << file.rdbuf();
-  Groups groups = times_in(path, text.str());
+  std::ostringstream content;
+  content << file.rdbuf();
+  std::string text = content.str();
+  if (text.starts_with(kByteOrderMark)) text.erase(0, std::string_view(kByteOrderMark).size());
+  Groups groups = times_in(path, text);
   if (groups.back().empty()) groups.pop_back();
   if (groups.empty()) throw Error(ErrorKind::file, fmt::format("'{}' holds no times", path.string()));
   return groups;

@@ -76,19 +76,41 @@ std::string wrapped(const std::string& text, std::size_t columns) {
   return out;
 }
 
+namespace {
+
+/// The bytes of the UTF-8 character that begins there; 0 where none does.
+std::size_t utf8_length(const std::string& text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
+  const int first = byte(at);
+  const std::size_t length = first < 0x80   ? 1
+                             : first < 0xC2 ? 0
+                             : first < 0xE0 ? 2
+                             : first < 0xF0 ? 3
+                             : first < 0xF5 ? 4
+                                            : 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if (byte(at + i) < 0x80 || byte(at + i) > 0xBF) return 0;
+  return length;
+}
+
+bool is_control(const std::string& text, std::size_t at) {
+  const auto first = static_cast<unsigned char>(text[at]);
+  if (first == 0xC2) return static_cast<unsigned char>(text[at + 1]) < 0xA0;  // U+0080 to U+009F
+  return (first < 32 && first != '\n' && first != '\t') || first == 127;
+}
+
+}  // namespace
+
 std::string without_control_characters(const std::string& text) {
   std::string visible;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
-    if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {  // U+0080 to U+009F
-      visible += fmt::format("\\x{:02x}", next);
-      ++i;
-    } else if ((byte < 32 && byte != '\n' && byte != '\t') || byte == 127) {
-      visible += fmt::format("\\x{:02x}", byte);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = utf8_length(text, at);
+    if (length > 0 && !is_control(text, at)) {
+      visible.append(text, at, length);
     } else {
-      visible += text[i];
+      visible += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[at + (length == 2 ? 1 : 0)]));
     }
+    at += std::max<std::size_t>(length, 1);
   }
   return visible;
 }

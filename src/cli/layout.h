@@ -13,7 +13,8 @@ std::size_t terminal_columns(int descriptor);
 /// line's columns (two blanks stand before it) that begins in the left half, else indented. 0 columns: as it is.
 std::string wrapped(const std::string& text, std::size_t columns);
 
-/// The text with its control characters written out ("\x1b"), those of UTF-8 beyond 127 included; line ends and tabs stay.
+/// The text with its control characters written out ("\x1b"), those of UTF-8 beyond 127 and bytes
+/// that are no UTF-8 included; line ends and tabs stay.
 std::string without_control_characters(const std::string& text);
 
 }  // namespace fusekit::cli

@@ -188,7 +188,7 @@ std::vector<WriteFlags::Job> WriteFlags::finish(const std::string& verb, const s
                 fmt::format("{} needs --for mobile", options.lite     ? "--lite"
                                                      : options.bundle ? "--bundle"
                                                                       : "--list-ops"),
-                "add --for mobile; fusekit inspect has --list-ops, too");
+                list_operators ? "add --for mobile; fusekit inspect has --list-ops, too" : "add --for mobile");
   std::vector<Job> jobs;
   for (const std::string& input : inputs) jobs.push_back({input, output_of(input, suffix)});
   if (writes) check_distinct(jobs);

@@ -112,7 +112,9 @@ void serialize(ir::Program program, AtomicFile& file, const Saving& saving) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw Error(ErrorKind::model, fmt::format("the network can't be saved: {}", runtime::explain(error)));
+    throw Error(
+        ErrorKind::model, fmt::format("the network can't be saved: {}", runtime::explain(error)),
+        saving.mobile_bytecode ? "the mobile interpreter may lack what it uses: leave WriteOptions::lite out" : "");
   }
   file.finish();
 }

@@ -21,7 +21,8 @@ struct SecondFile {
   bool mobile = false;                         ///< runs in the mobile interpreter
 
   /// For LibTorch's full interpreter, in which state and settings can be seen.
-  [[nodiscard]] torch::jit::Module module() const { return loaded ? *loaded : file::load(path).module; }
+  /// Error as file::load, which calls the file by its name.
+  [[nodiscard]] torch::jit::Module module() const;
 };
 
 /// What two networks are run on.

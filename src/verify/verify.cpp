@@ -103,6 +103,17 @@ VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate
 
 namespace gate {
 
+torch::jit::Module SecondFile::module() const {
+  if (loaded) return *loaded;
+  try {
+    return file::load(path).module;
+  } catch (const Error& error) {
+    const std::string own_name = path.string();
+    if (name == own_name || !error.message().starts_with(own_name)) throw;
+    throw Error(error.kind(), "what was written as " + name + error.message().substr(own_name.size()), error.hint());
+  }
+}
+
 TestData test_data(const file::Original& a, const VerifyOptions& options) {
   const InputSummary summary = resolve(a, options);
   return {summary.text, summary.samples, inputs::sampler(summary.options)};

@@ -65,12 +65,15 @@ class Check {
     });
   }
 
-  /// forward on a batch twice as large. nullopt: the original can't be run on that.
+  /// forward on a batch twice as large. nullopt: there is no such batch, or the original
+  /// can't be run on it.
   [[nodiscard]] std::optional<MethodCheck> of_doubled_batch() {
     VerifyOptions options = options_;
     options.method = "forward";
     options.samples = 1;
-    const inputs::Sample sample = doubled(sample_of_forward(0));
+    const inputs::Sample one = sample_of_forward(0);
+    const inputs::Sample sample = doubled(one);
+    if (inputs::text_of(sample) == inputs::text_of(one)) return std::nullopt;  // numbers, or lists of tensors
     const gate::TestData data{inputs::text_of(sample), 1, [&sample](std::uint64_t) { return sample; }};
     try {
       MethodCheck check{"forward", gate::verify_file(original_, written(), options, data), "", false};

@@ -50,7 +50,11 @@ TEST(RecordedTimes, AreReadAsOtherToolsWriteThem) {
                      {"name": "B/1", "run_name": "B/1", "run_type": "iteration", "real_time": 4, "time_unit": "ns"},
                      {"name": "B/1_mean", "run_name": "B/1", "run_type": "aggregate", "real_time": 9}]})"),
             (Groups{{3000, 0.004}}));
-  for (const char* bad : {"{", "{}", R"({"results": []})", R"({"results": [{"times": [-1]}]})", R"({"results": [{}]})",
+  EXPECT_EQ(read("\xEF\xBB\xBF"
+                 "1\n2\n"),
+            (Groups{{1, 2}}));
+  for (const char* bad : {R"({"benchmarks": [{"name": "a", "real_time": 1, "time_unit": "h"}]})", "{", "{}",
+                          R"({"results": []})", R"({"results": [{"times": [-1]}]})", R"({"results": [{}]})",
                           R"({"benchmarks": [{"name": "a", "real_time": 1}, {"name": "b", "real_time": 1}]})",
                           "PyTorchObserver {\"type\": \"NET\"}\n",
                           "PyTorchObserver {\"type\": \"NET\", \"unit\": \"s\", \"value\": \"1\"}\n"})

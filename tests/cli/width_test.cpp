@@ -155,6 +155,9 @@ TEST(Width, ControlCharactersAreShownAndNotSent) {
   EXPECT_EQ(without_control_characters("a\x1b[31m\xC2\x9B"
                                        "b\x7f\r\n\tc \xC3\xA9"),
             "a\\x1b[31m\\x9bb\\x7f\\x0d\n\tc \xC3\xA9");
+  EXPECT_EQ(without_control_characters("\x9b"
+                                       "31m\xE2\x82\xAC\xE2\x82"),
+            "\\x9b31m\xE2\x82\xAC\\xe2\\x82");
   const auto result = test::run_fusekit({"inspect", "no\x1b[2Jfile"});
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_TRUE(has(result.err, "no\\x1b[2Jfile")) << result.err;

@@ -170,6 +170,17 @@ TEST_F(MobileTarget, BundlesTheInputThatItWasComparedOn) {
   EXPECT_EQ(bench.exit_code, 0) << bench.err;
 }
 
+TEST_F(MobileTarget, WithoutArgumentsThereIsNothingToBundleAndNoOtherBatch) {
+  (void)network("def forward(self):\n    return torch.conv2d(torch.ones([1, 4, 5, 5]), self.c.weight)\n");
+  WriteOptions options{.target = "mobile", .bundle = true};
+  EXPECT_TRUE(test::refuses(ErrorKind::usage, "there is nothing to bundle",
+                            [&] { (void)write(read(folder_ / "in.pt"), out(), options); }));
+  options.bundle = false;
+  const WriteReport report = write(read(folder_ / "in.pt"), out(), options);
+  EXPECT_TRUE(report.written);
+  EXPECT_FALSE(report.methods.back().doubled);
+}
+
 TEST_F(MobileTarget, AnInt8FileRunsInTheMobileInterpreter) {
   Model model = network(std::string("def forward(self, x):\n") + kFoldable + "    return torch.relu(y)\n");
   QuantizeOptions quantize;

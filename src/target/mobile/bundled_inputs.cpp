@@ -28,6 +28,9 @@ void bundle_inputs(torch::jit::Module& module, const inputs::Sample& sample) {
   if (module.find_method("get_all_bundled_inputs"))
     throw Error(ErrorKind::usage, "the network has bundled inputs already, which are kept",
                 "leave WriteOptions::bundle out");
+  if (sample.empty())
+    throw Error(ErrorKind::usage, "forward takes no arguments: there is nothing to bundle",
+                "leave WriteOptions::bundle out");
   std::vector<c10::TypePtr> types;
   for (const c10::IValue& value : sample) types.push_back(c10::unshapedType(value.type()));
   c10::impl::GenericList inputs(c10::TupleType::create(types));
