@@ -130,8 +130,11 @@ done
 record_state after
 clean_up
 rm -f "$out/last.txt"
-cp "$out/old.txt" "$out/$(basename "${files[0]}").times.txt"
-cp "$out/new.txt" "$out/$(basename "${files[1]}").times.txt"
-rm "$out/old.txt" "$out/new.txt"
+old_times=$out/old.txt new_times=$out/new.txt
+if [ "$(basename "${files[0]}")" != "$(basename "${files[1]}")" ]; then # the verdict calls them by these names
+  old_times=$out/$(basename "${files[0]}").times.txt new_times=$out/$(basename "${files[1]}").times.txt
+  mv "$out/old.txt" "$old_times"
+  mv "$out/new.txt" "$new_times"
+fi
 say "the times and the phone's state are in $out"
-"$fusekit" bench --samples "$out/$(basename "${files[0]}").times.txt" "$out/$(basename "${files[1]}").times.txt"
+"$fusekit" bench --samples "$old_times" "$new_times"

@@ -37,17 +37,22 @@ def sample(seed):
 
 
 # --- the tools: each is made in its own process, by prepare(options) -> run, which takes an array and returns one ---------
-def torch_file(path, change=lambda module: module, dtype=None):
+def torch_runner(module, dtype=None, channels_last=False):
     import torch
 
-    module = change(torch.jit.load(path).eval())
+    layout = torch.channels_last if channels_last else torch.contiguous_format
 
     def run(array):
         with torch.inference_mode():
-            x = torch.from_numpy(array)
-            return first(module(x if dtype is None else x.to(dtype)))
+            return first(module(torch.from_numpy(array).contiguous(memory_format=layout).to(dtype or torch.float32)))
 
     return run
+
+
+def torch_file(path, change=lambda module: module):
+    import torch
+
+    return torch_runner(change(torch.jit.load(path).eval()))
 
 
 def first(output):
@@ -93,14 +98,7 @@ def graph_fuser(options, dtype=None):
 
     torch.jit.enable_onednn_fusion(True)
     module = torch.jit.load(original_file(options)).eval()
-    module = torch.jit.freeze(module if dtype is None else module.to(dtype))
-
-    def run(array):
-        with torch.inference_mode():
-            x = torch.from_numpy(array).contiguous(memory_format=torch.channels_last)
-            return first(module(x if dtype is None else x.to(dtype)))
-
-    return run
+    return torch_runner(torch.jit.freeze(module if dtype is None else module.to(dtype)), dtype, channels_last=True)
 
 
 def python_module(options):
@@ -128,14 +126,7 @@ def aot_inductor(options, dtype=None):
     path = os.path.join(options.work, f"{options.network}.{'float' if dtype is None else 'bf16'}.pt2")
     with torch.no_grad():
         torch._inductor.aoti_compile_and_package(torch.export.export(network, (x,)), package_path=path)
-    compiled = torch._inductor.aoti_load_package(path)
-
-    def run(array):
-        with torch.inference_mode():
-            x = torch.from_numpy(array).contiguous(memory_format=torch.channels_last)
-            return first(compiled(x if dtype is None else x.to(dtype)))
-
-    return run
+    return torch_runner(torch._inductor.aoti_load_package(path), dtype, channels_last=True)
 
 
 def onnx_file(options):

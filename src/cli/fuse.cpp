@@ -167,7 +167,8 @@ class FuseCommand : public Command {
     for (const std::string& note : notes_) console.print(note);
     if (!report_["output"].is_string()) return;
     console.print(fmt::format("wrote {}{}", job_.output, made_for_));
-    if (files_.list_operators) console.print_data(operators_yaml(root_operators(job_.output)));
+    if (files_.list_operators)
+      console.print_data(operators_yaml(report_["root_operators"].get<std::vector<std::string>>()));
   }
 
   bool write_file(Model model, const Console& console) {

@@ -1,11 +1,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
-
-namespace torch::jit {
-struct Operator;
-}
 
 namespace fusekit::file {
 

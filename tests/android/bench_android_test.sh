@@ -79,6 +79,9 @@ grep -q "new.pt.times.txt is 1.1" output || { cat output && exit 1; }
 grep -q -- "--input_dims='1,3,8,8'" calls || { echo "the dims did not reach the tool" && exit 1; }
 [ -s out/phone.txt ] || { echo "the phone's state is not recorded" && exit 1; }
 
+mkdir elsewhere && cp new.pt elsewhere/old.pt
+check "files of one name" 0 "new.txt is 1.1" old.pt elsewhere/old.pt "${options[@]}"
+
 check "one file" 2 "two files are needed" old.pt "${options[@]}"
 check "no such file" 2 "none.pt: no such file" old.pt none.pt "${options[@]}"
 check "no tool" 2 "--tool is missing" old.pt new.pt

@@ -268,14 +268,16 @@ def check(arguments):
     return failures, f"{found}, in double {double_error:.2e}"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def judge(check, description, second, tolerance):
+    """A judge's program: reads the command line, whose second file is called `second`, prints what `check` says of it, and
+    returns the exit code."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("original")
-    parser.add_argument("fused")
+    parser.add_argument(second)
     parser.add_argument("--dims", required=True, help="the shapes of the inputs, such as 1,3,224,224;1,10")
     parser.add_argument("--type", default="float", help="float, float[] or int64, of each input, with semicolons")
     parser.add_argument("--library", help="operators that do not come with torch, as torch.ops.load_library takes them")
-    parser.add_argument("--tolerance", type=float, default=1e-5)
+    parser.add_argument("--tolerance", type=float, default=tolerance)
     arguments = parser.parse_args()
     try:
         failures, found = check(arguments)
@@ -288,4 +290,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judge(check, __doc__, "fused", tolerance=1e-5))

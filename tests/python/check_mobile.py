@@ -8,13 +8,12 @@ inputs, run three times each, and with each dimension doubled where the original
 the file's convolutions and linears are XNNPACK's, and what PyTorch's own optimize_for_mobile makes of the original: its
 error, or that it fails. Prints one line; exit code 1 and a line for each check that fails. Needs torch 1.13 or newer.
 """
-import argparse
 import os
 import sys
 import tempfile
 
 import torch
-from check_fused import FEEDS_BATCH_NORM, error_on_other_shapes, load, nodes_of, worst_error
+from check_fused import FEEDS_BATCH_NORM, error_on_other_shapes, judge, load, nodes_of, worst_error
 from torch.jit.mobile import _load_for_lite_interpreter
 from torch.utils.mobile_optimizer import optimize_for_mobile
 
@@ -49,38 +48,24 @@ def stock(arguments, dims):
     return f"{error:.2e}"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("original")
-    parser.add_argument("mobile")
-    parser.add_argument("--dims", required=True)
-    parser.add_argument("--type", default="float")
-    parser.add_argument("--library")
-    parser.add_argument("--tolerance", type=float, default=1e-4)
-    arguments = parser.parse_args()
+def check(arguments):
+    """(failures, what was found)"""
     torch.set_num_threads(1)
     if "qnnpack" in torch.backends.quantized.supported_engines:
         torch.backends.quantized.engine = "qnnpack"
     dims = [tuple(map(int, text.split(","))) for text in arguments.dims.split(";")]
     arguments.type = arguments.type.split(";")
+    original, mobile = load(arguments.original, arguments.library), OnPhone(arguments.mobile)
+    error = worst_error(original, mobile, dims, arguments.type)
+    others_error, others = error_on_other_shapes(original, mobile, dims, arguments.type)
     failures = []
-    try:
-        original, mobile = load(arguments.original, arguments.library), OnPhone(arguments.mobile)
-        error = worst_error(original, mobile, dims, arguments.type)
-        others_error, others = error_on_other_shapes(original, mobile, dims, arguments.type)
-        for where, each in (("", error), ("on other shapes, ", others_error)):
-            if not each <= arguments.tolerance:
-                failures.append(f"{where}outputs differ by {each:.3g} of the largest")
-        packed, layers = packed_share(arguments.mobile)
-        found = (f"error {error:.2e}, on {others} other shapes {others_error:.2e}; {packed} of {layers} layers packed; "
-                 f"optimize_for_mobile alone {stock(arguments, dims)}")
-    except (RuntimeError, ValueError, torch.jit.Error) as error:
-        failures, found = [str(error)], "not compared"
-    print(f"{'failed' if failures else 'ok'}: {found}")
-    for failure in failures:
-        print(f"  {failure}")
-    return 1 if failures else 0
+    for where, each in (("", error), ("on other shapes, ", others_error)):
+        if not each <= arguments.tolerance:
+            failures.append(f"{where}outputs differ by {each:.3g} of the largest")
+    packed, layers = packed_share(arguments.mobile)
+    return failures, (f"error {error:.2e}, on {others} other shapes {others_error:.2e}; {packed} of {layers} layers packed; "
+                      f"optimize_for_mobile alone {stock(arguments, dims)}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(judge(check, __doc__, "mobile", tolerance=1e-4))

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <torch/csrc/jit/passes/xnnpack_rewrite.h>
 
-#include <algorithm>
 #include <set>
 
 #include "fusekit/runtime.h"
+#include "ir/operators/layer.h"
 
 namespace fusekit::target {
 namespace {
@@ -15,29 +15,15 @@ namespace {
 struct LayerCounts {
   std::size_t packed = 0;
   std::size_t plain = 0;
-  std::size_t quantized = 0;
 };
 
-void count(const torch::jit::Block* block, LayerCounts& counts) {
+void count(torch::jit::Block* block, LayerCounts& counts) {
   static const std::set<std::string> packed = {"prepacked::conv2d_clamp_run", "prepacked::conv2d_transpose_clamp_run",
                                                "prepacked::linear_clamp_run"};
-  static const std::set<std::string> plain = {"aten::_convolution",
-                                              "aten::_convolution_mode",
-                                              "aten::conv1d",
-                                              "aten::conv2d",
-                                              "aten::conv3d",
-                                              "aten::conv_transpose1d",
-                                              "aten::conv_transpose2d",
-                                              "aten::conv_transpose3d",
-                                              "aten::convolution",
-                                              "aten::linear",
-                                              "aten::addmm"};
-  for (const torch::jit::Node* node : block->nodes()) {
-    const std::string kind = node->kind().toQualString();
-    if (packed.count(kind) > 0) ++counts.packed;
-    if (plain.count(kind) > 0) ++counts.plain;
-    if (kind.starts_with("quantized::conv") || kind.starts_with("quantized::linear")) ++counts.quantized;
-    for (const torch::jit::Block* inner : node->blocks()) count(inner, counts);
+  for (torch::jit::Node* node : block->nodes()) {
+    if (packed.count(node->kind().toQualString()) > 0) ++counts.packed;
+    if (ir::as_layer(node)) ++counts.plain;
+    for (torch::jit::Block* inner : node->blocks()) count(inner, counts);
   }
 }
 
