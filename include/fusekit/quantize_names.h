@@ -33,6 +33,12 @@ enum class Rounding {
               ///< were left out
 };
 
+/// Which of the layers that can be int8 are.
+enum class Prefer {
+  speed,  ///< those that are expected to be faster for it, conversions between int8 and float included
+  size,   ///< all: the smallest file
+};
+
 std::string to_string(Qconfig qconfig);
 std::string to_string(ObserverKind kind);
 std::string to_string(Rounding rounding);
@@ -41,5 +47,6 @@ std::string to_string(Rounding rounding);
 Qconfig parse_qconfig(const std::string& name);
 ObserverKind parse_observer(const std::string& name);
 Rounding parse_rounding(const std::string& name);
+Prefer parse_prefer(const std::string& name);
 
 }  // namespace fusekit

@@ -65,6 +65,7 @@ enum class ReasonCode {
   skipped,
   outside_of_stubs,
   breaks_error_bound,
+  slower_in_int8,
   measured_without,
   no_int8_input,
   input_not_int8,

@@ -47,6 +47,9 @@ class QuantizeCommand : public Command {
                    "Largest error, relative to the largest output; layers go back to "
                    "float until it holds");
     app.add_option("--min-sqnr", options_.min_sqnr_db, "The same in dB of the outputs' SQNR");
+    app.add_option("--prefer", prefer_,
+                   "speed: what is faster in float stays float; size: all is int8 that can be")
+        ->capture_default_str();
     app.add_flag("--no-fuse{false}", options_.fuse, "Do not fuse first");
     add_modules_option(app, module_lists_, "Fuse just these first, e.g. bn,relu (repeatable)");
     app.add_flag("--explain", explain_, "Say for each layer what int8 cost, and what stayed float and why");
@@ -78,7 +81,10 @@ class QuantizeCommand : public Command {
     if (report.nothing_proven)
       console.warn("the float network puts out nothing but zeros on these samples: nothing is proven of the int8 one");
     if (report.bound_holds && !has_int8_layers(report))
-      console.warn("no convolution or linear is int8: the bound only holds with all of them in float");
+      console.warn(report.fallbacks.empty()
+                       ? "no convolution or linear is int8, as float is faster for so little work: --prefer size makes "
+                         "them int8 all the same"
+                       : "no convolution or linear is int8: the bound only holds with all of them in float");
     const bool done = report.bound_holds && write_file(std::move(model), console);
     tell(report, done, done && !files_.is_for_phones() ? time_file(report, console) : std::nullopt, console);
     return done ? kDone : kNo;
@@ -104,6 +110,7 @@ class QuantizeCommand : public Command {
                   "give real inputs with --calibrate PATH, or --random-calibration N for a try");
     options_.fuse_options.modules = split_lists(module_lists_);
     options_.qconfig = parse_qconfig(qconfig_);
+    options_.prefer = parse_prefer(prefer_);
     if (!observer_.empty()) options_.observer = parse_observer(observer_);
     if (!rounding_.empty()) options_.rounding = parse_rounding(rounding_);
   }
@@ -171,6 +178,7 @@ class QuantizeCommand : public Command {
   std::string qconfig_ = "auto";
   std::string observer_;
   std::string rounding_;
+  std::string prefer_ = "speed";
   bool explain_ = false;
   std::vector<std::string> notes_;  ///< WriteReport::notes
   QuantizeOptions options_;

@@ -24,6 +24,12 @@ std::size_t int8_layers(const QuantizeReport& report) {
       std::count_if(report.layers.begin(), report.layers.end(), [](const LayerCost& layer) { return layer.int8; }));
 }
 
+std::size_t slow_layers(const QuantizeReport& report) {
+  return static_cast<std::size_t>(std::count_if(report.layers.begin(), report.layers.end(), [](const LayerCost& layer) {
+    return layer.reason.code == ReasonCode::slower_in_int8;
+  }));
+}
+
 /// `path` as the table shows it, in a column of so many.
 std::string row(const LayerCost& layer, const std::string& path, std::size_t columns) {
   if (!layer.int8)
@@ -110,6 +116,9 @@ std::string quantize_summary(const QuantizeReport& report) {
       int8_layers(report), report.layers.size(), 100 * report.int8_macs, report.int8_operators,
       to_string(report.qconfig), to_string(report.observer), rounding_in_words(report.rounding), report.samples,
       report.random ? "random " : "");
+  if (const std::size_t slow = slow_layers(report); slow > 0)
+    text += fmt::format("\nfloat, for it is faster there: {} {} (--prefer size makes them int8)", slow,
+                        slow == 1 ? "layer" : "layers");
   if (const std::string others = others_in_words(report); !others.empty())
     text += fmt::format("\nfloat, for there is no int8 operator: {} of the multiply-adds", others);
   if (!report.random) text += fmt::format("\ncalibrated on {}", report.data);

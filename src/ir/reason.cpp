@@ -69,6 +69,7 @@ constexpr std::array kWordings = {
     Wording{skipped, "skipped", "it was to be skipped"},
     Wording{outside_of_stubs, "outside_of_stubs", "it lies outside of the file's QuantStub and DeQuantStub"},
     Wording{breaks_error_bound, "breaks_error_bound", "int8 would break the bound on the error"},
+    Wording{slower_in_int8, "slower_in_int8", "so little work is faster in float than in int8 with its conversions"},
     Wording{measured_without, "measured_without", "measured without it"},
     Wording{no_int8_input, "no_int8_input", "none of its inputs is int8"},
     Wording{input_not_int8, "input_not_int8", "its input is not int8"},

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "ir/operators.h"
+#include "quantize/work_in_a_run.h"
 
 namespace fusekit::quantize {
 namespace {
@@ -18,30 +19,6 @@ bool is_worth_telling(const Declined& declined) {
 /// As people know it: a layer by its kind, anything else by its operator.
 std::string operation_of(const Declined& declined) {
   return declined.how->role == Role::layer ? std::string(declined.how->name) : declined.node->kind().toUnqualString();
-}
-
-/// Multiply-adds of all times that `work` ran for the first sample.
-double multiply_adds_in_a_run(const ir::Work& work, const Observed& observed) {
-  const auto shapes = [&](const Value* value) -> const std::vector<std::vector<std::int64_t>>* {
-    const auto found = observed.shapes.find(observed.numbers->of(value));
-    return found == observed.shapes.end() || found->second.empty() ? nullptr : &found->second;
-  };
-  const auto* outputs = shapes(work.tensors.back());
-  double sum = 0;
-  for (std::size_t k = 0; outputs != nullptr && k < outputs->size(); ++k)
-    sum += ir::multiply_adds(work, *observed.program, [&](const Value* value) {
-      const auto* all = shapes(value);
-      return all == nullptr ? std::vector<std::int64_t>() : all->size() == outputs->size() ? all->at(k) : all->back();
-    });
-  return sum;
-}
-
-/// By the operator's node, in the graph's order.
-std::vector<std::pair<ir::Work, double>> all_work(const Observed& observed) {
-  std::vector<std::pair<ir::Work, double>> all;
-  for (Node* node : ir::all_nodes(*observed.program->methods.front().graph))
-    if (const auto work = ir::as_work(node)) all.emplace_back(*work, multiply_adds_in_a_run(*work, observed));
-  return all;
 }
 
 LayerCost cost_of(Node* node, const std::string& operation, const std::map<const Node*, double>& macs,
@@ -73,7 +50,7 @@ std::vector<LayerCost> others_in(const std::vector<std::pair<ir::Work, double>>&
 
 void tell_costs(const Built& built, const Judge& judge, const Observed& observed,
                 const std::map<const Node*, double>& alone_db, QuantizeReport& report) {
-  const auto all = all_work(observed);
+  const auto all = work_in_a_run(observed);
   std::map<const Node*, double> macs;
   for (const auto& [work, count] : all) macs.emplace(work.node, count);
   report.int8_operators = built.steps.size();

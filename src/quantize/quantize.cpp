@@ -15,6 +15,7 @@
 #include "ir/stubs.h"
 #include "quantize/costs.h"
 #include "quantize/fallback.h"
+#include "quantize/islands.h"
 #include "quantize/observe/calibrate.h"
 #include "quantize/processor.h"
 #include "quantize/weights/fitted_weights.h"
@@ -65,7 +66,10 @@ class Quantizer {
     Observed observed{&program_, &numbers, {}, may_absorb()};
     std::vector<Sample> kept;
     observed.facts = observe(numbers, report, kept);
-    observed.shapes = shapes_in_a_run(program_, numbers, tensors_of_work(), kept.front());
+    observed.leave_slower = prefers_speed();
+    const Plan planned = plan_of(observed);
+    observed.shapes = shapes_in_a_run(program_, numbers, tensors_to_measure(planned), kept.front());
+    if (prefers_speed()) slow_ = layers_of_slow_islands(planned, observed);
     const SampleSplit samples = split_samples(std::move(kept), fits());
     Weights weights{nearest_weights(config_.weight), Rounding::nearest};
     const std::function<Built(const KeepFloat&)> builder = [&](const KeepFloat& keep) {
@@ -125,6 +129,11 @@ class Quantizer {
     }
   }
 
+  /// What is known of speed is the engine x86's.
+  [[nodiscard]] bool prefers_speed() const {
+    return options_.prefer == Prefer::speed && options_.qconfig != Qconfig::qnnpack;
+  }
+
   Reason is_skipped(const Node* node) const {
     for (const std::string& path : options_.skip)
       if (is_below(ir::scope_of(node), path)) return ReasonCode::skipped;
@@ -178,8 +187,20 @@ class Quantizer {
     return facts;
   }
 
-  [[nodiscard]] std::vector<const Value*> tensors_of_work() const {
+  [[nodiscard]] Plan plan_of(const Observed& observed) const {
+    PlanOptions options;
+    options.facts = &observed.facts;
+    options.numbers = observed.numbers;
+    options.keep_float = [&](const Node* node) { return is_skipped(node); };
+    options.may_absorb = observed.may_absorb;
+    options.leave_slower = observed.leave_slower;
+    return plan(graph(), program_, options);
+  }
+
+  /// What tells how much work there is, and how much would have to be converted.
+  [[nodiscard]] std::vector<const Value*> tensors_to_measure(const Plan& planned) const {
     std::vector<const Value*> tensors;
+    for (const Value* value : observed_values(planned)) tensors.push_back(value);
     for (Node* node : ir::all_nodes(graph()))
       if (const auto work = ir::as_work(node))
         tensors.insert(tensors.end(), work->tensors.begin(), work->tensors.end());
@@ -207,8 +228,9 @@ class Quantizer {
   }
 
   Reason why_float(const Node* node, const KeepFloat& keep) const {
-    const Reason reason = is_skipped(node);
-    return reason || !keep ? reason : keep(node);
+    if (const Reason reason = is_skipped(node)) return reason;
+    if (slow_.count(node) > 0) return ReasonCode::slower_in_int8;
+    return keep ? keep(node) : Reason();
   }
 
   bool holds(const Score& score) const {
@@ -260,6 +282,7 @@ class Quantizer {
   const QuantizeOptions& options_;
   QConfig config_;
   Rounding rounding_;
+  std::set<const Node*> slow_;  ///< layers that are faster in float
   std::map<const Node*, double> alone_db_;
   std::shared_ptr<const gate::Allowance> allowance_;
 };

@@ -30,6 +30,8 @@ constexpr std::array kRoundings = {Named<Rounding>{Rounding::nearest, "nearest"}
                                    Named<Rounding>{Rounding::corrected, "corrected"},
                                    Named<Rounding>{Rounding::learned, "learned"}};
 
+constexpr std::array kPreferences = {Named<Prefer>{Prefer::speed, "speed"}, Named<Prefer>{Prefer::size, "size"}};
+
 template <typename Table, typename Kind>
 std::string name_in(const Table& table, Kind kind) {
   return std::find_if(table.begin(), table.end(), [&](const auto& named) { return named.kind == kind; })->name;
@@ -54,5 +56,6 @@ std::string to_string(Rounding rounding) { return name_in(kRoundings, rounding);
 Qconfig parse_qconfig(const std::string& name) { return kind_in(kQconfigs, name, "qconfig"); }
 ObserverKind parse_observer(const std::string& name) { return kind_in(kObservers, name, "observer"); }
 Rounding parse_rounding(const std::string& name) { return kind_in(kRoundings, name, "rounding"); }
+Prefer parse_prefer(const std::string& name) { return kind_in(kPreferences, name, "preference"); }
 
 }  // namespace fusekit

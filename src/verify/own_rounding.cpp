@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "file/load.h"
 #include "runtime/seed_guard.h"
@@ -73,20 +76,20 @@ std::vector<at::Tensor> floats_in(const c10::IValue& value) {
   return tensors;
 }
 
-/// Errors of a and b against the run in double, output by output: the worst of all runs.
+/// Errors of a and b against the run in double, tensor by tensor: the worst of all runs.
 class Errors {
  public:
-  /// False where the outputs are not the same in number and shape.
-  bool take(const c10::IValue& a, const c10::IValue& b, const c10::IValue& exact) {
+  /// `what`: the same for the same value of each run. False where its tensors are not the same in number and shape.
+  bool take(const std::string& what, const c10::IValue& a, const c10::IValue& b, const c10::IValue& exact) {
     const auto ours = floats_in(a);
     const auto theirs = floats_in(b);
     const auto right = floats_in(exact);
     if (ours.size() != right.size() || theirs.size() != right.size()) return false;
-    errors_.resize(std::max(errors_.size(), right.size()));
     for (std::size_t i = 0; i < right.size(); ++i) {
       if (ours[i].sizes() != right[i].sizes() || theirs[i].sizes() != right[i].sizes()) return false;
-      errors_[i].original = std::max(errors_[i].original, measure(right[i], ours[i]).max_rel);
-      errors_[i].second = std::max(errors_[i].second, measure(right[i], theirs[i]).max_rel);
+      OwnRounding& error = errors_[{what, i}];
+      error.original = std::max(error.original, measure(right[i], ours[i]).max_rel);
+      error.second = std::max(error.second, measure(right[i], theirs[i]).max_rel);
     }
     return true;
   }
@@ -94,7 +97,7 @@ class Errors {
   [[nodiscard]] RoundingVerdict verdict(double tolerance) const {
     RoundingVerdict verdict;
     verdict.passed = !errors_.empty();
-    for (const OwnRounding& each : errors_) {
+    for (const auto& [at, each] : errors_) {
       if (each.second >= verdict.worst.second) verdict.worst = each;
       const bool holds =
           each.second <= tolerance || (each.original <= kMostRounding && each.second <= kSlack * each.original);
@@ -104,18 +107,42 @@ class Errors {
   }
 
  private:
-  std::vector<OwnRounding> errors_;
+  std::map<std::pair<std::string, std::size_t>, OwnRounding> errors_;
 };
 
-/// Is all that the runs write, besides their outputs, equal within the tolerance?
-bool writes_agree(const Run& a, const Run& b, const Comparison& state, double tolerance) {
-  const auto agrees = [&](const Comparison& comparison) {
-    return comparison.failure.empty() && comparison.error.max_rel <= tolerance;
-  };
-  for (std::size_t i = 0; i < a.inputs.size(); ++i)
-    if (!agrees(compare(a.inputs[i], b.inputs[i]))) return false;
-  return agrees(state);
-}
+/// What runs write, besides their outputs: of what is further apart than the tolerance, the errors are taken. False where
+/// that is no matter of rounding.
+class Writes {
+ public:
+  Writes(Errors& errors, double tolerance) : errors_(errors), tolerance_(tolerance) {}
+
+  bool take(const std::string& what, const c10::IValue& a, const c10::IValue& b, const c10::IValue& exact) {
+    const Comparison comparison = compare(a, b);
+    if (!comparison.failure.empty()) return false;
+    if (comparison.error.max_rel <= tolerance_) return true;
+    return a.isTensor() && a.toTensor().is_floating_point() && errors_.take(what, a, b, exact);
+  }
+
+  bool take_inputs(const Run& a, const Run& b, const Run& exact) {
+    for (std::size_t i = 0; i < a.inputs.size(); ++i)
+      if (!take(fmt::format("input {}", i), a.inputs[i], b.inputs[i], exact.inputs[i])) return false;
+    return true;
+  }
+
+  bool take_attributes(const State& state, const torch::jit::Module& b, const torch::jit::Module& exact) {
+    const auto theirs = attributes_of(b);
+    const auto right = attributes_of(exact);
+    for (const auto& [path, value] : state.written()) {
+      if (theirs.count(path) == 0 || right.count(path) == 0) return false;
+      if (!take(path, value, theirs.at(path), right.at(path))) return false;
+    }
+    return true;
+  }
+
+ private:
+  Errors& errors_;
+  double tolerance_;
+};
 
 }  // namespace
 
@@ -138,8 +165,9 @@ std::optional<RoundingVerdict> judge_rounding(const std::filesystem::path& a_pat
       const Run theirs = run_once(in_full_interpreter(b), course.b_name, course.method, sample, captured);
       const Run right = run_once(in_full_interpreter(exact), course.a_name, course.method, wide, captured);
       if (ours.problem || theirs.problem || right.problem) return std::nullopt;
-      if (!writes_agree(ours, theirs, state.compare_written(b), report.tolerance)) return std::nullopt;
-      if (!errors.take(ours.output, theirs.output, right.output)) return std::nullopt;
+      Writes writes(errors, report.tolerance);
+      if (!writes.take_inputs(ours, theirs, right) || !writes.take_attributes(state, b, exact)) return std::nullopt;
+      if (!errors.take("output", ours.output, theirs.output, right.output)) return std::nullopt;
     }
   }
   return errors.verdict(report.tolerance);

@@ -12,15 +12,15 @@ namespace fusekit::gate {
 ///
 /// A sum that cancels has a relative error of its own that no fixed tolerance knows: two right ways to compute it differ
 /// by as much. So the original is run once more with its weights, constants and inputs in double, and b may be as far from
-/// that as a few times the original is itself, output by output.
+/// that as a few times the original is itself, output by output, and so for what it writes into its attributes and inputs.
 struct RoundingVerdict {
-  OwnRounding worst;    ///< of the output where b's error is largest
+  OwnRounding worst;    ///< of the tensor where b's error is largest
   bool passed = false;  ///< b rounds no worse than a, and a's outputs are more than noise
 };
 
 /// Runs `a_path`'s network, the same in double, and b from new loads through `course`, as `report` counts. nullopt: the
-/// network does not run in double, or draws random numbers, or what is written is off by more than the tolerance, so that
-/// nothing can be said.
+/// network does not run in double, or draws random numbers, or what differs is no matter of rounding, so that nothing can
+/// be said.
 std::optional<RoundingVerdict> judge_rounding(const std::filesystem::path& a_path, const std::filesystem::path& b_path,
                                               const Course& course, const VerifyReport& report);
 

@@ -33,12 +33,6 @@ void for_each_attribute(const torch::jit::Module& module, const std::string& pre
   }
 }
 
-std::map<std::string, c10::IValue> attributes_of(const torch::jit::Module& module) {
-  std::map<std::string, c10::IValue> attributes;
-  for_each_attribute(module, "", [&](const std::string& path, const c10::IValue& value) { attributes[path] = value; });
-  return attributes;
-}
-
 bool same_value(const c10::IValue& a, const c10::IValue& b) {
   const Comparison comparison = compare(a, b);
   return comparison.failure.empty() && comparison.error.max_abs == 0;
@@ -61,15 +55,20 @@ bool is_at_or_below(std::string path, const std::set<std::string>& paths) {
 
 }  // namespace
 
+std::map<std::string, c10::IValue> attributes_of(const torch::jit::Module& module) {
+  std::map<std::string, c10::IValue> attributes;
+  for_each_attribute(module, "", [&](const std::string& path, const c10::IValue& value) { attributes[path] = value; });
+  return attributes;
+}
+
 State::State(const torch::jit::Module& module) : module_(module) {
   for_each_attribute(module, "", [this](const std::string& path, const c10::IValue& value) {
     entries_[path] = value.isTensor() ? Entry{value, file::fingerprint(value.toTensor())} : Entry{value.deepcopy(), {}};
   });
 }
 
-Comparison State::compare_written(const torch::jit::Module& other) const {
-  Comparison all;
-  const auto theirs = attributes_of(other);
+std::map<std::string, c10::IValue> State::written() const {
+  std::map<std::string, c10::IValue> written;
   for_each_attribute(module_, "", [&](const std::string& path, const c10::IValue& now) {
     const auto before = entries_.find(path);
     const bool untouched =
@@ -77,17 +76,26 @@ Comparison State::compare_written(const torch::jit::Module& other) const {
                                          ? now.toTensor().is_same(before->second.before.toTensor()) &&
                                                file::fingerprint(now.toTensor()) == before->second.fingerprint
                                          : same_value(before->second.before, now));
-    if (untouched || !all.failure.empty()) return;
+    if (!untouched) written[path] = now;
+  });
+  return written;
+}
+
+Comparison State::compare_written(const torch::jit::Module& other) const {
+  Comparison all;
+  const auto theirs = attributes_of(other);
+  for (const auto& [path, now] : written()) {
     const auto their = theirs.find(path);
     if (their == theirs.end()) {
       all.failure = "the network writes to " + path + ", which the second lacks";
-      return;
+      return all;
     }
     const Comparison comparison = compare(now, their->second, path);
     if (comparison.error.max_rel > all.error.max_rel) all.worst_at = comparison.worst_at;
     all.error = worse(all.error, comparison.error);
     all.failure = comparison.failure;
-  });
+    if (!all.failure.empty()) return all;
+  }
   return all;
 }
 

@@ -11,11 +11,17 @@
 
 namespace fusekit::gate {
 
+/// All attributes of a module and its submodules that can be copied and compared, by path.
+std::map<std::string, c10::IValue> attributes_of(const torch::jit::Module& module);
+
 /// What a module has in its attributes besides submodules: tensors, numbers, strings and containers of these, by path.
 class State {
  public:
   /// Remembers the module as it is now.
   explicit State(const torch::jit::Module& module);
+
+  /// What the module's runs have written since then, as it is now.
+  [[nodiscard]] std::map<std::string, c10::IValue> written() const;
 
   /// Compares what the module's runs have written since then with the same attributes of `other`. One that `other`
   /// lacks is a failure.

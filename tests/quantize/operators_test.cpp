@@ -50,6 +50,7 @@ class QuantizedOperator : public testing::TestWithParam<test::OperatorCase> {
     QuantizeOptions options;
     options.qconfig = Qconfig::x86;
     options.observer = ObserverKind::min_max;
+    options.prefer = Prefer::size;
     options.calibration.random = 16;
     options.calibration.inputs.dims = {GetParam().shape};
     options.calibration.inputs.types = {"float"};

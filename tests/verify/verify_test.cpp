@@ -93,11 +93,25 @@ TEST_F(Gate, RoundingOfWeightsConstantsAndStateIsJudgedToo) {
   EXPECT_TRUE(
       check("    return (x + self.weight) - self.weight\n", "    w = self.weight * 2\n    return (x + w) - w\n", shift)
           .passed);
-  // What a state takes up is compared with the tolerance alone.
-  const std::map<std::string, at::Tensor> count{{"buffer", at::zeros({2, 3})}};
-  EXPECT_FALSE(check("    self.buffer.copy_((x + 4096) - 4096)\n    return x\n",
-                     "    self.buffer.copy_((x + 8192) - 8192)\n    return x\n", count)
-                   .passed);
+}
+
+TEST_F(Gate, RoundingOfWhatIsWrittenIsJudgedToo) {
+  const std::map<std::string, at::Tensor> buffer{{"buffer", at::zeros({2, 3})}};
+  const std::string original = "    self.buffer.copy_((x + 4096) - 4096)\n    return x\n";
+  const VerifyReport report = check(original, "    self.buffer.copy_((x + 8192) - 8192)\n    return x\n", buffer);
+  EXPECT_TRUE(report.passed) << report.failure;
+  ASSERT_TRUE(report.rounding);
+  EXPECT_GT(report.rounding->original, 1e-5);
+  EXPECT_FALSE(check(original, "    self.buffer.copy_(((x + 4096) - 4096) * 1.01)\n    return x\n", buffer).passed);
+  // An input that is written to.
+  const std::string in_place = "    x.add_(4096).sub_(4096)\n    return x[0]\n";
+  EXPECT_TRUE(check(in_place, "    x.add_(8192).sub_(8192)\n    return x[0]\n").passed);
+  EXPECT_FALSE(check(in_place, "    x.add_(4096).sub_(4096).mul_(1.01)\n    return x[0]\n").passed);
+  // What is no number of a float tensor does not round.
+  const std::map<std::string, at::Tensor> count{{"count", at::zeros({1}, at::kLong)}};
+  EXPECT_FALSE(
+      check("    self.count.add_(100000)\n    return x\n", "    self.count.add_(100002)\n    return x\n", count)
+          .passed);
 }
 
 TEST_F(Gate, WhatNoFigureMeasuresIsSaid) {

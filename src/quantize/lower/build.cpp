@@ -30,6 +30,7 @@ Built build(const Observed& observed, const std::function<Reason(const Node*)>& 
   options.numbers = &numbers;
   if (keep_float) options.keep_float = [&](const Node* node) { return keep_float(original(node)); };
   options.may_absorb = observed.may_absorb;
+  options.leave_slower = observed.leave_slower;
   const Plan planned = plan(graph, built.program, options);
   for (const Step& step : planned.steps)
     built.steps.push_back({step.how, ir::scope_of(step.front()), numbers.of(step.inputs.front()),

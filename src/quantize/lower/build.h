@@ -14,7 +14,8 @@ struct Observed {
   Facts facts;
   /// As PlanOptions has it; asked with nodes of copies of the program.
   std::function<bool(const Node* node, const Node* activation)> may_absorb{};
-  /// What operators with multiply-adds read and compute, in a run of the first sample.
+  bool leave_slower = false;  ///< as PlanOptions has it
+  /// What operators with multiply-adds read and compute, and what int8 operators do, in a run of the first sample.
   Shapes shapes{};
 };
 

@@ -54,6 +54,9 @@ struct Conversion {
   /// Takes in a ReLU, ReLU6, Hardtanh or clamp behind it: the levels of its output end where the activation does.
   bool absorbs_clamp = false;
   QParams fixed{};
+  /// From how many elements of the output on dequantizing, the float operator and quantizing take less time than the int8
+  /// operator under the engine x86; none: never.
+  std::optional<std::int64_t> slower_from{};
   /// Ranks of the first input that the int8 operator takes; empty: any.
   std::vector<std::int64_t> (*ranks)(Node* node, const ir::Program& program) = nullptr;
 };

@@ -1,5 +1,6 @@
 #include "quantize/lower/plan.h"
 
+#include <c10/util/accumulate.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -76,7 +77,8 @@ class Planner {
     for (const Value* input : step.inputs)
       if (Reason reason = unfit(input)) return reason;
     if (Reason reason = unfit(step.output)) return reason;
-    return has_wrong_rank(*step.how, step.front(), step.inputs.front());
+    if (Reason reason = has_wrong_rank(*step.how, step.front(), step.inputs.front())) return reason;
+    return is_slower(step) ? Reason(ReasonCode::slower_in_int8) : Reason();
   }
 
   Reason lacks_int8_inputs(const Conversion& conversion, const std::vector<Value*>& inputs) const {
@@ -110,6 +112,12 @@ class Planner {
     const auto rank = static_cast<std::int64_t>(known->sizes.size());
     if (std::find(fits.begin(), fits.end(), rank) != fits.end()) return {};
     return {ReasonCode::wrong_rank, rank, fmt::format("{}", fmt::join(fits, " or "))};
+  }
+
+  [[nodiscard]] bool is_slower(const Step& step) const {
+    const Fact* known = fact(step.output);
+    return options_.leave_slower && step.how->slower_from && known != nullptr &&
+           c10::multiply_integers(known->sizes) >= *step.how->slower_from;
   }
 
   void absorb_clamp(Step& step) const {

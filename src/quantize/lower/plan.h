@@ -32,6 +32,8 @@ struct PlanOptions {
   std::function<Reason(const Node* node)> keep_float;
   /// May this operator take in the activation behind it? Empty: each may.
   std::function<bool(const Node* node, const Node* activation)> may_absorb;
+  /// Leave operators in float that are faster there, conversions included (Conversion::slower_from).
+  bool leave_slower = false;
 };
 
 Plan plan(Graph& graph, const ir::Program& program, const PlanOptions& options);

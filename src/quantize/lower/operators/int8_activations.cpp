@@ -76,6 +76,10 @@ std::vector<Conversion> activations() {
       activation("silu", is_silu, emit_silu),
   };
   list[1].why_not = slope_is_computed;
+  list[2].slower_from = 8192;  // sigmoid
+  list[4].slower_from = 2048;  // tanh
+  list[5].slower_from = 512;   // elu
+  list[6].slower_from = 1024;  // silu
   return list;
 }
 

@@ -11,9 +11,11 @@ bool is_layout_operator(Node* node) {
   return ir::is_operator(
       node, {"aten::flatten", "aten::reshape", "aten::view", "aten::permute", "aten::transpose", "aten::squeeze",
              "aten::unsqueeze", "aten::slice", "aten::select", "aten::contiguous", "aten::narrow", "aten::alias",
-             "aten::detach", "aten::clone", "aten::t", "aten::constant_pad_nd", "aten::pixel_shuffle",
+             "aten::detach", "aten::clone", "aten::t",
              "aten::channel_shuffle", "aten::native_channel_shuffle"});
 }
+
+bool copies_slowly(Node* node) { return ir::is_operator(node, {"aten::constant_pad_nd", "aten::pixel_shuffle"}); }
 
 /// There are int8 kernels for these.
 bool is_pool(Node* node) {
@@ -42,9 +44,12 @@ Reason mean_has_a_dtype(Node* node, const ir::Program&) {
   return ir::is_none(ir::argument(node, "dtype")) ? Reason() : Reason(ReasonCode::converts_dtype);
 }
 
+Reason gives_several_tensors(Node* node, const ir::Program&) {
+  return gives_one_tensor(node) ? Reason() : Reason(ReasonCode::several_outputs);
+}
+
 /// Levels of zero stand for zero; other values would have to be on the grid.
 Reason pads_with_another_value(Node* node, const ir::Program&) {
-  if (!gives_one_tensor(node)) return ReasonCode::several_outputs;
   if (!ir::is_operator(node, {"aten::constant_pad_nd"})) return {};
   return ir::constant_number(ir::argument(node, "value")) == 0.0 ? Reason() : Reason(ReasonCode::pads_with_value);
 }
@@ -92,7 +97,10 @@ std::vector<Conversion> same_scale() {
   interpolation.ranks = batched;
   Conversion clamp = same_scale("clamp", is_clamp, is_no_plain_clamp);
   clamp.emit = emit_clamp;
-  return {same_scale("layout", is_layout_operator, pads_with_another_value),
+  Conversion slow_layout = same_scale("layout", copies_slowly, pads_with_another_value);
+  slow_layout.slower_from = 2048;
+  return {same_scale("layout", is_layout_operator, gives_several_tensors),
+          slow_layout,
           pool,
           same_scale("mean", is_mean, mean_has_a_dtype),
           interpolation,
