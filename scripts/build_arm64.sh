@@ -17,7 +17,7 @@ if [ ! -e "$root/usr/include/torch" ] && [ ! -e "$root/usr/include/ATen" ]; then
   # The mirror that this machine's own packages come from.
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | head -n 1)
   mmdebstrap --variant=extract --arch=arm64 --mode=auto \
-    --include=libtorch-dev,libopenblas0-pthread,libzip-dev,libjpeg-dev,libpng-dev,libboost-dev,libfmt-dev,libcli11-dev,nlohmann-json3-dev,libgtest-dev,libstdc++-12-dev,libc6-dev,libgomp1 \
+    --include=libtorch-dev,libopenblas0-pthread,libzip-dev,libseccomp-dev,libjpeg-dev,libpng-dev,libboost-dev,libfmt-dev,libcli11-dev,nlohmann-json3-dev,libgtest-dev,libstdc++-12-dev,libc6-dev,libgomp1 \
     "$release" "$root.new" ${mirror:+"$mirror"} >&2 || stop "the arm64 packages could not be unpacked"
   # Alternatives are set by scripts that do not run here.
   for library in libblas.so.3 liblapack.so.3 libopenblas.so.0; do

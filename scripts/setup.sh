@@ -10,7 +10,7 @@ source "$(dirname "$0")/lib.sh"
 preset=${1:-}
 machine=$(uname -m)
 
-packages=(g++ cmake ninja-build ccache pkg-config libcli11-dev libfmt-dev libgtest-dev nlohmann-json3-dev libzip-dev
+packages=(g++ cmake ninja-build ccache pkg-config libcli11-dev libfmt-dev libgtest-dev nlohmann-json3-dev libzip-dev libseccomp-dev
   libboost-dev libjpeg-dev libpng-dev unzip)
 debian_libtorch=(libtorch-dev libopenblas0-pthread)
 [ "$preset" = debian ] && packages+=("${debian_libtorch[@]}")

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "fusekit/sandbox.h"
+
 namespace fusekit {
 
 /// How LibTorch was built and what it uses.
@@ -44,6 +46,7 @@ struct MachineFacts {
   LibTorchFacts libtorch;
   CpuFacts cpu;
   NoiseFacts noise;
+  Sandbox sandbox{true, true};  ///< what the kernel can bound
 };
 
 enum class Severity { ok, warn, bad };

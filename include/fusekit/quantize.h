@@ -72,6 +72,7 @@ struct QuantizeReport {
   std::vector<FloatOperator> floats;
   OutputError whole;  ///< of the whole network on calibration samples (at most 64)
   double worst_sqnr_db = 0;
+  double lost_detections = 0;          ///< share of one sample's detections that have no counterpart, at worst
   bool nothing_proven = false;         ///< the float outputs are zero on all these samples, so that no error can show
   std::vector<std::string> fallbacks;  ///< layers that went back to float to hold max_error or min_sqnr_db
   double fallback_time = 1;            ///< how many times as long a run takes for them, timed on one sample

@@ -43,6 +43,12 @@ void set_limits(const RuntimeOptions& options);
 /// are removed, and the process ends with exit code 2. Call it before the first run.
 void end_process_at_limits(std::function<void(const Error&)> tell);
 
+/// Files that are being written have hidden names where the file system lacks unnamed ones, and `tune` has a hidden folder.
+/// For a program that does its work in a child process: call the first before it starts the child, and the second when the
+/// child has ended, so that nothing is left behind however that was.
+void share_unfinished_files();
+void remove_unfinished_files();
+
 /// The reason in an exception of LibTorch's, in one line, without its backtraces.
 std::string reason_of(const std::exception& error);
 

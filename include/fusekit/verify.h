@@ -72,6 +72,7 @@ struct VerifyReport {
   std::int64_t detections = 0;
   std::int64_t matched = 0;
   std::int64_t moved = 0;
+  double most_alone = 0;  ///< share of a run's detections that may have no counterpart
   std::string inputs;  ///< InputSummary::text
 };
 

@@ -6,6 +6,7 @@
 
 #include "fusekit/bench.h"
 #include "inputs/inputs.h"
+#include "runtime/captured_output.h"
 #include "runtime/limited_run.h"
 
 namespace fusekit::bench {
@@ -22,6 +23,7 @@ class ModuleRunner : public Runner {
  private:
   c10::IValue forward();
 
+  runtime::CapturedOutput captured_;  ///< what the network prints is no result of the benchmark
   std::string path_;
   runtime::Watch watch_;  ///< the hard bound alone: the soft one would look at each allocation of what is timed
   torch::jit::Module module_;

@@ -33,6 +33,8 @@ class BenchCommand : public Command {
           "note: --use_caching_allocator changes nothing here; only LibTorch's mobile builds have that allocator");
     if (!flags_.samples.empty()) return compare_samples(console);
     const InterruptWatch watch;
+    // Programs to compare with are the user's own, and may do anything.
+    if (flags_.commands.empty()) flags_.common.enter_sandbox({flags_.save, flags_.html}, /*starts_programs=*/true);
     load_libraries(flags_.common.runtime.libraries);
     set_limits(flags_.common.runtime);
     std::vector<bench::Variant> variants = flags_.variants();
@@ -57,11 +59,10 @@ class BenchCommand : public Command {
       print_report(report, {}, flags_, console);
       return kInterrupted;
     }
-    if (!flags_.save.empty()) bench::save(report, flags_.save);
-
     const std::vector<bench::RegressionCheck> checks = check_regressions(report, variants, baseline);
+    print_report(report, checks, flags_, console);  // before what may find the disk full
+    if (!flags_.save.empty()) bench::save(report, flags_.save);
     if (!flags_.html.empty()) bench::save_page(json_with_checks(report, checks), flags_.html);
-    print_report(report, checks, flags_, console);
     const auto fails = [this](const bench::RegressionCheck& check) {
       return check.regressed || (flags_.require_power && check.inconclusive);
     };

@@ -102,7 +102,7 @@ void BenchFlags::add_to(CLI::App& app) {
   add_regression_options(app, *this);
   add_report_options(app, *this);
   add_common_options(app, common, /*runs_a_model=*/false);
-  add_loading_options(app, common.runtime);
+  add_loading_options(app, common);
 }
 
 void BenchFlags::finish() {

@@ -1,7 +1,11 @@
 #include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <cstring>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "fusekit/bench.h"
+#include "fusekit/sandbox.h"
 
 namespace fusekit::cli {
 namespace {
@@ -16,6 +20,8 @@ class BenchWorkerCommand : public Command {
   void add_options(CLI::App&) override {}
 
   int run(Console&) override {
+    const char* trusted = std::getenv(kTrust);
+    if (trusted == nullptr || std::strcmp(trusted, "1") != 0) enter_sandbox({});
     bench::serve_worker();
     return kDone;
   }

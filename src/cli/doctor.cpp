@@ -55,6 +55,7 @@ nlohmann::ordered_json to_json(const std::vector<Finding>& findings, const Machi
       {"allowed", facts.cpu.allowed},     {"governor", facts.cpu.governor},         {"load", facts.cpu.load}};
   if (facts.cpu.quota) json["cpu"]["quota"] = *facts.cpu.quota;
   if (facts.cpu.turbo) json["cpu"]["turbo"] = *facts.cpu.turbo;
+  json["sandbox"] = {{"files", facts.sandbox.files}, {"system_calls", facts.sandbox.system_calls}};
   json["noise"] = {{"runs", facts.noise.microseconds.size()},
                    {"spread", spread(facts.noise.microseconds)},
                    {"gigaflops", facts.noise.gigaflops}};

@@ -55,13 +55,21 @@ class FuseCommand : public Command {
     console.set_verbosity(common_.verbosity());
     if (list_rules_) return print_rules(console);
     check_call();
+    if (!dry_run_) files_.make_folder();
+    common_.enter_sandbox(outputs());
     apply(common_.runtime);
     files_.options.verify.inputs = options_.inputs = inputs_.finish();
-    if (!dry_run_) files_.make_folder();
     return jobs_.size() == 1 ? fuse_one(console) : fuse_all(console);
   }
 
  private:
+  [[nodiscard]] std::vector<std::string> outputs() const {
+    if (dry_run_) return {};
+    std::vector<std::string> outputs;
+    for (const WriteFlags::Job& job : jobs_) outputs.push_back(job.output);
+    return outputs;
+  }
+
   /// The file of `job_`.
   int fuse_one(const Console& console) {
     const int code = work(console);

@@ -71,11 +71,12 @@ class InspectCommand : public Command {
     app.add_option(both("input_type"), inputs_.types, "Their types, e.g. \"float;int64\"");
     app.add_flag("--list-ops", list_operators_, "Only the operators that a custom mobile build must include, as YAML");
     add_common_options(app, common_, /*runs_a_model=*/false);
-    add_loading_options(app, common_.runtime);
+    add_loading_options(app, common_);
   }
 
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
+    common_.enter_sandbox({});
     load_libraries(common_.runtime.libraries);
     set_limits(common_.runtime);
     if (list_operators_) return print_root_operators(console);

@@ -5,10 +5,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 
 #include "fusekit/error.h"
 #include "fusekit/lower.h"
+#include "fusekit/sandbox.h"
 
 namespace fusekit::cli {
 
@@ -27,7 +29,8 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-void add_loading_options(CLI::App& app, RuntimeOptions& runtime) {
+void add_loading_options(CLI::App& app, CommonOptions& options) {
+  RuntimeOptions& runtime = options.runtime;
   app.add_option("--library", runtime.libraries,
                  "Shared library with operators that the file uses, e.g. torchvision's _C.so (repeatable)")
       ->expected(1)
@@ -44,6 +47,21 @@ void add_loading_options(CLI::App& app, RuntimeOptions& runtime) {
       ->type_name("SECONDS")
       ->check(CLI::PositiveNumber)
       ->group(group);
+  app.add_flag("--trust", options.trust,
+               "The files are trusted: leave out the sandbox (nothing else is written, no network, no programs)")
+      ->group(group);
+}
+
+void CommonOptions::enter_sandbox(const std::vector<std::string>& outputs, bool starts_programs) const {
+  if (trust) {
+    setenv(kTrust, "1", /*overwrite=*/1);  // for the workers
+    return;
+  }
+  SandboxOptions sandbox;
+  sandbox.starts_programs = starts_programs;
+  for (const std::string& output : outputs)
+    if (!output.empty()) sandbox.writable.emplace_back(output);
+  fusekit::enter_sandbox(sandbox);
 }
 
 void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model) {
@@ -51,7 +69,7 @@ void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model
   app.add_flag("-q,--quiet", options.quiet, "Only results, warnings and errors");
   app.add_flag("-v,--verbose", options.verbose, "Say more on stderr");
   if (!runs_a_model) return;
-  add_loading_options(app, options.runtime);
+  add_loading_options(app, options);
   app.add_option("--threads", options.runtime.threads, "Intra-op threads (default: LibTorch's)");
   app.add_option("--engine", options.runtime.engine, "Quantized engine: auto, onednn, x86, fbgemm, qnnpack")
       ->default_str("auto");

@@ -21,18 +21,26 @@ namespace fusekit::cli {
 std::string both(const std::string& name);
 
 /// --json, -q/--quiet, -v/--verbose and, where the command runs a model, --threads, --engine and --library.
+/// Environment variable: 1 where bench's workers are to do without the sandbox.
+inline constexpr const char* kTrust = "FUSEKIT_TRUST";
+
 struct CommonOptions {
   bool json = false;
   bool quiet = false;
   bool verbose = false;
   RuntimeOptions runtime;
+  bool trust = false;
+
+  /// Gives up what the command does not need from here on, unless its files are trusted. Before anything of theirs is
+  /// read. `outputs`: files and folders that it has yet to write; empty ones are passed over.
+  void enter_sandbox(const std::vector<std::string>& outputs, bool starts_programs = false) const;
 
   [[nodiscard]] int verbosity() const { return quiet ? -1 : verbose ? 1 : 0; }
 };
 
-/// --library, --max-memory and --run-limit, for a command that has no use for --threads and --engine or has its own, but
-/// loads a file.
-void add_loading_options(CLI::App& app, RuntimeOptions& runtime);
+/// --library, --max-memory, --run-limit and --trust, for a command that has no use for --threads and --engine or has its
+/// own, but loads a file.
+void add_loading_options(CLI::App& app, CommonOptions& options);
 
 void add_common_options(CLI::App& app, CommonOptions& options, bool runs_a_model);
 

@@ -47,8 +47,7 @@ class QuantizeCommand : public Command {
                    "Largest error, relative to the largest output; layers go back to "
                    "float until it holds");
     app.add_option("--min-sqnr", options_.min_sqnr_db, "The same in dB of the outputs' SQNR");
-    app.add_option("--prefer", prefer_,
-                   "speed: what is faster in float stays float; size: all is int8 that can be")
+    app.add_option("--prefer", prefer_, "speed: what is faster in float stays float; size: all is int8 that can be")
         ->capture_default_str();
     app.add_flag("--no-fuse{false}", options_.fuse, "Do not fuse first");
     add_modules_option(app, module_lists_, "Fuse just these first, e.g. bn,relu (repeatable)");
@@ -60,6 +59,7 @@ class QuantizeCommand : public Command {
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
     check_call();
+    common_.enter_sandbox({file_.output});
     settle_engine(console);
     check_output(file_.output, file_.input, files_.options);
     Model model = read(file_.input, files_.read);
@@ -78,6 +78,10 @@ class QuantizeCommand : public Command {
           fmt::format("the worst sample's SQNR is {:.1f} dB, hardly the same network: --explain shows which layers "
                       "it is lost in, --min-sqnr takes them back to float",
                       report.worst_sqnr_db));
+    if (report.lost_detections > 0.5)
+      console.warn(
+          "most detections of a sample have no counterpart in int8: calibrate on real data, --explain shows "
+          "which layers it is lost in");
     if (report.nothing_proven)
       console.warn("the float network puts out nothing but zeros on these samples: nothing is proven of the int8 one");
     if (report.bound_holds && !has_int8_layers(report))

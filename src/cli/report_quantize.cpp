@@ -86,6 +86,9 @@ std::string error_in_words(const QuantizeReport& report) {
       "\nagainst float: SQNR {:.1f} dB (worst sample {:.1f}), cosine {:.5f}, largest error {:.2g} of the "
       "largest output",
       whole.sqnr_db, report.worst_sqnr_db, whole.cosine, whole.max_rel);
+  if (report.lost_detections > 0)
+    text +=
+        fmt::format(", up to {:.0f} % of a sample's detections without a counterpart", 100 * report.lost_detections);
   if (whole.top1) text += fmt::format(", same top-1 {:.1f} %", 100 * *whole.top1);
   return text;
 }
@@ -161,6 +164,7 @@ nlohmann::json quantize_json(const QuantizeReport& report) {
                          {"warnings", report.warnings}};
   json["error"] = {{"sqnr_db", figure(report.whole.sqnr_db)},
                    {"worst_sqnr_db", figure(report.worst_sqnr_db)},
+                   {"lost_detections", report.lost_detections},
                    {"max_abs", figure(report.whole.max_abs)},
                    {"max_rel", figure(report.whole.max_rel)},
                    {"cosine", figure(report.whole.cosine)},

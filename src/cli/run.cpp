@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstring>
 #include <iostream>
 #include <sstream>
@@ -131,6 +132,7 @@ int run_supervised(Command& command, char** argv) {
 
 int run(int argc, char** argv) {
   own_standard_streams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow further (ulimit -f) is an error of the write
   const Words words(argv + std::min(argc, 1), argv + argc);
   if (std::find(words.begin(), words.end(), "--json") != words.end()) Console::write_errors_as_json();
   CommandLine line;

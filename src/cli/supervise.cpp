@@ -12,12 +12,13 @@
 #include <cstring>
 
 #include "cli/command.h"
+#include "fusekit/runtime.h"
 
 namespace fusekit::cli {
 namespace {
 
 constexpr int kSignalled = 128;  // and the signal's number: the exit code, as a shell has it
-constexpr std::array kTerminationSignals{SIGINT, SIGTERM, SIGHUP};
+constexpr std::array kTerminationSignals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 // A signal handler can only use globals.
 volatile std::sig_atomic_t child = 0;
@@ -84,7 +85,7 @@ int exit_code(const std::string& what, int status) {
   const int signal = WTERMSIG(status);
   if (signal == SIGPIPE) return kWrong;  // the reader of the results closed the pipe
   const Console console;
-  if (was_terminated != 0 || signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
+  if (was_terminated != 0 || signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT) {
     console.fail("interrupted", "interrupted", "no unfinished file is left behind");
     return kSignalled + (was_terminated != 0 ? static_cast<int>(was_terminated) : signal);
   }
@@ -98,6 +99,7 @@ int exit_code(const std::string& what, int status) {
 int supervise(const std::string& what, const std::function<int()>& work) {
   const char* off = std::getenv("FUSEKIT_NO_SUPERVISOR");
   if (off && std::strcmp(off, "1") == 0) return work();
+  share_unfinished_files();
   auto blocked = std::make_unique<BlockedSignals>();  // until it is clear which process gets the signals
   const pid_t parent = getpid();
   const pid_t pid = fork();
@@ -111,7 +113,9 @@ int supervise(const std::string& what, const std::function<int()>& work) {
   }
   const ForwardedSignals forwarded(pid);
   blocked.reset();
-  return exit_code(what, wait_for(pid));
+  const int status = wait_for(pid);
+  remove_unfinished_files();
+  return exit_code(what, status);
 }
 
 }  // namespace fusekit::cli

@@ -51,6 +51,7 @@ class TuneCommand : public Command {
     if (common_.runtime.engine != "auto" && !common_.runtime.engine.empty())
       throw Error(ErrorKind::usage, "tune tries the engines by itself", "leave --engine out");
     const InterruptWatch watch;
+    common_.enter_sandbox({output_, html_}, /*starts_programs=*/true);
     apply(common_.runtime);
     options_.inputs = inputs_.finish();
     options_.threads = common_.runtime.threads;

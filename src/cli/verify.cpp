@@ -37,6 +37,7 @@ class VerifyCommand : public Command {
 
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
+    common_.enter_sandbox({});
     if (const auto choice = apply_for(common_.runtime, {a_, b_})) tell(*choice, console);
     options_.inputs = inputs_.finish();
     options_.progress = [&console](double share, const std::string& what) { console.progress(share, what); };

@@ -191,6 +191,17 @@ Finding check_noise(const NoiseFacts& noise) {
   return finding;
 }
 
+Finding check_sandbox(const Sandbox& sandbox) {
+  Finding finding{"Sandbox", Severity::ok, "writes, network and programs of files from strangers are bounded", ""};
+  if (sandbox.files && sandbox.system_calls) return finding;
+  finding.severity = Severity::warn;
+  finding.value = sandbox.files          ? "only writes are bounded: there is no seccomp"
+                  : sandbox.system_calls ? "only network and programs are bounded: there is no Landlock (Linux 5.13)"
+                                         : "there is neither Landlock nor seccomp";
+  finding.advice = "open files from strangers in a container or a virtual machine";
+  return finding;
+}
+
 }  // namespace
 
 double spread(std::vector<double> samples) {
@@ -205,7 +216,7 @@ std::vector<Finding> diagnose(const MachineFacts& facts) {
           check_xnnpack(facts.libtorch), check_thread_pools(facts.libtorch),
           check_cpu(facts.cpu),          check_threads(facts),
           check_clock(facts.cpu),        check_load(facts.cpu),
-          check_noise(facts.noise)};
+          check_noise(facts.noise),      check_sandbox(facts.sandbox)};
 }
 
 }  // namespace fusekit

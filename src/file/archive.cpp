@@ -7,6 +7,7 @@
 #include <set>
 #include <string_view>
 
+#include "file/archive_end.h"
 #include "fusekit/error.h"
 
 namespace fusekit::file {
@@ -120,6 +121,7 @@ Archive::Archive(const fs::path& path) : path_(path), zip_(open(path), [](zip* o
   top_ = common_folder(records_);
   // A writer that computes no CRC-32 leaves all of them 0. Where others are given, a 0 is one, too.
   has_no_crc_ = std::ranges::all_of(records_, [](const Record& record) { return record.crc == 0; });
+  check_archive_end(path);
   check_names();
   check_sizes();
 }

@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <cstring>
 #include <random>
-#include <regex>
 
 #include "fusekit/error.h"
+#include "runtime/followed_link.h"
 #include "runtime/unfinished_files.h"
 
 namespace fusekit::file {
@@ -21,7 +21,6 @@ constexpr mode_t kPrivateMode = 0600;  // until it gets the mode of the file tha
 constexpr mode_t kPermissions = 07777;
 constexpr int kNameTries = 100;
 constexpr const char* kHiddenName = ".fusekit-{:08x}";  // short, whatever the output is called
-constexpr auto kYoung = std::chrono::minutes(1);        // a file of this age may be about to be locked
 
 /// Never a standard stream: where whoever started the program closed one, what is printed would end in the file.
 int above_standard_streams(int descriptor) {
@@ -33,28 +32,12 @@ int above_standard_streams(int descriptor) {
   return higher;
 }
 
-/// Takes away what writers have left that were killed (signal 9, power) between giving a file its hidden name and its real
-/// one. A living writer's file is locked.
-void remove_abandoned(const std::filesystem::path& folder) {
-  static const std::regex hidden(R"(\.fusekit-[0-9a-f]{8})");
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
-    if (!std::regex_match(entry.path().filename().string(), hidden)) continue;
-    if (entry.symlink_status(ignored).type() != std::filesystem::file_type::regular) continue;
-    const auto written = entry.last_write_time(ignored);
-    if (ignored || std::filesystem::file_time_type::clock::now() - written < kYoung) continue;
-    const int descriptor = ::open(entry.path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (descriptor < 0) continue;
-    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) unlink(entry.path().c_str());
-    close(descriptor);
-  }
-}
-
 }  // namespace
 
-AtomicFile::AtomicFile(std::filesystem::path output) : output_(std::move(output)), folder_(output_.parent_path()) {
+AtomicFile::AtomicFile(std::filesystem::path output)
+    : output_(runtime::followed(std::move(output))), folder_(output_.parent_path()) {
   if (folder_.empty()) folder_ = ".";
-  remove_abandoned(folder_);
+  runtime::remove_abandoned(folder_);
   std::error_code ignored;
   const mode_t mode = std::filesystem::exists(output_, ignored) ? kPrivateMode : kNewMode;
   descriptor_ = above_standard_streams(::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
@@ -106,8 +89,7 @@ void AtomicFile::publish(bool replace) {
     if ((replace ? with_hidden_name(link) : link(output_)) != 0) fail("can't be written", errno);
   }
   if (!named_.empty()) {
-    const unsigned flags = replace ? 0U : static_cast<unsigned>(RENAME_NOREPLACE);
-    if (renameat2(AT_FDCWD, named_.c_str(), AT_FDCWD, output_.c_str(), flags) != 0) fail("can't be written", errno);
+    if ((replace ? rename(named_.c_str(), output_.c_str()) : rename_to_new()) != 0) fail("can't be written", errno);
     forget_name();
   }
   const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -115,6 +97,14 @@ void AtomicFile::publish(bool replace) {
     fsync(folder);
     close(folder);
   }
+}
+
+/// Never replaces. Some file systems (NFS, 9p) know no such rename, but links.
+int AtomicFile::rename_to_new() const {
+  const int result = renameat2(AT_FDCWD, named_.c_str(), AT_FDCWD, output_.c_str(), RENAME_NOREPLACE);
+  if (result == 0 || errno != EINVAL) return result;
+  if (link(named_.c_str(), output_.c_str()) != 0) return -1;
+  return unlink(named_.c_str());
 }
 
 void AtomicFile::fail(const std::string& what, int error) const {

@@ -10,7 +10,7 @@ namespace fusekit::file {
 /// system lacks that, a hidden name that the destructor removes).
 class AtomicFile {
  public:
-  /// Opens a file in the folder of `output`. Error{file} where that can't be.
+  /// Opens a file in the folder of `output`, or of what that leads to as a symbolic link. Error{file} where that can't be.
   explicit AtomicFile(std::filesystem::path output);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
@@ -28,6 +28,7 @@ class AtomicFile {
 
  private:
   [[noreturn]] void fail(const std::string& what, int error) const;
+  [[nodiscard]] int rename_to_new() const;
   void take_owner_and_mode();
   /// Calls `make` with names that are likely free until one is (EEXIST); its result, and `named_` where it is not negative.
   int with_hidden_name(const std::function<int(const std::filesystem::path&)>& make);

@@ -3,6 +3,7 @@
 #include <torch/csrc/jit/api/function_impl.h>
 
 #include "file/archive.h"
+#include "file/check_loaded.h"
 #include "file/identify.h"
 #include "file/outside_operators.h"
 #include "file/regular_file.h"
@@ -73,13 +74,16 @@ Loaded load(const fs::path& path) {
   const WithoutOutsideOperators inside;
   try {
     loaded.module = torch::jit::load(path.string(), at::kCPU);
+    check_loaded(loaded.module, path);
     read_debug_records(loaded.module);
+  } catch (const Error&) {
+    throw;
   } catch (...) {
     limited.check();
     const std::string reason = runtime::explain_current_exception();
     if (const std::string outside = WithoutOutsideOperators::named_in(reason); !outside.empty())
       throw Error(ErrorKind::file, fmt::format("{}: its code calls {}", path.string(), outside),
-                  "it reaches outside of tensors, for files or other machines: FuseKit does not load what does");
+                  "it reaches outside of tensors, for files, other machines or foreign memory: FuseKit does not load what does");
     throw Error(ErrorKind::file, fmt::format("{}: {}", path.string(), reason),
                 names_a_missing_operator(reason)
                     ? "operators that do not come with LibTorch are in a library of their own: give it with "

@@ -9,18 +9,12 @@
 #include "file/rebuild.h"
 #include "fusekit/error.h"
 #include "runtime/error_text.h"
+#include "runtime/followed_link.h"
 
 namespace fusekit {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Where a name that may be a symbolic link leads to; the file itself need not exist.
-fs::path resolve(const fs::path& output) {
-  std::error_code error;
-  const fs::path real = fs::weakly_canonical(output, error);
-  return error ? output : real;
-}
 
 bool is_same_file(const fs::path& a, const fs::path& b) {
   std::error_code error;
@@ -52,13 +46,15 @@ void refuse_mobile(const fs::path& input) {
 void check_output(const fs::path& given, const fs::path& input, const WriteOptions& options) {
   if (given.empty() || given.filename().empty())
     throw Error(ErrorKind::file, fmt::format("'{}' is no file name", given.string()), "give the path of a file");
-  const fs::path output = resolve(given);
+  const fs::path output = runtime::followed(given);
   const fs::path folder = output.parent_path().empty() ? fs::path(".") : output.parent_path();
   std::error_code error;
   if (!fs::is_directory(folder, error))
     throw Error(ErrorKind::file, fmt::format("{}: no such folder: {}", given.string(), folder.string()),
                 "make it first, e.g. with mkdir -p");
   const fs::file_status status = fs::status(output, error);
+  if (error == std::errc::filename_too_long)
+    throw Error(ErrorKind::file, fmt::format("{}: {}", given.string(), error.message()), "give a shorter name");
   const bool exists = fs::exists(status);
   if (exists && !fs::is_regular_file(status))
     throw Error(ErrorKind::file,
@@ -93,7 +89,7 @@ torch::jit::Module reloaded(const torch::jit::Module& module) {
 
 AtomicFile begin_output(const fs::path& output, const fs::path& input, const WriteOptions& options) {
   check_output(output, input, options);
-  return AtomicFile(resolve(output));
+  return AtomicFile(output);
 }
 
 void serialize(ir::Program program, AtomicFile& file, const Saving& saving) {

@@ -16,10 +16,33 @@ constexpr std::array<std::string_view, 2> kOutside = {"aten::save", "aten::from_
 constexpr std::array<std::string_view, 5> kOutsideKinds = {"prim::rpc_", "c10d::", "_c10d_functional",
                                                            "symm_mem::", "dist_rpc::"};
 
+// They believe what they are told of sizes, strides and indices, and read and write memory that is not theirs.
+constexpr std::array<std::string_view, 7> kUnchecked = {"aten::_reshape_alias",
+                                                        "aten::_reshape_alias_copy",
+                                                        "aten::_convert_indices_from_coo_to_csr",
+                                                        "aten::_convert_indices_from_csr_to_coo",
+                                                        "aten::_nested_view_from_buffer",
+                                                        "aten::_nested_view_from_buffer_copy",
+                                                        "aten::_coalesced_"};
+constexpr std::array<std::string_view, 2> kUncheckedKinds = {"inductor::", "prim::data_ptr"};
+constexpr std::string_view kUncheckedEnd = "_tensor_unsafe";  // _sparse_csr_tensor_unsafe and its like
+
+template <typename Names>
+bool is_one_of(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+template <typename Kinds>
+bool is_of(const Kinds& kinds, const std::string& name) {
+  return std::any_of(kinds.begin(), kinds.end(), [&](std::string_view kind) { return name.starts_with(kind); });
+}
+
+bool is_unchecked(const std::string& name) {
+  return is_one_of(kUnchecked, name) || is_of(kUncheckedKinds, name) || name.ends_with(kUncheckedEnd);
+}
+
 bool reaches_outside(const std::string& name) {
-  return std::find(kOutside.begin(), kOutside.end(), name) != kOutside.end() ||
-         std::any_of(kOutsideKinds.begin(), kOutsideKinds.end(),
-                     [&](std::string_view kind) { return name.starts_with(kind); });
+  return is_one_of(kOutside, name) || is_of(kOutsideKinds, name) || is_unchecked(name);
 }
 
 std::mutex mutex;  // of what follows

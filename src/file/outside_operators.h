@@ -5,7 +5,8 @@
 namespace fusekit::file {
 
 /// Operators of TorchScript that reach outside of tensors: aten::save writes a file, aten::from_file maps one (and makes it,
-/// or makes it longer), the rpc and c10d ones talk to other machines. As long as this lives, TorchScript does not know
+/// or makes it longer), the rpc and c10d ones talk to other machines, and some (inductor's, _reshape_alias) take any place in
+/// memory for a tensor's. As long as this lives, TorchScript does not know
 /// them, in the whole process: code that calls one can't be loaded, so that nothing of it is ever run, __setstate__
 /// included.
 class WithoutOutsideOperators {

@@ -12,13 +12,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostItems = 50'000'000;  // on the stack: what a file of 64 MB could push would take 1 GB
-constexpr int kDeepest = 1000;  // tuples in tuples: deeper ones overflow the stack of whoever frees them
+constexpr int kDeepest = 1000;  // containers in containers: deeper ones overflow the stack of whoever frees them
 
 /// A value on the pickle machine's stack, as far as tensors need it.
 struct Item {
   enum class Kind { other, number, text, global, tuple, storage };
   Kind kind = Kind::other;
-  int depth = 0;                                   ///< of a tuple: tuples in it, one in the other
+  mutable int depth = 0;                           ///< of a container: containers in it, one in the other
   std::int64_t number = 0;                         ///< of a storage: its elements
   std::string text;                                ///< of a storage: its record's key
   std::vector<std::shared_ptr<const Item>> items;  ///< of a tuple
@@ -91,11 +91,12 @@ class Scan {
       case 'N':
       case 0x88:
       case 0x89:
+        return push_other();
       case '}':
       case ']':
-        return push_other();
+        return push_container();
       case ')':
-        return push({.kind = Item::Kind::tuple, .text = {}, .items = {}});
+        return push({.kind = Item::Kind::tuple, .depth = 1, .text = {}, .items = {}});
       case '(':
         marks_.push_back(stack_.size());
         return true;
@@ -107,16 +108,17 @@ class Scan {
         return push_tuple(static_cast<unsigned char>(opcode) - 0x84);
       case 'l':
       case 'd':
-        return drop(marked()) && push_other();
+        return drop_into_new(marked());
       case 'e':
       case 'u':
-        return drop(marked());
+        return drop_into_last(marked());
       case 'a':
       case 'b':
+        return drop_into_last(1);
       case '0':
         return drop(1);
       case 's':
-        return drop(2);
+        return drop_into_last(2);
       case 'q':
         return put(1);
       case 'r':
@@ -130,7 +132,7 @@ class Scan {
       case 'R':
         return reduce();
       case 0x81:
-        return drop(2) && push_other();
+        return drop(2) && push_container();
       case 'Q':
         return load_storage();
       default:
@@ -148,6 +150,33 @@ class Scan {
     static const auto other = std::make_shared<const Item>();
     stack_.push_back(other);
     return true;
+  }
+
+  /// A list, a dict or an object, which is filled later.
+  bool push_container() { return push({.kind = Item::Kind::other, .depth = 1, .text = {}, .items = {}}); }
+
+  /// How deep a container is that holds the last `count` values.
+  [[nodiscard]] int depth_around(std::size_t count) const {
+    int depth = 1;
+    for (std::size_t k = stack_.size() - count; k < stack_.size(); ++k) depth = std::max(depth, stack_[k]->depth + 1);
+    return depth;
+  }
+
+  bool drop_into_new(std::optional<std::size_t> count) {
+    if (!count || *count > stack_.size()) return false;
+    const int depth = depth_around(*count);
+    return depth <= kDeepest && drop(count) &&
+           push({.kind = Item::Kind::other, .depth = depth, .text = {}, .items = {}});
+  }
+
+  /// Into the container below them.
+  bool drop_into_last(std::optional<std::size_t> count) {
+    if (!count || *count >= stack_.size()) return false;
+    const int depth = depth_around(*count);
+    drop(count);
+    if (depth <= stack_.back()->depth) return true;
+    if (stack_.back()->depth > 0) stack_.back()->depth = depth;  // the one that all without depth share stays
+    return depth <= kDeepest;
   }
 
   bool drop(std::optional<std::size_t> count) {
@@ -216,9 +245,8 @@ class Scan {
 
   bool push_tuple(std::optional<std::size_t> count) {
     if (!count || *count > stack_.size()) return false;
-    Item tuple{.kind = Item::Kind::tuple, .depth = 1, .text = {}, .items = {}};
+    Item tuple{.kind = Item::Kind::tuple, .depth = depth_around(*count), .text = {}, .items = {}};
     tuple.items.assign(stack_.end() - static_cast<std::ptrdiff_t>(*count), stack_.end());
-    for (const ItemPointer& item : tuple.items) tuple.depth = std::max(tuple.depth, item->depth + 1);
     return tuple.depth <= kDeepest && drop(count) && push(std::move(tuple));
   }
 

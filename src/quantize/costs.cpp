@@ -57,6 +57,7 @@ void tell_costs(const Built& built, const Judge& judge, const Observed& observed
   const Score score = judge.score_layers(built);
   report.whole = score.whole;
   report.worst_sqnr_db = score.worst_sqnr_db;
+  report.lost_detections = score.worst_alone;
   report.nothing_proven = !score.has_signal;
   for (const BuiltStep& step : built.steps) {
     if (step.how->role != Role::layer) continue;

@@ -50,8 +50,9 @@ bool is_below(const std::string& scope, const std::string& path) {
 }
 
 constexpr std::size_t kSamplesToWrite = 3;
-constexpr double kSlackDb = 6;   // below the worst sample: rounding may fall otherwise in another run
-constexpr double kMostDb = 100;  // of what is all float again: float32's own rounding is not much finer
+constexpr double kSlackDb = 6;        // below the worst sample: rounding may fall otherwise in another run
+constexpr double kSlackAlone = 0.25;  // of a sample's detections, for the same reason
+constexpr double kMostDb = 100;       // of what is all float again: float32's own rounding is not much finer
 
 using KeepFloat = std::function<Reason(const Node*)>;
 
@@ -268,6 +269,7 @@ class Quantizer {
     double least = report.worst_sqnr_db;
     if (!program_.written.empty()) least = std::min(least, judge.least_sqnr(final, samples, gate::Allowance::kRuns));
     allowance->min_sqnr_db = std::min(least, kMostDb) - kSlackDb;
+    allowance->most_alone = std::max(0.5, report.lost_detections + kSlackAlone);
     return allowance;
   }
 

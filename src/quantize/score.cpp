@@ -75,6 +75,7 @@ Score Judge::score(const Built& built, std::size_t limit) const {
                                                 samples_[k].name, comparison.failure));
     score.whole = k == 0 ? comparison.error : gate::worse(score.whole, comparison.error);
     score.worst_sqnr_db = std::min(score.worst_sqnr_db, comparison.error.sqnr_db);
+    score.worst_alone = std::max(score.worst_alone, outputs.share_alone());
     has_top1 = has_top1 && comparison.error.top1.has_value();
     top1 += comparison.error.top1.value_or(0);
     all.add(outputs.a, outputs.b);
@@ -122,7 +123,9 @@ double Judge::least_sqnr(const Built& built, const std::vector<Sample>& samples,
     for (int run = 0; run < runs; ++run) {
       const c10::IValue truth = before.run(sample.inputs);
       const c10::IValue output = after.run(sample.inputs);
-      for (const gate::Comparison& compared : {gate::compare(truth, output), state.compare_written(after.module())})
+      const gate::AlignedOutputs outputs = gate::align_detections(truth, output);
+      for (const gate::Comparison& compared :
+           {gate::compare(outputs.a, outputs.b), state.compare_written(after.module())})
         least = std::min(least, compared.error.sqnr_db);
     }
   return least;

@@ -23,6 +23,7 @@ struct LayerError {
 struct Score {
   OutputError whole;       ///< sqnr_db and cosine over all samples, max_abs and max_rel the worst, top1 the mean
   double worst_sqnr_db;    ///< of one sample
+  double worst_alone = 0;  ///< share of one sample's detections that have no counterpart
   bool has_signal = true;  ///< does the float network put out anything but zeros?
   std::map<int, LayerError> layers;  ///< by the number of the layer's output
 };

@@ -1,6 +1,7 @@
 #include "runtime/error_text.h"
 
 #include <c10/util/Exception.h>
+#include <fmt/format.h>
 
 #include <sstream>
 #include <vector>
@@ -40,7 +41,14 @@ bool is_boilerplate(const std::string& line) {
          trim(line).find_first_not_of("~^. <-HERE") == std::string::npos;
 }
 
-std::string one_line(const std::string& text) {
+/// A network may raise with any text.
+std::string shortened(const std::string& reason) {
+  constexpr std::size_t most = 2000;
+  if (reason.size() <= most) return reason;
+  return fmt::format("{}... ({} characters)", reason.substr(0, most), reason.size());
+}
+
+std::string reason_in(const std::string& text) {
   const std::vector<std::string> lines = lines_of(text);
   for (auto line = lines.rbegin(); line != lines.rend(); ++line)
     if (const std::string reason = after_exception_name(*line); !reason.empty()) return reason;
@@ -53,6 +61,8 @@ std::string one_line(const std::string& text) {
     if (!is_boilerplate(line)) return trim(line);
   return "LibTorch gives no reason";
 }
+
+std::string one_line(const std::string& text) { return shortened(reason_in(text)); }
 
 }  // namespace
 

@@ -4,7 +4,7 @@
 
 namespace fusekit::tuning {
 
-/// A hidden folder beside `output`, on the same disk, which is removed with everything in it.
+/// A hidden folder (runtime/unfinished_files.h) beside `output`, on the same disk, which is removed with everything in it.
 class ScratchFolder {
  public:
   /// Error{file} where it can't be made.
@@ -17,6 +17,7 @@ class ScratchFolder {
 
  private:
   std::filesystem::path path_;
+  int descriptor_ = -1;  ///< holds the lock that says that it is in use
 };
 
 }  // namespace fusekit::tuning

@@ -19,6 +19,7 @@ struct Allowance {
 
   std::vector<Named> samples;
   double min_sqnr_db = 0;
+  double most_alone = 0;  ///< share of a sample's detections that may have no counterpart
 };
 
 }  // namespace fusekit::gate

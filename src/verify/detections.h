@@ -15,6 +15,9 @@ struct AlignedOutputs {
   std::int64_t moved = 0;       ///< of these: their counterpart stands in another row
 
   [[nodiscard]] std::int64_t alone() const { return detections - matched; }
+  [[nodiscard]] double share_alone() const {
+    return detections == 0 ? 0 : static_cast<double>(alone()) / static_cast<double>(detections);
+  }
 };
 
 /// A network that finds objects sorts them by their score, and nearly equal scores come in any order. Wherever both outputs

@@ -19,7 +19,7 @@ Comparison compare_runs(const Run& a, const Run& b, VerifyReport& report) {
   report.detections += outputs.detections;
   report.matched += outputs.matched;
   report.moved += outputs.moved;
-  if (outputs.alone() > (report.min_sqnr_db ? outputs.detections / 2 : 0))
+  if (outputs.share_alone() > report.most_alone)
     all.failure = fmt::format("{} of {} detections have no counterpart", outputs.alone(), outputs.detections);
   for (std::size_t k = 0; k < a.inputs.size() && all.failure.empty(); ++k) {
     const Comparison input = compare(a.inputs[k], b.inputs[k], fmt::format("input[{}]", k));

@@ -56,6 +56,7 @@ void set_bounds(VerifyReport& report, const VerifyOptions& options, const fs::pa
   report.min_sqnr_db = options.min_sqnr_db;
   if (!options.tolerance && !options.min_sqnr_db && int8_facts(b_path) && !int8_facts(a_path))
     report.min_sqnr_db = kInt8Sqnr;
+  if (report.min_sqnr_db) report.most_alone = 0.5;
   const double otherwise = report.min_sqnr_db ? std::numeric_limits<double>::infinity()
                                               : std::max(gate::default_tolerance(a), gate::default_tolerance(b));
   report.tolerance = options.tolerance.value_or(otherwise);

@@ -140,6 +140,7 @@ class Check {
     report.runs = gate::Allowance::kRuns;
     report.inputs = "calibration samples";
     report.min_sqnr_db = allowance_->min_sqnr_db;
+    report.most_alone = allowance_->most_alone;
     report.tolerance = std::numeric_limits<double>::infinity();
     gate::Course course;
     course.method = "forward";

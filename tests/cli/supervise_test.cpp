@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "cli/wait_policy.h"
+#include "runtime/unfinished_files.h"
 #include "support/module.h"
 #include "support/run_program.h"
 #include "support/temporary_folder.h"
@@ -44,6 +45,21 @@ TEST(Supervise, ACrashIsAMessage) {
             "error: fusekit test was ended by signal 9 (Killed)\n"
             "hint: most likely the memory ran out\n");
   EXPECT_EQ(crash(SIGPIPE), std::pair(2, std::string()));
+}
+
+TEST(Supervise, NothingUnfinishedIsLeftHoweverTheChildEnds) {
+  const test::TemporaryFolder folder;
+  for (const int signal : {SIGKILL, SIGHUP, SIGQUIT, SIGSEGV}) {
+    const auto hidden = folder / ".fusekit-0123abcd";
+    supervised([&]() -> int {
+      std::signal(signal, SIG_DFL);
+      test::write_bytes(hidden, "half");
+      runtime::remember_unfinished(hidden);
+      std::raise(signal);
+      _exit(0);
+    });
+    EXPECT_FALSE(std::filesystem::exists(hidden)) << signal;
+  }
 }
 
 TEST(Supervise, SignalsAreForwarded) {

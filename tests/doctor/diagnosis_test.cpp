@@ -154,5 +154,16 @@ TEST(Doctor, SpreadsFromTheTenthToTheNinetiethPercentile) {
   EXPECT_EQ(spread({}), 0);
 }
 
+TEST(Doctor, SaysWhatTheSandboxLacks) {
+  MachineFacts facts = healthy();
+  facts.sandbox = {.files = false, .system_calls = true};
+  EXPECT_EQ(finding(facts, "Sandbox").severity, Severity::warn);
+  EXPECT_NE(finding(facts, "Sandbox").value.find("no Landlock"), std::string::npos);
+  facts.sandbox = {.files = true, .system_calls = false};
+  EXPECT_NE(finding(facts, "Sandbox").value.find("no seccomp"), std::string::npos);
+  facts.sandbox = {};
+  EXPECT_NE(finding(facts, "Sandbox").value.find("neither"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace fusekit

@@ -155,5 +155,19 @@ TEST(AtomicFile, TakesAwayWhatAKilledWriterLeft) {
   EXPECT_TRUE(std::filesystem::exists(locked)) << "its writer is alive";
 }
 
+TEST(AtomicFile, FollowsALinkThatLeadsNowhere) {
+  const test::TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "real");
+  std::filesystem::create_symlink(folder / "real/out.pt", folder / "link.pt");
+  for (const bool replace : {false, true}) {
+    AtomicFile file(folder / "link.pt");
+    file.append("bytes", 5);
+    file.finish();
+    file.publish(replace);
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / "link.pt"));
+    EXPECT_EQ(test::bytes_of(folder / "real/out.pt"), "bytes");
+  }
+}
+
 }  // namespace
 }  // namespace fusekit::file

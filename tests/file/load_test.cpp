@@ -262,7 +262,64 @@ TEST_F(Load, APickleThatCantBeFollowedIsRefused) {
   EXPECT_EQ(refusal_of(pickle.substr(0, pickle.size() - 1)), "the record data.pkl has no end");
   std::string deep = begin + ")";
   for (int k = 0; k < 100000; ++k) deep += '\x85';  // a tuple of one, of one, of one, ...
-  EXPECT_EQ(refusal_of(deep + "."), "the record data.pkl can't be followed at byte 1003 (opcode 0x85)");
+  EXPECT_EQ(refusal_of(deep + "."), "the record data.pkl can't be followed at byte 1002 (opcode 0x85)");
+  const std::string lists = begin + std::string(100000, ']') + std::string(99999, 'a');
+  EXPECT_EQ(refusal_of(lists + "."), "the record data.pkl can't be followed at byte 101001 (opcode 0x61)");
+}
+
+/// The number of that many bytes, least significant first.
+std::string little_endian(std::size_t number, std::size_t bytes) {
+  std::string text;
+  for (std::size_t k = 0; k < bytes; ++k) text += static_cast<char>(number >> (8 * k) & 0xff);
+  return text;
+}
+
+// libzip and LibTorch would each take another one.
+TEST_F(Load, AnArchiveWithTwoDirectoriesIsRefused) {
+  const std::string honest = test::bytes_of(save("scale.pt"));
+  EXPECT_EQ(refusal_to_load(write("more.pt", honest + "x")), "has a comment, or something else, behind its directory");
+  std::string with_comment = honest + honest;  // the second as the comment of the first
+  with_comment.replace(honest.size() - 2, 2, little_endian(honest.size(), 2));
+  EXPECT_EQ(refusal_to_load(write("comment.pt", with_comment)), "has two directories");
+  std::string other_count = honest;
+  other_count[honest.size() - 12] = static_cast<char>(other_count[honest.size() - 12] - 1);
+  EXPECT_NE(refusal_to_load(write("count.pt", other_count)), "no Error");
+}
+
+TEST_F(Load, FunctionsThatCallEachOtherWithoutEndInSightAreRefused) {
+  std::string source = "def m0(self, x):\n    return x + 1\n";
+  for (int k = 1; k < 40; ++k)
+    source += fmt::format("def m{}(self, x):\n    return self.m{}(self.m{}(x))\n", k, k - 1, k - 1);
+  const fs::path path = folder_ / "calls.pt";
+  test::make_module("Net", {}, source + "def forward(self, x):\n    return self.m39(x)\n").save(path.string());
+  EXPECT_TRUE(test::has(refusal_to_load(path), "has more than 2 million operators"));
+}
+
+TEST_F(Load, ValuesWithoutEndInSightAreRefused) {
+  const auto saved = [this](const c10::IValue& value) {
+    torch::jit::Module module = test::make_module("Net", {}, "def forward(self, x):\n    return x\n");
+    module.register_attribute("a", c10::ListType::create(c10::AnyType::get()), value);
+    module.save((folder_ / "values.pt").string());
+    return folder_ / "values.pt";
+  };
+  c10::impl::GenericList many(c10::AnyType::get());  // tens of tens of ...
+  many.push_back(1);
+  for (int level = 0; level < 9; ++level) {
+    c10::impl::GenericList above(c10::AnyType::get());
+    for (int k = 0; k < 10; ++k) above.push_back(many);
+    many = above;
+  }
+  EXPECT_EQ(refusal_to_load(saved(many)), "its attributes hold more than 10 million values, taken apart");
+  c10::impl::GenericList few(c10::AnyType::get());
+  for (int k = 0; k < 10; ++k) few.push_back(k);
+  EXPECT_EQ(refusal_to_load(saved(few)), "no Error");
+}
+
+TEST_F(Load, WhatANetworkRaisesIsShortened) {
+  const fs::path path = save("scale.pt");
+  set_record(path, "code/__torch__/test.py", "class Scale(Module):\n  " + std::string(100000, 'x') + "\n",
+             ZIP_CM_STORE);
+  EXPECT_LT(refusal_to_load(path).size(), 4000U);
 }
 
 /// Adds a record beside those that are there; `name` is below the top folder. libzip adds no name twice, so that a
@@ -277,6 +334,12 @@ void add_record(const fs::path& path, const std::string& name) {
   for (auto at = all.find(placeholder); at != std::string::npos; at = all.find(placeholder))
     all.replace(at, placeholder.size(), "scale/" + name);
   test::write_bytes(path, all);
+}
+
+TEST_F(Load, AZeroByteInANameIsRefused) {
+  const fs::path path = save("scale.pt");
+  add_record(path, std::string("a\0b", 3));
+  EXPECT_EQ(refusal_to_load(path), "has a record with a zero byte in its name");
 }
 
 TEST_F(Load, NamesThatMisleadAreRefused) {
@@ -346,7 +409,8 @@ TEST_F(Load, CodeThatReachesOutsideIsNotLoaded) {
   const fs::path touched = folder_ / "touched";
   const std::map<std::string, std::string> calls = {
       {"aten::save", "    torch.save(x, \"" + touched.string() + "\")\n"},
-      {"aten::from_file", "    x = x + torch.from_file(\"" + touched.string() + "\", True, 4)\n"}};
+      {"aten::from_file", "    x = x + torch.from_file(\"" + touched.string() + "\", True, 4)\n"},
+      {"aten::_reshape_alias", "    x = torch._reshape_alias(x, [4096], [1])\n"}};
   for (const auto& [op, call] : calls) {
     const fs::path path = folder_ / "outside.pt";
     test::make_module("Net", {}, "def forward(self, x):\n" + call + "    return x\n").save(path.string());

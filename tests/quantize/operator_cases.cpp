@@ -34,6 +34,11 @@ std::vector<OperatorCase> convolutions() {
        {2, 4, 17},
        {{"c.weight", {6, 4, 3}}, {"c.bias", {6}}},
        {"quantized::conv1d("}},
+      {"sum_of_conv1d",  // its operands are laid out for it
+       "y = torch.conv1d(x, self.c.weight, self.c.bias, [1], [0]); return y + torch.conv1d(y, self.c.weight)",
+       {2, 4, 17},
+       {{"c.weight", {4, 4, 1}}, {"c.bias", {4}}},
+       {"quantized::add(", "aten::contiguous"}},
       {"conv1d_strided_grouped",
        "return torch.relu(torch.conv1d(x, self.c.weight, None, [2], [1], [2], 2))",
        {2, 4, 17},

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "fusekit/runtime.h"
+#include "runtime/followed_link.h"
 #include "runtime/resident_memory.h"
 #include "runtime/unfinished_files.h"
 #include "support/refusal.h"
@@ -94,14 +95,33 @@ TEST_F(StandingLimits, AreThoseOfTheOptions) {
 
 TEST(UnfinishedFiles, AreRemovedUnlessTheyAreFinished) {
   const test::TemporaryFolder folder;
-  for (const char* name : {"a", "b"}) {
-    test::write_bytes(folder / name, "x");
-    remember_unfinished(folder / name);
+  const auto unfinished = folder / ".fusekit-0123abcd";
+  const auto finished = folder / ".fusekit-0123abce";
+  const auto foreign = folder / "notes";  // a process that was taken over may name anything
+  for (const auto& path : {unfinished, finished, foreign}) {
+    test::write_bytes(path, "x");
+    remember_unfinished(path);
   }
-  forget_unfinished(folder / "b");
+  const auto candidates = folder / ".fusekit-tune-aBc012";
+  std::filesystem::create_directory(candidates);
+  test::write_bytes(candidates / "a.pt", "x");
+  remember_unfinished(candidates);
+  forget_unfinished(finished);
   remove_unfinished();
-  EXPECT_FALSE(std::filesystem::exists(folder / "a"));
-  EXPECT_TRUE(std::filesystem::exists(folder / "b"));
+  EXPECT_FALSE(std::filesystem::exists(unfinished));
+  EXPECT_FALSE(std::filesystem::exists(candidates));
+  EXPECT_TRUE(std::filesystem::exists(finished));
+  EXPECT_TRUE(std::filesystem::exists(foreign));
+}
+
+TEST(FollowedLink, LeadsToWhatNeedNotExist) {
+  const test::TemporaryFolder folder;
+  std::filesystem::create_symlink("b", folder / "a");
+  std::filesystem::create_symlink(folder / "none", folder / "b");
+  EXPECT_EQ(followed(folder / "a"), folder / "none");
+  EXPECT_EQ(followed(folder / "other"), folder / "other");
+  std::filesystem::create_symlink("loop", folder / "loop");
+  EXPECT_TRUE(test::refuses(ErrorKind::file, "lead to each other", [&] { followed(folder / "loop"); }));
 }
 
 }  // namespace

@@ -94,7 +94,9 @@ TEST_F(MobileTarget, AConvolutionCalledTwiceAndOneWithoutABiasAreRight) {
   const WriteReport report = write_mobile(network(forward), {.lite = true});
   ASSERT_TRUE(report.written);
   EXPECT_LT(error_on_phone(), 1e-5);
-  if (has_xnnpack()) EXPECT_EQ(report.notes.at(0), "packed for XNNPACK: 2 of 2 float convolutions and linears (100 %)");
+  if (has_xnnpack()) {
+    EXPECT_EQ(report.notes.at(0), "packed for XNNPACK: 2 of 2 float convolutions and linears (100 %)");
+  }
 }
 
 TEST_F(MobileTarget, NamedTuplesHaveTheirNamesInBytecode) {
@@ -114,8 +116,9 @@ TEST_F(MobileTarget, WhatWritesStateIsNotFrozen) {
   ASSERT_TRUE(report.written);
   EXPECT_LT(error_on_phone(), 1e-5);
   EXPECT_EQ(torch::jit::load(out().string()).attr("count").toTensor().item<double>(), 0);
-  if (has_xnnpack())
+  if (has_xnnpack()) {
     EXPECT_TRUE(has(report.warnings.at(0), "its methods write state (count)")) << report.warnings.at(0);
+  }
 }
 
 TEST_F(MobileTarget, OtherMethodsAreKept) {

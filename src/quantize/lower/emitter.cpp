@@ -73,8 +73,7 @@ Value* Emitter::ending_with(const ir::Interval& clamp, const Step& step, Value* 
   const double low = qparams.scale * static_cast<double>(kUnsigned8.low - qparams.zero_point);
   const double high = qparams.scale * static_cast<double>(kUnsigned8.high - qparams.zero_point);
   const QParams ends = affine_qparams({std::max(clamp.low, low), std::min(clamp.high, high)}, kUnsigned8);
-  const auto fact = facts_.find(numbers_.of(step.output));
-  const std::int64_t dim = fact != facts_.end() && fact->second.sizes.size() > 1 ? 1 : 0;  // 1 is fast on channels_last
+  const std::int64_t dim = rank_of(step.output) > 1 ? 1 : 0;  // 1 is fast on channels_last
   for (const QParams& levels : {ends, qparams}) {
     const torch::jit::WithInsertPoint guard(step.front());
     Value* list = graph_.insertNode(graph_.createList(c10::TensorType::get(), {value}))->output();
@@ -109,6 +108,11 @@ Node* Emitter::clone(const Step& step, Node* node) {
   });
   ir::forget_in_place(copy);  // an int8 output has another scale than the input
   return graph_.insertNode(copy);
+}
+
+std::size_t Emitter::rank_of(const Value* value) const {
+  const auto fact = facts_.find(numbers_.of(value));
+  return fact == facts_.end() ? 0 : fact->second.sizes.size();
 }
 
 QParams Emitter::qparams_of(const Value* value) const {

@@ -59,6 +59,8 @@ class Emitter {
   Value* ending_with(const ir::Interval& clamp, const Step& step, Value* value);
   /// The same node with int8 inputs in place of the step's float ones.
   Node* clone(const Step& step, Node* node);
+  /// The number of dimensions that the tensor had when it was observed; 0 where it was not.
+  [[nodiscard]] std::size_t rank_of(const Value* value) const;
   /// The scale and zero point of the step's output.
   [[nodiscard]] QParams output_qparams(const Step& step) const;
   /// Packs the layer's weights (`prepack`: the operator; `settings`: its arguments after weight and bias) as an

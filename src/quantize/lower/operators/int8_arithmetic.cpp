@@ -24,14 +24,20 @@ Reason why_not_add(Node* node, const ir::Program& program) {
 
 std::vector<Value*> both_operands(Node* node) { return {node->input(0), node->input(1)}; }
 
+/// quantized::conv1d lays its output out with the channels last, on which the sum and the product crawl (src/quantize/README.md).
+Value* operand(const Step& step, Emitter& emitter, std::size_t k) {
+  Value* value = emitter.int8(step.inputs[k]);
+  if (emitter.rank_of(step.inputs[k]) != 3) return value;
+  return emitter.insert(step, "aten::contiguous", {value});
+}
+
 template <bool is_add>
 Value* emit_arithmetic(const Step& step, Emitter& emitter) {
   const bool relu = ends_in_relu(step);
   const char* name =
       is_add ? (relu ? "quantized::add_relu" : "quantized::add") : (relu ? "quantized::mul_relu" : "quantized::mul");
   return emitter.insert(
-      step, name,
-      with_qparams({emitter.int8(step.inputs[0]), emitter.int8(step.inputs[1])}, emitter.output_qparams(step)));
+      step, name, with_qparams({operand(step, emitter, 0), operand(step, emitter, 1)}, emitter.output_qparams(step)));
 }
 
 }  // namespace
