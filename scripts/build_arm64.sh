@@ -10,7 +10,7 @@ need_packages g++-aarch64-linux-gnu qemu-user-static mmdebstrap cmake ninja-buil
 root=.deps/arm64-root
 release=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-bookworm}")
 
-if [ ! -e "$root/usr/include/torch" ] && [ ! -e "$root/usr/include/ATen" ]; then
+if [ ! -e "$root/usr/include/seccomp.h" ]; then  # the last that was added to the list
   say "unpacking $release's arm64 packages into $root"
   rm -rf "$root" "$root.new"
   mkdir -p .deps

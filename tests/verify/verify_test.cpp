@@ -114,6 +114,17 @@ TEST_F(Gate, RoundingOfWhatIsWrittenIsJudgedToo) {
           .passed);
 }
 
+// The run in double has to see through one name what is written through the other.
+TEST_F(Gate, RoundingOfStateWithTwoNamesIsJudged) {
+  const at::Tensor both = at::zeros({2, 3});
+  const std::map<std::string, at::Tensor> names{{"row", both.select(0, 0)}, {"whole", both}};
+  const VerifyReport report = check("    self.row.copy_((x[0] + 4096) - 4096)\n    return self.whole * 1.0\n",
+                                    "    self.row.copy_((x[0] + 8192) - 8192)\n    return self.whole * 1.0\n", names);
+  EXPECT_TRUE(report.passed) << report.failure;
+  ASSERT_TRUE(report.rounding);
+  EXPECT_LT(report.rounding->original, 1e-3);
+}
+
 TEST_F(Gate, WhatNoFigureMeasuresIsSaid) {
   for (const char* other : {"    return x[0]\n", "    return (x, x)\n", "    return x.double()\n", "    return x / 0\n",
                             "    return torch.mm(x, x)\n"}) {
