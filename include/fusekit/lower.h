@@ -26,6 +26,8 @@ struct LowerOptions {
   std::string target = "portable";
   /// Of target "cpu": what forward is given in use. Neither shapes nor a file: worked out of the graph.
   InputOptions inputs{};
+  /// Of target "cpu": further inputs that it is packed for, too. Each costs its packed weights in memory, and time to load.
+  std::vector<InputOptions> more_inputs{};
   /// Of target "cpu": "float" (what the file has is kept), or "bfloat16": layers compute in bfloat16 and keep their
   /// weights so; what forward takes and gives keeps its dtype.
   std::string dtype = "float";

@@ -31,7 +31,7 @@ struct QuantizeOptions {
   /// Fuse first, and let an operator take in the activation behind it. Without, or where `fuse_options` lists modules
   /// and these are in none of its lists, each keeps an operator of its own, as prepare and convert of unfused modules do.
   bool fuse = true;
-  FuseOptions fuse_options{};  ///< how
+  FuseOptions fuse_options{};     ///< how
   Prefer prefer = Prefer::speed;  ///< faster layers or the smaller file
   /// (share of the work that is done, what is being done).
   std::function<void(double, const std::string&)> progress{};

@@ -73,7 +73,7 @@ struct VerifyReport {
   std::int64_t matched = 0;
   std::int64_t moved = 0;
   double most_alone = 0;  ///< share of a run's detections that may have no counterpart
-  std::string inputs;  ///< InputSummary::text
+  std::string inputs;     ///< InputSummary::text
 };
 
 /// Loads both files and compares them run by run on the same inputs, seeds set alike before each run, so that a network

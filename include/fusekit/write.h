@@ -26,6 +26,9 @@ struct WriteOptions {
   /// lowered for certain shapes (target "cpu") also on a batch twice as large, where the original takes that. `method`
   /// and `eval` are not used.
   VerifyOptions verify{};
+  /// Further inputs: forward is compared on each of them, and target "cpu" packs for each (LowerOptions::more_inputs). Not of
+  /// an int8 forward.
+  std::vector<InputOptions> more_inputs{};
 };
 
 /// What came of comparing one method of the written file.

@@ -41,26 +41,6 @@ std::string abbreviated(const std::string& command) {
   return text.substr(0, end) + "...";
 }
 
-/// The inputs that '|' separates.
-std::vector<InputOptions> inputs_of(const InputFlags& flags) {
-  const std::vector<std::string> dims = split(flags.dims, '|');
-  const std::vector<std::string> types = split(flags.types, '|');
-  if (types.size() > 1 && types.size() != dims.size())
-    throw Error(ErrorKind::usage,
-                fmt::format("--input_type has {} parts between bars, --input_dims {}", types.size(), dims.size()),
-                "give one --input_type for all of them, or one for each");
-  std::vector<InputOptions> all;
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, dims.size()); ++i) {
-    InputFlags one = flags;
-    one.dims = dims.empty() ? "" : dims[i];
-    one.types = types.empty() ? "" : types[types.size() == 1 ? 0 : i];
-    if (!dims.empty() && one.dims.empty())
-      throw Error(ErrorKind::usage, "--input_dims has nothing between two bars", "write it like \"1,3,8,8 | 4,3,8,8\"");
-    all.push_back(one.finish());
-  }
-  return all;
-}
-
 std::string shape_text(const InputOptions& inputs) {
   std::vector<std::string> shapes;
   for (const auto& shape : inputs.dims) shapes.push_back(fmt::format("{}", fmt::join(shape, "x")));
@@ -106,7 +86,7 @@ Settings combine(const Settings& settings, const Values& values, const Apply& ap
 }
 
 Settings settings_of(const InputFlags& inputs, const bench::Arguments& arguments, const MatrixFlags& matrix) {
-  const std::vector<InputOptions> all_inputs = inputs_of(inputs);
+  const std::vector<InputOptions> all_inputs = inputs.finish_all();
   Settings settings(1);
   settings.front().variant.arguments = arguments;
   settings = combine(settings, all_inputs, [&](bench::Variant& variant, const InputOptions& input) {

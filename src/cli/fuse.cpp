@@ -58,7 +58,9 @@ class FuseCommand : public Command {
     if (!dry_run_) files_.make_folder();
     common_.enter_sandbox(outputs());
     apply(common_.runtime);
-    files_.options.verify.inputs = options_.inputs = inputs_.finish();
+    files_.options.more_inputs = inputs_.finish_all();
+    files_.options.verify.inputs = options_.inputs = files_.options.more_inputs.front();
+    files_.options.more_inputs.erase(files_.options.more_inputs.begin());
     return jobs_.size() == 1 ? fuse_one(console) : fuse_all(console);
   }
 

@@ -104,7 +104,9 @@ void add_picture_options(CLI::App& app, PictureOptions& pictures) {
 
 void add_input_options(CLI::App& app, InputFlags& flags) {
   const char* group = "Inputs";
-  app.add_option(both("input_dims"), flags.dims, "Shapes, e.g. \"1,3,224,224;1,10\"")->group(group);
+  app.add_option(both("input_dims"), flags.dims,
+                 "Shapes, e.g. \"1,3,224,224;1,10\"; several with a bar between them for bench and fuse")
+      ->group(group);
   app.add_option(both("input_type"), flags.types, "Types, e.g. \"float;int64\"")->group(group);
   app.add_option(both("input_memory_format"), flags.memory_formats, "contiguous_format or channels_last")->group(group);
   app.add_option(
@@ -128,6 +130,26 @@ InputOptions InputFlags::finish() const {
   options.int_high = int_high;
   options.pictures = pictures;
   return options;
+}
+
+std::vector<InputOptions> InputFlags::finish_all() const {
+  const std::vector<std::string> all_dims = split(dims, '|');
+  const std::vector<std::string> all_types = split(types, '|');
+  if (all_types.size() > 1 && all_types.size() != all_dims.size())
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("--input_type has {} parts between bars, --input_dims {}", all_types.size(), all_dims.size()),
+        "give one --input_type for all of them, or one for each");
+  std::vector<InputOptions> all;
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, all_dims.size()); ++i) {
+    InputFlags one = *this;
+    one.dims = all_dims.empty() ? "" : all_dims[i];
+    one.types = all_types.empty() ? "" : all_types[all_types.size() == 1 ? 0 : i];
+    if (!all_dims.empty() && one.dims.empty())
+      throw Error(ErrorKind::usage, "--input_dims has nothing between two bars", "write it like \"1,3,8,8 | 4,3,8,8\"");
+    all.push_back(one.finish());
+  }
+  return all;
 }
 
 void add_write_options(CLI::App& app, WriteFlags& flags, const std::string& suffix, bool several) {

@@ -60,6 +60,8 @@ struct InputFlags {
 
   /// Error{usage} for text that is no list of shapes or types.
   [[nodiscard]] InputOptions finish() const;
+  /// The same for each of several, which '|' separates.
+  [[nodiscard]] std::vector<InputOptions> finish_all() const;
 };
 
 void add_input_options(CLI::App& app, InputFlags& flags);

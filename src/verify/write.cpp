@@ -65,6 +65,14 @@ class Check {
     });
   }
 
+  /// forward on other inputs than those of the options.
+  [[nodiscard]] MethodCheck of_forward_on(const InputOptions& inputs) {
+    VerifyOptions options = options_;
+    options.method = "forward";
+    options.inputs = inputs;
+    return {options.method, gate::verify_file(original_, written(), options, gate::test_data(original_, options)), ""};
+  }
+
   /// forward on a batch twice as large. nullopt: there is no such batch, or the original
   /// can't be run on it.
   [[nodiscard]] std::optional<MethodCheck> of_doubled_batch() {
@@ -188,7 +196,7 @@ const target::Target& lower_for_writing(Model& model, const WriteOptions& option
                 fmt::format("the target {} has no {}", name,
                             options.lite ? "files for the mobile interpreter" : "bundled inputs"),
                 "give WriteOptions::target = mobile");
-  lower(model, LowerOptions{name, options.verify.inputs, options.dtype});
+  lower(model, LowerOptions{name, options.verify.inputs, options.more_inputs, options.dtype});
   return target;
 }
 
@@ -252,6 +260,13 @@ WriteReport write(Model model, const fs::path& output, const WriteOptions& optio
       const auto& on_phone = report.methods.back().report;
       if (on_phone && !on_phone->passed) return report;
     }
+  }
+  for (const InputOptions& inputs : options.more_inputs) {
+    if (parts.allowance != nullptr) break;
+    report.methods.push_back(check.of_forward_on(inputs));
+    const VerifyReport& compared = *report.methods.back().report;
+    if (!compared.passed) return report;
+    if (target.for_shapes) report.made_for += " | " + compared.inputs;
   }
   if ((target.for_shapes || target.is_for_phones()) && parts.allowance == nullptr)
     if (const auto doubled = check.of_doubled_batch()) {

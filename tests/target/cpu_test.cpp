@@ -109,6 +109,36 @@ TEST_F(CpuTarget, ConvolutionsArePackedAndTakeTheirActivationIn) {
   expect_same_everywhere();
 }
 
+TEST_F(CpuTarget, AFileCanBeMadeForSeveralInputs) {
+  LowerOptions options;
+  options.inputs.dims = {{2, 8, 12, 12}};
+  options.more_inputs = {InputOptions{}, InputOptions{}};
+  options.more_inputs[0].dims = {{1, 8, 12, 12}};
+  options.more_inputs[1].dims = {{2, 8, 17, 9}};
+  write_network(convolution("a", 16, 8, 3) + convolution("b", 4, 16, 3), kTwoConvolutions, options);
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 6U);
+  EXPECT_EQ(count("aten::conv2d"), 2U);
+  expect_same_everywhere();
+  EXPECT_LE(error_on({torch::randn({3, 8, 5, 5})}), 1e-5);
+  EXPECT_LT(std::filesystem::file_size(folder_ / "out.pt"), 2 * std::filesystem::file_size(folder_ / "in.pt"))
+      << "the weights are saved once";
+}
+
+TEST_F(CpuTarget, WriteComparesOnEachOfSeveralInputs) {
+  test::save_module(test::make_module("Net", convolution("a", 8, 8, 3),
+                                      "def forward(self, x):\n  return torch.conv2d(x, self.a.weight)\n"),
+                    folder_ / "in.pt");
+  WriteOptions options;
+  options.target = "cpu";
+  options.verify.inputs.dims = {{1, 8, 9, 9}};
+  options.more_inputs = {InputOptions{}};
+  options.more_inputs[0].dims = {{4, 8, 7, 7}};
+  const WriteReport report = write(read(folder_ / "in.pt"), folder_ / "out.pt", options);
+  ASSERT_TRUE(report.written);
+  EXPECT_EQ(report.made_for, "1x8x9x9 float | 4x8x7x7 float");
+  EXPECT_EQ(report.methods.at(1).report->inputs, "4x8x7x7 float");
+}
+
 TEST_F(CpuTarget, WhatIsSavedIsThePlainWeightUnderItsNameAndOnce) {
   const Tensors tensors = convolution("a", 64, 8, 3) + convolution("b", 64, 64, 3);
   write_network(tensors, kTwoConvolutions);

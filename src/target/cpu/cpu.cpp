@@ -44,21 +44,39 @@ std::vector<c10::IValue> arguments_of(const ir::Method& method, const inputs::Sa
   return arguments;
 }
 
+struct Road {
+  std::shared_ptr<ir::Graph> graph;
+  Expected expected;  ///< what it is for
+};
+
+std::vector<inputs::Sample> samples_of(const file::Original& original, const LowerOptions& options) {
+  std::vector<inputs::Sample> samples = {
+      inputs::draw_sample(inputs::resolve_inputs(original, options.inputs).options, 0)};
+  for (const InputOptions& more : options.more_inputs)
+    samples.push_back(inputs::draw_sample(inputs::resolve_inputs(original, more).options, 0));
+  return samples;
+}
+
 void lower_forward(ir::Program& program, ir::Method& method, const file::Original& original,
                    const LowerOptions& options, PackedLayers& layers) {
-  const InputOptions given = inputs::resolve_inputs(original, options.inputs).options;
-  const inputs::Sample sample = inputs::draw_sample(given, 0);
+  const std::vector<inputs::Sample> samples = samples_of(original, options);
   if (options.dtype == "bfloat16")
-    compute_in_bfloat16(program, *method.graph, observe(original, method, *method.graph, sample));
-  const std::shared_ptr<ir::Graph> fast = method.graph->copy();
-  const inputs::ObservedTensors observed = observe(original, method, *fast, sample);
-  const Expected expected{arguments_of(method, sample), looks_at_memory(*fast)};
-  FastRoad(program, *fast, observed, layers).build();
+    compute_in_bfloat16(program, *method.graph, observe(original, method, *method.graph, samples.front()));
+  std::vector<Road> roads;
+  for (const inputs::Sample& sample : samples) {
+    const std::shared_ptr<ir::Graph> fast = method.graph->copy();
+    const inputs::ObservedTensors observed = observe(original, method, *fast, sample);
+    roads.push_back({fast, {arguments_of(method, sample), looks_at_memory(*fast)}});
+    FastRoad(program, *fast, observed, layers).build();
+  }
   ir::make_in_place(*method.graph);
   if (layers.empty()) return;
   layers.use_in(*method.graph);
-  layers.use_in(*fast);
-  method.graph = two_roads(*fast, *method.graph, expected);
+  for (const Road& road : roads) layers.use_in(*road.graph);
+  while (!roads.empty()) {  // the first is asked about first
+    method.graph = two_roads(*roads.back().graph, *method.graph, roads.back().expected);
+    roads.pop_back();
+  }
   ir::remove_dead_code(*method.graph);
 }
 
