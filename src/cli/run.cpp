@@ -117,11 +117,11 @@ class CommandLine {
 
 /// Runs the command in a process of its own.
 int run_supervised(Command& command, char** argv) {
-  const auto work = [&command, argv] {
-    if (!command.hidden() && !command.times_networks()) {
-      if (should_use_passive_wait()) restart_with_passive_wait(argv);
-      bound_heap_fragmentation();
-    }
+  const bool is_for_results = !command.hidden() && !command.times_networks();
+  // Before there is a child: what it shares with its supervisor would not survive a restart of its own.
+  if (is_for_results && should_use_passive_wait()) restart_with_passive_wait(argv);
+  const auto work = [&command, is_for_results] {
+    if (is_for_results) bound_heap_fragmentation();
     return run_command(command);
   };
   // A hidden command is a worker of another command, which supervises it.

@@ -18,9 +18,7 @@ bool should_use_passive_wait() {
 
 void restart_with_passive_wait(char** arguments) {
   setenv("OMP_WAIT_POLICY", "passive", 0);
-  setenv("FUSEKIT_NO_SUPERVISOR", "1", 1);
-  execv("/proc/self/exe", arguments);
-  unsetenv("FUSEKIT_NO_SUPERVISOR");
+  execv("/proc/self/exe", arguments);  // returns where it can't
 }
 
 }  // namespace fusekit::cli

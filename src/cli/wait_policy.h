@@ -9,7 +9,7 @@ bool should_use_passive_wait();
 
 /// Restarts this program in this process, with the same arguments and OMP_WAIT_POLICY=passive. libgomp reads the variable
 /// when it is loaded, so that the program has to be restarted. (Beside other programs, MobileNetV2 is 60 times as fast
-/// on two threads that way.) Call it in the supervisor's child, which stays supervised. Returns only if this fails.
+/// on two threads that way.) Call it before there is a supervised child. Returns only if this fails.
 void restart_with_passive_wait(char** arguments);
 
 }  // namespace fusekit::cli

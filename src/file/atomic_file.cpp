@@ -89,7 +89,8 @@ void AtomicFile::publish(bool replace) {
     if ((replace ? with_hidden_name(link) : link(output_)) != 0) fail("can't be written", errno);
   }
   if (!named_.empty()) {
-    if ((replace ? rename(named_.c_str(), output_.c_str()) : rename_to_new()) != 0) fail("can't be written", errno);
+    if ((replace ? renameat2(AT_FDCWD, named_.c_str(), AT_FDCWD, output_.c_str(), 0) : rename_to_new()) != 0)
+      fail("can't be written", errno);
     forget_name();
   }
   const int folder = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

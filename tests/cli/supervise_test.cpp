@@ -155,7 +155,7 @@ TEST(Supervise, ANetworkThatNeverEndsIsEnded) {
 TEST(WaitPolicy, DISABLED_TheRestartedProgram) {
   const char* policy = std::getenv("OMP_WAIT_POLICY");
   const char* supervisor = std::getenv("FUSEKIT_NO_SUPERVISOR");
-  _exit(policy != nullptr && supervisor != nullptr ? 10 + (std::string(policy) == "passive") : 20);
+  _exit(policy != nullptr && supervisor == nullptr ? 10 + (std::string(policy) == "passive") : 20);
 }
 
 TEST(WaitPolicy, ASupervisedProgramRestartsWithPassiveWait) {
