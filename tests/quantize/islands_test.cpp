@@ -119,7 +119,8 @@ TEST_F(Islands, ADepthwiseConvolutionBetweenFloatsStaysFloat) {
 }
 
 TEST_F(Islands, OperatorsThatAreSlowInInt8StayFloatOnMuchData) {
-  for (const char* operation : {"torch.silu(y)", "torch.sigmoid(y)", "torch.tanh(y)", "torch.elu(y)",
+  for (const char* operation : {"y * torch.mean(y, [2, 3], True)", "torch.upsample_bilinear2d(y, [40, 40], False)",
+                                "torch.silu(y)", "torch.sigmoid(y)", "torch.tanh(y)", "torch.elu(y)",
                                 "torch.constant_pad_nd(y, [1, 0, 1, 0])", "torch.pixel_shuffle(y, 2)"}) {
     const std::string body =
         "    y = torch.conv2d(x, self.a.weight, None, [1, 1], [1, 1])\n    return " + std::string(operation) + "\n";

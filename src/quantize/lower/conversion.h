@@ -57,6 +57,8 @@ struct Conversion {
   /// From how many elements of the output on dequantizing, the float operator and quantizing take less time than the int8
   /// operator under the engine x86; none: never.
   std::optional<std::int64_t> slower_from{};
+  /// The same where its operands have different shapes, so that one is read again and again.
+  std::optional<std::int64_t> slower_from_broadcast{};
   /// Ranks of the first input that the int8 operator takes; empty: any.
   std::vector<std::int64_t> (*ranks)(Node* node, const ir::Program& program) = nullptr;
 };

@@ -114,10 +114,17 @@ class Planner {
     return {ReasonCode::wrong_rank, rank, fmt::format("{}", fmt::join(fits, " or "))};
   }
 
+  [[nodiscard]] bool broadcasts(const Step& step) const {
+    if (step.inputs.size() != 2) return false;
+    const Fact* a = fact(step.inputs[0]);
+    const Fact* b = fact(step.inputs[1]);
+    return step.how->slower_from_broadcast && a != nullptr && b != nullptr && a->sizes != b->sizes;
+  }
+
   [[nodiscard]] bool is_slower(const Step& step) const {
     const Fact* known = fact(step.output);
-    return options_.leave_slower && step.how->slower_from && known != nullptr &&
-           c10::multiply_integers(known->sizes) >= *step.how->slower_from;
+    const auto from = broadcasts(step) ? step.how->slower_from_broadcast : step.how->slower_from;
+    return options_.leave_slower && from && known != nullptr && c10::multiply_integers(known->sizes) >= *from;
   }
 
   void absorb_clamp(Step& step) const {

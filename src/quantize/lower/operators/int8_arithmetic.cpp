@@ -31,6 +31,8 @@ Value* operand(const Step& step, Emitter& emitter, std::size_t k) {
   return emitter.insert(step, "aten::contiguous", {value});
 }
 
+constexpr std::int64_t kSlowerFromBroadcast = 4096;
+
 template <bool is_add>
 Value* emit_arithmetic(const Step& step, Emitter& emitter) {
   const bool relu = ends_in_relu(step);
@@ -50,7 +52,8 @@ Conversion addition() {
           .inputs = both_operands,
           .emit = emit_arithmetic<true>,
           .precondition = Precondition::any_input,
-          .absorbs_clamp = true};
+          .absorbs_clamp = true,
+          .slower_from_broadcast = kSlowerFromBroadcast};
 }
 
 Conversion multiplication() {
@@ -61,7 +64,8 @@ Conversion multiplication() {
           .inputs = both_operands,
           .emit = emit_arithmetic<false>,
           .precondition = Precondition::any_input,
-          .absorbs_clamp = true};
+          .absorbs_clamp = true,
+          .slower_from_broadcast = kSlowerFromBroadcast};
 }
 
 }  // namespace fusekit::quantize

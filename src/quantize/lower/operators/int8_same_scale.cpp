@@ -11,8 +11,7 @@ bool is_layout_operator(Node* node) {
   return ir::is_operator(
       node, {"aten::flatten", "aten::reshape", "aten::view", "aten::permute", "aten::transpose", "aten::squeeze",
              "aten::unsqueeze", "aten::slice", "aten::select", "aten::contiguous", "aten::narrow", "aten::alias",
-             "aten::detach", "aten::clone", "aten::t",
-             "aten::channel_shuffle", "aten::native_channel_shuffle"});
+             "aten::detach", "aten::clone", "aten::t", "aten::channel_shuffle", "aten::native_channel_shuffle"});
 }
 
 bool copies_slowly(Node* node) { return ir::is_operator(node, {"aten::constant_pad_nd", "aten::pixel_shuffle"}); }
@@ -25,9 +24,8 @@ bool is_pool(Node* node) {
 
 bool is_mean(Node* node) { return ir::is_operator(node, {"aten::mean"}) && node->inputs().size() == 4; }
 
-bool is_interpolation(Node* node) {
-  return ir::is_operator(node, {"aten::upsample_nearest2d", "aten::upsample_bilinear2d", "aten::upsample_nearest3d"});
-}
+bool is_nearest(Node* node) { return ir::is_operator(node, {"aten::upsample_nearest2d", "aten::upsample_nearest3d"}); }
+bool is_bilinear(Node* node) { return ir::is_operator(node, {"aten::upsample_bilinear2d"}); }
 
 bool is_clamp(Node* node) {
   const auto activation = ir::as_activation(node);
@@ -93,8 +91,11 @@ Conversion same_scale(std::string_view name, bool (*matches)(Node*), Reason (*wh
 std::vector<Conversion> same_scale() {
   Conversion pool = same_scale("pooling", is_pool, nothing_against);
   pool.ranks = batched;
-  Conversion interpolation = same_scale("interpolation", is_interpolation, nothing_against);
-  interpolation.ranks = batched;
+  Conversion nearest = same_scale("interpolation", is_nearest, nothing_against);
+  nearest.ranks = batched;
+  Conversion bilinear = same_scale("interpolation", is_bilinear, nothing_against);
+  bilinear.ranks = batched;
+  bilinear.slower_from = 1024;
   Conversion clamp = same_scale("clamp", is_clamp, is_no_plain_clamp);
   clamp.emit = emit_clamp;
   Conversion slow_layout = same_scale("layout", copies_slowly, pads_with_another_value);
@@ -103,7 +104,8 @@ std::vector<Conversion> same_scale() {
           slow_layout,
           pool,
           same_scale("mean", is_mean, mean_has_a_dtype),
-          interpolation,
+          nearest,
+          bilinear,
           clamp,
           same_scale("split", is_split, parts_are_not_picked_one_by_one),
           same_scale("element", is_element, nothing_against)};
