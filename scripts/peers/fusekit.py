@@ -13,7 +13,9 @@ ENGINE = "onednn"  # runs every operator that the files use, and does not satura
 
 def quantize(program, model, output, calibration, sample, flags):
     """`fusekit quantize` with `flags` (one string); returns (run, counts) as the peers do. `sample`: what is counted on."""
-    command = [program, "quantize", model, "-o", output, "--force", "--calibrate", calibration, *shlex.split(flags)]
+    # The other tools make all int8 that can be.
+    command = [program, "quantize", model, "-o", output, "--force", "--prefer", "size", "--calibrate", calibration,
+               *shlex.split(flags)]
     if os.path.exists(output):
         os.remove(output)  # so that an older one is never judged in place of the one that failed
     result = subprocess.run(command, capture_output=True, text=True, check=False)
