@@ -25,6 +25,7 @@ class Original {
 
   /// From now on the network is the file's in eval().
   void put_into_eval();
+  [[nodiscard]] bool is_in_eval() const { return eval_; }
 
   /// Tells which attributes its methods may write. Fresh modules share all others with it; without this, none.
   void set_written(std::set<std::string> paths) { written_ = std::move(paths); }

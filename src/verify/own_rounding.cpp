@@ -170,14 +170,20 @@ class Writes {
 
 }  // namespace
 
-std::optional<RoundingVerdict> judge_rounding(const std::filesystem::path& a_path, const std::filesystem::path& b_path,
-                                              const Course& course, const VerifyReport& report) {
+std::optional<RoundingVerdict> judge_rounding(const RoundingSides& sides, const Course& course,
+                                              const VerifyReport& report) {
   const torch::NoGradGuard no_grad;
   const runtime::SeedGuard seed_guard;
   runtime::CapturedOutput captured;
-  torch::jit::Module a = file::load(a_path).module;
-  torch::jit::Module b = file::load(b_path).module;
-  torch::jit::Module exact = in_double(a_path);
+  torch::jit::Module a = file::load(sides.a).module;
+  torch::jit::Module exact = in_double(sides.a);
+  torch::jit::Module b = file::load(sides.b).module;
+  if (sides.a_in_eval) {
+    a.eval();
+    exact.eval();
+  }
+  if (sides.b_in_eval) b.eval();
+  const Runnable second = sides.b_mobile ? in_mobile_interpreter(sides.b) : in_full_interpreter(b);
   const State state(a);
   Errors errors;
   for (int k = 0; k < report.samples; ++k) {
@@ -186,11 +192,12 @@ std::optional<RoundingVerdict> judge_rounding(const std::filesystem::path& a_pat
     for (const c10::IValue& value : sample) wide.push_back(as_double(value));
     for (int run = 0; run < report.runs; ++run) {
       const Run ours = run_once(in_full_interpreter(a), course.a_name, course.method, sample, captured);
-      const Run theirs = run_once(in_full_interpreter(b), course.b_name, course.method, sample, captured);
+      const Run theirs = run_once(second, course.b_name, course.method, sample, captured);
       const Run right = run_once(in_full_interpreter(exact), course.a_name, course.method, wide, captured);
       if (ours.problem || theirs.problem || right.problem) return std::nullopt;
       Writes writes(errors, report.tolerance);
-      if (!writes.take_inputs(ours, theirs, right) || !writes.take_attributes(state, b, exact)) return std::nullopt;
+      if (!writes.take_inputs(ours, theirs, right)) return std::nullopt;
+      if (second.tree != nullptr && !writes.take_attributes(state, b, exact)) return std::nullopt;
       if (!errors.take("output", ours.output, theirs.output, right.output)) return std::nullopt;
     }
   }

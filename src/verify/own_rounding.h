@@ -18,10 +18,19 @@ struct RoundingVerdict {
   bool passed = false;  ///< b rounds no worse than a, and a's outputs are more than noise
 };
 
-/// Runs `a_path`'s network, the same in double, and b from new loads through `course`, as `report` counts. nullopt: the
+/// Two files, and how they were run.
+struct RoundingSides {
+  std::filesystem::path a;
+  bool a_in_eval = false;  ///< it was put into eval() after its load
+  std::filesystem::path b;
+  bool b_in_eval = false;
+  bool b_mobile = false;  ///< in the mobile interpreter, where what it writes into its attributes can't be seen
+};
+
+/// Runs a's network, the same in double, and b from new loads through `course`, as `report` counts. nullopt: the
 /// network does not run in double, or draws random numbers, or what differs is no matter of rounding, so that nothing can
 /// be said.
-std::optional<RoundingVerdict> judge_rounding(const std::filesystem::path& a_path, const std::filesystem::path& b_path,
-                                              const Course& course, const VerifyReport& report);
+std::optional<RoundingVerdict> judge_rounding(const RoundingSides& sides, const Course& course,
+                                              const VerifyReport& report);
 
 }  // namespace fusekit::gate

@@ -63,16 +63,16 @@ void set_bounds(VerifyReport& report, const VerifyOptions& options, const fs::pa
 }
 
 /// What is beyond the tolerance may be no more than the original's own rounding.
-void judge_by_rounding(VerifyReport& report, const fs::path& a, const fs::path& b, const gate::Course& course) {
-  const auto verdict = gate::judge_rounding(a, b, course, report);
+void judge_by_rounding(VerifyReport& report, const gate::RoundingSides& sides, const gate::Course& course) {
+  const auto verdict = gate::judge_rounding(sides, course, report);
   if (!verdict) return;
   report.rounding = verdict->worst;
   report.passed = verdict->passed;
   if (report.passed) report.failure.clear();
 }
 
-/// Runs `a`, which was read from `a_path`, beside b.
-VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate::SecondFile& b_file,
+/// Runs `a`, which was read from `a_path` (and put into eval() then, where `is_in_eval`), beside b.
+VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, bool is_in_eval, const gate::SecondFile& b_file,
                         const gate::TestData& data, const VerifyOptions& options) {
   torch::jit::Module b = b_file.module();
   if (options.eval) {
@@ -95,8 +95,8 @@ VerifyReport run_beside(torch::jit::Module a, const fs::path& a_path, const gate
   };
   const gate::Runnable second = b_file.mobile ? gate::in_mobile_interpreter(b_file.path) : gate::in_full_interpreter(b);
   gate::run_side_by_side(gate::in_full_interpreter(a), second, course, report);
-  if (!report.passed && !b_file.mobile && !report.differs_in_kind && !options.tolerance && !report.min_sqnr_db)
-    judge_by_rounding(report, a_path, b_file.path, course);
+  if (!report.passed && !report.differs_in_kind && !options.tolerance && !report.min_sqnr_db)
+    judge_by_rounding(report, {a_path, is_in_eval || options.eval, b_file.path, options.eval, b_file.mobile}, course);
   return report;
 }
 
@@ -123,7 +123,7 @@ TestData test_data(const file::Original& a, const VerifyOptions& options) {
 VerifyReport verify_file(const file::Original& a, const SecondFile& b, const VerifyOptions& options,
                          const TestData& data) {
   check(options);
-  return run_beside(a.fresh(), a.path(), b, data, options);
+  return run_beside(a.fresh(), a.path(), a.is_in_eval(), b, data, options);
 }
 
 }  // namespace gate
@@ -132,7 +132,7 @@ VerifyReport verify(const fs::path& a, const fs::path& b, const VerifyOptions& o
   check(options);
   file::Original original(a);
   const gate::TestData data = gate::test_data(original, options);
-  return run_beside(std::move(original).last(), a, {b, b.string()}, data, options);
+  return run_beside(std::move(original).last(), a, /*is_in_eval=*/false, {b, b.string()}, data, options);
 }
 
 VerifyReport verify(const Model& a, const fs::path& b, const VerifyOptions& options) {

@@ -114,6 +114,15 @@ TEST_F(Gate, RoundingOfWhatIsWrittenIsJudgedToo) {
           .passed);
 }
 
+TEST_F(Gate, RoundingIsJudgedInTheModeThatIsCompared) {
+  const std::string original = "    y = x * 1.0 if not self.training else x * 2.0\n    return (y + 4096) - 4096\n";
+  const std::string second = "    y = x * 1.0 if not self.training else x * 2.0\n    return (y + 8192) - 8192\n";
+  options_.eval = true;
+  const VerifyReport report = check(original, second);
+  EXPECT_TRUE(report.passed) << report.failure;
+  ASSERT_TRUE(report.rounding);
+}
+
 // The run in double has to see through one name what is written through the other.
 TEST_F(Gate, RoundingOfStateWithTwoNamesIsJudged) {
   const at::Tensor both = at::zeros({2, 3});
