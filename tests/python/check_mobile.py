@@ -64,7 +64,7 @@ def check(arguments):
     original, mobile = load(arguments.original, arguments.library), OnPhone(arguments.mobile)
     try:
         error = worst_error(original, mobile, dims, arguments.type)
-    except ValueError as problem:
+    except (ValueError, MemoryError) as problem:
         if not gives_named_tuples(arguments.original):
             raise
         return [], f"not judged: Python can't be given its named tuple ({problem})"
