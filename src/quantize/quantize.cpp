@@ -68,7 +68,8 @@ class Quantizer {
     std::vector<Sample> kept;
     observed.facts = observe(numbers, report, kept);
     observed.leave_slower = prefers_speed();
-    const Plan planned = plan_of(observed);
+    const auto skipped = [&](const Node* node) { return is_skipped(node); };
+    const Plan planned = plan(graph(), program_, plan_options(observed, numbers, skipped));
     observed.shapes = shapes_in_a_run(program_, numbers, tensors_to_measure(planned), kept.front());
     if (prefers_speed()) slow_ = layers_of_slow_islands(planned, observed);
     const SampleSplit samples = split_samples(std::move(kept), fits());
@@ -186,16 +187,6 @@ class Quantizer {
     report.warnings = suspicious(facts, numbers);
     report.inputs = options_.calibration.inputs;
     return facts;
-  }
-
-  [[nodiscard]] Plan plan_of(const Observed& observed) const {
-    PlanOptions options;
-    options.facts = &observed.facts;
-    options.numbers = observed.numbers;
-    options.keep_float = [&](const Node* node) { return is_skipped(node); };
-    options.may_absorb = observed.may_absorb;
-    options.leave_slower = observed.leave_slower;
-    return plan(graph(), program_, options);
   }
 
   /// What tells how much work there is, and how much would have to be converted.

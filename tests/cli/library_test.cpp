@@ -25,12 +25,7 @@ void save_network_with_twice(const std::string& path) {
       "    y = torch.conv2d(x, self.conv.weight)\n"
       "    y = torch.batch_norm(y, None, None, self.bn.running_mean, self.bn.running_var, False, 0.1, 1e-5, True)\n"
       "    return torch.neg(y)\n");
-  torch::jit::Graph& graph = *module.get_method("forward").graph();
-  for (auto node = graph.nodes().begin(); node != graph.nodes().end(); ++node) {
-    if (node->kind() != at::aten::neg) continue;
-    node->replaceWithNewSymbol(c10::Symbol::fromQualString("fusekit_test::twice"));
-    node.destroyCurrent();
-  }
+  test::replace_operators(module, "aten::neg", "fusekit_test::twice");
   test::save_module(module, path);
 }
 

@@ -21,12 +21,7 @@ class SandboxedCommand : public testing::Test {
     const auto module = test::make_module("Escape", {{"conv.weight", at::randn({4, 3, 3, 3})}},
                                           "def forward(self, x):\n"
                                           "    return torch.neg(torch.conv2d(x, self.conv.weight))\n");
-    torch::jit::Graph& graph = *module.get_method("forward").graph();
-    for (auto node = graph.nodes().begin(); node != graph.nodes().end(); ++node) {
-      if (node->kind() != at::aten::neg) continue;
-      node->replaceWithNewSymbol(c10::Symbol::fromQualString("fusekit_test::escape"));
-      node.destroyCurrent();
-    }
+    test::replace_operators(module, "aten::neg", "fusekit_test::escape");
     test::save_module(module, in_);
   }
 

@@ -37,6 +37,15 @@ torch::jit::Module make_module(const std::string& class_name, const std::map<std
   return module;
 }
 
+void replace_operators(const torch::jit::Module& module, const std::string& op, const std::string& other) {
+  torch::jit::Graph& graph = *module.get_method("forward").graph();
+  for (auto node = graph.nodes().begin(); node != graph.nodes().end(); ++node) {
+    if (node->kind() != c10::Symbol::fromQualString(op)) continue;
+    node->replaceWithNewSymbol(c10::Symbol::fromQualString(other));
+    node.destroyCurrent();
+  }
+}
+
 void save_module(const torch::jit::Module& module, const std::filesystem::path& path) { module.save(path.string()); }
 
 }  // namespace fusekit::test

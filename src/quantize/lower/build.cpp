@@ -18,6 +18,11 @@ class Counterparts {
 
 }  // namespace
 
+PlanOptions plan_options(const Observed& observed, const Numbering& numbers,
+                         std::function<Reason(const Node*)> keep_float) {
+  return {&observed.facts, &numbers, std::move(keep_float), observed.may_absorb, observed.leave_slower};
+}
+
 Built build(const Observed& observed, const std::function<Reason(const Node*)>& keep_float,
             const WeightQuantizer& quantizer) {
   Built built{ir::copy_of(*observed.program), {}, {}, {}, {}};
@@ -25,12 +30,9 @@ Built build(const Observed& observed, const std::function<Reason(const Node*)>& 
   const Numbering numbers(graph);
   const Counterparts original(*observed.numbers, numbers);
 
-  PlanOptions options;
-  options.facts = &observed.facts;
-  options.numbers = &numbers;
-  if (keep_float) options.keep_float = [&](const Node* node) { return keep_float(original(node)); };
-  options.may_absorb = observed.may_absorb;
-  options.leave_slower = observed.leave_slower;
+  std::function<Reason(const Node*)> keep;
+  if (keep_float) keep = [&](const Node* node) { return keep_float(original(node)); };
+  const PlanOptions options = plan_options(observed, numbers, std::move(keep));
   const Plan planned = plan(graph, built.program, options);
   for (const Step& step : planned.steps)
     built.steps.push_back({step.how, ir::scope_of(step.front()), numbers.of(step.inputs.front()),

@@ -38,6 +38,10 @@ struct Built {
   std::vector<Declined> declined;   ///< nodes of the float network
 };
 
+/// What a plan of the float network, or of a copy with these numbers, goes by.
+PlanOptions plan_options(const Observed& observed, const Numbering& numbers,
+                         std::function<Reason(const Node*)> keep_float);
+
 /// The int8 network in which everything is int8 that can be and that `keep_float` (asked with nodes of the float
 /// network) lets be.
 Built build(const Observed& observed, const std::function<Reason(const Node*)>& keep_float,
