@@ -21,7 +21,8 @@ namespace {
 
 constexpr double kSlack = 4;            ///< times the original's own error: errors of this kind are random
 constexpr double kFew = 4;              ///< more of it for few elements, whose largest error is small by chance
-constexpr double kMostRounding = 5e-3;  ///< of the largest output: beyond it the original's output is noise
+constexpr double kMostRounding = 5e-3;  ///< of the largest value of a tensor: beyond it the original's is noise,
+constexpr double kMostNoise = 1e-6;     ///< unless it is next to nothing beside the largest output
 
 at::Tensor as_double(const at::Tensor& tensor) {
   const bool converts = tensor.defined() && tensor.is_floating_point() && tensor.layout() == at::kStrided;
@@ -50,6 +51,18 @@ class InDouble {
     return whole.as_strided(tensor.sizes(), tensor.strides(), tensor.storage_offset());
   }
 
+  /// Of a list or dict, the elements are replaced: it stays the one that other names of it have.
+  c10::IValue operator()(const c10::IValue& value) {
+    if (value.isTensor()) return (*this)(value.toTensor().detach());
+    if (value.isList()) {
+      c10::List<c10::IValue> list = value.toList();
+      for (std::size_t i = 0; i < list.size(); ++i) list.set(i, (*this)(list.get(i)));
+    } else if (value.isGenericDict()) {
+      for (const auto& entry : value.toGenericDict()) entry.setValue((*this)(entry.value()));
+    }
+    return value;
+  }
+
  private:
   std::map<std::pair<c10::StorageImpl*, at::ScalarType>, at::Tensor> wholes_;
 };
@@ -70,8 +83,7 @@ torch::jit::Module in_double(const std::filesystem::path& path) {
   InDouble widened;
   for (torch::jit::Module module : root.modules()) {
     for (const auto& attribute : module.named_attributes(/*recurse=*/false))
-      if (attribute.value.isTensor())
-        module._ivalue()->setAttr(attribute.name, widened(attribute.value.toTensor().detach()));
+      if (!attribute.value.isModule()) module._ivalue()->setAttr(attribute.name, widened(attribute.value));
     for (const torch::jit::Method& method : module.get_methods())
       if (seen.insert(&method.function()).second)
         constants_to_double(torch::jit::toGraphFunction(method.function()).graph()->block());
@@ -97,6 +109,17 @@ std::vector<at::Tensor> floats_in(const c10::IValue& value) {
   return tensors;
 }
 
+/// True for floating-point tensors and containers of these; no other value rounds.
+bool holds_only_floats(const c10::IValue& value) {
+  if (value.isTensor()) return value.toTensor().defined() && value.toTensor().is_floating_point();
+  if (value.isList()) return std::ranges::all_of(value.toListRef(), holds_only_floats);
+  if (value.isTuple()) return std::ranges::all_of(value.toTupleRef().elements().vec(), holds_only_floats);
+  if (!value.isGenericDict()) return false;
+  for (const auto& entry : value.toGenericDict())
+    if (!holds_only_floats(entry.value())) return false;
+  return true;
+}
+
 /// Errors of a and b against the run in double, tensor by tensor: the worst of all runs.
 class Errors {
  public:
@@ -108,30 +131,51 @@ class Errors {
     if (ours.size() != right.size() || theirs.size() != right.size()) return false;
     for (std::size_t i = 0; i < right.size(); ++i) {
       if (ours[i].sizes() != right[i].sizes() || theirs[i].sizes() != right[i].sizes()) return false;
-      OwnRounding& error = errors_[{what, i}];
-      error.original = std::max(error.original, measure(right[i], ours[i]).max_rel);
-      error.second = std::max(error.second, measure(right[i], theirs[i]).max_rel);
-      slacks_[{what, i}] = kSlack * (1 + kFew / std::sqrt(std::max<double>(1, static_cast<double>(right[i].numel()))));
+      const OutputError original = measure(right[i], ours[i]);
+      const OutputError second = measure(right[i], theirs[i]);
+      Error& error = errors_[{what, i}];
+      error.rel = {std::max(error.rel.original, original.max_rel), std::max(error.rel.second, second.max_rel)};
+      error.abs = {std::max(error.abs.original, original.max_abs), std::max(error.abs.second, second.max_abs)};
+      error.slack = kSlack * (1 + kFew / std::sqrt(std::max<double>(1, static_cast<double>(right[i].numel()))));
     }
     return true;
+  }
+
+  /// Numbers beside which others may be next to nothing.
+  void take_scale(const c10::IValue& exact) {
+    for (const at::Tensor& tensor : floats_in(exact)) {
+      const double largest = tensor.numel() == 0 ? 0 : tensor.abs().max().item<double>();
+      if (std::isfinite(largest)) largest_ = std::max(largest_, largest);
+    }
   }
 
   [[nodiscard]] RoundingVerdict verdict(double tolerance) const {
     RoundingVerdict verdict;
     verdict.passed = !errors_.empty();
-    for (const auto& [at, each] : errors_) {
-      if (each.second >= verdict.worst.second) verdict.worst = each;
-      const bool holds =
-          each.second <= tolerance || (each.original <= kMostRounding && each.second <= slacks_.at(at) * each.original);
+    for (const auto& [at, error] : errors_) {
+      if (error.rel.second >= verdict.worst.second) verdict.worst = error.rel;
+      const bool holds = error.rel.second <= tolerance ||
+                         (error.rel.original <= kMostRounding ? error.rel.second <= error.slack * error.rel.original
+                                                              : is_other_noise(error));
       verdict.passed = verdict.passed && holds;
     }
     return verdict;
   }
 
  private:
-  using Place = std::pair<std::string, std::size_t>;
-  std::map<Place, OwnRounding> errors_;
-  std::map<Place, double> slacks_;
+  struct Error {
+    OwnRounding rel;  ///< of the tensor's largest value
+    OwnRounding abs;
+    double slack = 0;
+  };
+
+  [[nodiscard]] bool is_other_noise(const Error& error) const {
+    return std::max(error.abs.original, error.abs.second) <= kMostNoise * largest_;
+  }
+
+  using Place = std::pair<std::string, std::size_t>;  ///< of which value, the number of the tensor
+  std::map<Place, Error> errors_;
+  double largest_ = 0;
 };
 
 /// What runs write, besides their outputs: of what is further apart than the tolerance, the errors are taken. False where
@@ -144,7 +188,7 @@ class Writes {
     const Comparison comparison = compare(a, b);
     if (!comparison.failure.empty()) return false;
     if (comparison.error.max_rel <= tolerance_) return true;
-    return a.isTensor() && a.toTensor().is_floating_point() && errors_.take(what, a, b, exact);
+    return holds_only_floats(a) && errors_.take(what, a, b, exact);
   }
 
   bool take_inputs(const Run& a, const Run& b, const Run& exact) {
@@ -198,6 +242,7 @@ std::optional<RoundingVerdict> judge_rounding(const RoundingSides& sides, const 
       Writes writes(errors, report.tolerance);
       if (!writes.take_inputs(ours, theirs, right)) return std::nullopt;
       if (second.tree != nullptr && !writes.take_attributes(state, b, exact)) return std::nullopt;
+      errors.take_scale(right.output);
       if (!errors.take("output", ours.output, theirs.output, right.output)) return std::nullopt;
     }
   }

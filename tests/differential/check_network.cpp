@@ -71,7 +71,7 @@ std::string run_difference(const fs::path& a_path, const fs::path& b_path, const
   std::vector<double> sqnrs_db;
   for (int run = 0; run < kRuns; ++run) {
     at::manual_seed(network.seed + static_cast<std::uint64_t>(run));
-    const at::Tensor x = at::randn(dims);
+    const at::Tensor x = at::randn(dims, network.dtype);
     std::vector<c10::IValue> outputs;
     for (Module* module : {&a, &b}) {
       at::manual_seed(7);
@@ -88,7 +88,7 @@ std::string run_difference(const fs::path& a_path, const fs::path& b_path, const
 InputOptions inputs_of(const RandomNetwork& network) {
   InputOptions options;
   options.dims = network.dims;
-  options.types = network.types;
+  options.types = {network.dtype == at::kDouble ? "double" : "float"};
   return options;
 }
 
@@ -96,12 +96,31 @@ std::string not_written(const WriteReport& report) {
   return report.failure() != nullptr ? "not written: " + report.failure()->failure : "not written";
 }
 
+/// The BatchNorms that may be folded and were not, with the reason where one was given.
+std::vector<std::string> unfolded(const RandomNetwork& network, const FusionReport& report) {
+  std::map<std::string, std::string> left;
+  for (const std::string& name : network.foldable) left[name] = "no pattern";
+  for (const FusionSite& site : report.entries) {
+    if (site.rule.find("+bn") == std::string::npos) continue;
+    for (const std::string& module : site.modules) {
+      if (site.fused) left.erase(module);
+      if (left.count(module) > 0) left[module] = to_text(site.reason);
+    }
+  }
+  std::vector<std::string> texts;
+  texts.reserve(left.size());
+  for (const auto& [name, why] : left) texts.push_back(name + ": " + why);
+  return texts;
+}
+
 Outcome written_and_compared(const RandomNetwork& network, const fs::path& folder, const std::string& target) {
   Model model = read(folder / "in.pt");
   Outcome outcome;
   if (model.modules_in_training().empty() == network.in_training)
     return {network.in_training ? "not seen to be in training mode" : "taken to be in training mode", ""};
-  outcome.done = fuse(model).fused();
+  const FusionReport fusion = fuse(model);
+  outcome.done = fusion.fused();
+  outcome.unfolded = unfolded(network, fusion);
   WriteOptions options;
   options.force = true;
   options.target = target;
@@ -176,6 +195,16 @@ Outcome checked(const RandomNetwork& network, const fs::path& folder,
 }
 
 }  // namespace
+
+std::set<std::int64_t> shrink(const RandomNetwork& network, const std::function<Outcome(const RandomNetwork&)>& check) {
+  std::set<std::int64_t> without;
+  for (std::int64_t piece = network.pieces - 1; piece >= 0; --piece) {
+    std::set<std::int64_t> fewer = without;
+    fewer.insert(piece);
+    if (!check(random_network(network.seed, fewer)).fault.empty()) without = fewer;
+  }
+  return without;
+}
 
 Outcome check_fuse(const RandomNetwork& network, const fs::path& folder) {
   return checked(network, folder, fuse_and_compare);

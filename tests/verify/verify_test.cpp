@@ -134,6 +134,18 @@ TEST_F(Gate, RoundingOfStateWithTwoNamesIsJudged) {
   EXPECT_LT(report.rounding->original, 1e-3);
 }
 
+// A mean that is zero but for rounding.
+TEST_F(Gate, StateThatIsNoiseMayBeOtherNoise) {
+  const std::map<std::string, at::Tensor> buffer{{"buffer", at::zeros({})}};
+  const std::string original = "    self.buffer.copy_((x - x.mean()).mean())\n    return x\n";
+  const VerifyReport report =
+      check(original, "    self.buffer.copy_(x.mean() * 1.0000002 - x.mean())\n    return x\n", buffer);
+  EXPECT_TRUE(report.passed) << report.failure;
+  ASSERT_TRUE(report.rounding);
+  EXPECT_GT(report.rounding->original, 0.5) << "nothing but noise";
+  EXPECT_FALSE(check(original, "    self.buffer.copy_((x - x.mean()).mean() + 1e-5)\n    return x\n", buffer).passed);
+}
+
 TEST_F(Gate, WhatNoFigureMeasuresIsSaid) {
   for (const char* other : {"    return x[0]\n", "    return (x, x)\n", "    return x.double()\n", "    return x / 0\n",
                             "    return torch.mm(x, x)\n"}) {
