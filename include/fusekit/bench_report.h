@@ -93,6 +93,7 @@ struct Outcome {
   int threads = 0;                       ///< as requested; 0: LibTorch's default
   std::string engine;
   std::vector<std::string> environment;  ///< Variant::environment
+  bool graph_fuser = false;              ///< Variant::graph_fuser
   std::string dtype;                     ///< "": not converted
   int streams = 1;
   std::int64_t samples = 1;          ///< Variant::samples

@@ -33,6 +33,8 @@ struct Variant {
   std::vector<std::string> environment = {};
   /// "float", "double", "half", "bfloat16": the module and its float inputs are converted; "": they are not.
   std::string dtype = {};
+  /// Frozen, and compiled by LibTorch's oneDNN Graph fuser (ReadyOptions::graph_fuser), in a worker process of its own.
+  bool graph_fuser = false;
   int streams = 1;           ///< > 1: this many copies of the module run in parallel, each in its own thread
   std::int64_t samples = 1;  ///< samples (batch size) of one run; ratios compare the time per sample
   std::size_t against = 0;   ///< index of the variant that it is compared with; its own index: no comparison

@@ -35,18 +35,25 @@ struct Candidate {
   std::string name;  ///< "cpu", "cpu bfloat16", "int8"; "original" for the input as it is
   /// What a program has to do before it loads the file, in words of RuntimeOptions: the engine; "" where a plain load does.
   std::string engine;
+  /// LibTorch's oneDNN Graph fuser, a switch of the whole process, on the frozen file (ReadyOptions::graph_fuser).
+  bool graph_fuser = false;
+  /// "NAME=VALUE": what glibc's malloc has to find in the environment when the program starts.
+  std::vector<std::string> environment{};
   std::string
       refused;  ///< why it is not timed: it is too far off, or this LibTorch lacks something; "" where it is timed
   OutputError error;  ///< against the original; of nothing where it could not be run
   std::uintmax_t bytes = 0;
   double seconds = 0;                    ///< that it took to make and to verify
   std::optional<std::size_t> outcome{};  ///< index into TuneReport::measured.outcomes
+
+  /// Whether any program that loads the file has this speed.
+  [[nodiscard]] bool needs_no_switch() const { return engine.empty() && !graph_fuser && environment.empty(); }
 };
 
 struct TuneReport {
   std::vector<Candidate> candidates;  ///< the original first, then the most exact ones
   std::size_t winner = 0;             ///< the fastest of those that a plain load runs so; what was written
-  std::size_t fastest = 0;            ///< the fastest of all, be it with an engine that the program has to choose
+  std::size_t fastest = 0;            ///< the fastest of all, be it with switches that the program has to set
   bench::Report measured;             ///< each against the original
   std::string inputs;                 ///< InputSummary::text
 
@@ -54,7 +61,8 @@ struct TuneReport {
   [[nodiscard]] const bench::Ratio* ratio_of(const Candidate& candidate) const;
 };
 
-/// Makes every candidate for this machine (portable, cpu, cpu in bfloat16, int8), verifies each against the original, times
+/// Makes every candidate for this machine (portable, cpu, cpu in bfloat16, int8), also with the run-time switches that may
+/// suit it (the oneDNN Graph fuser, malloc's thresholds, the quantized engine), verifies each against the original, times
 /// all of them in turns, and writes the fastest as `output`: one that is no faster than a more exact one beyond doubt does
 /// not win. Where nothing is faster than the original, the fused file is written that is nearest to it.
 /// Error{file}: as `write`. Error{input}, Error{model}: the original can't be read or run. Error{usage}: as measure.

@@ -150,6 +150,7 @@ void copy_settings(const Variant& variant, Outcome& outcome) {
   outcome.threads = variant.runtime.threads;
   outcome.engine = variant.command.empty() ? variant.runtime.engine : "";
   if (variant.command.empty()) outcome.environment = variant.environment;
+  outcome.graph_fuser = variant.graph_fuser;
   outcome.dtype = variant.dtype;
   outcome.streams = variant.streams;
   outcome.samples = variant.samples;

@@ -5,6 +5,7 @@
 #include "file/load.h"
 #include "fusekit/error.h"
 #include "ir/foreign_device.h"
+#include "runtime/graph_fuser.h"
 #include "runtime/resident_memory.h"
 
 namespace fusekit::bench {
@@ -66,10 +67,12 @@ ModuleRunner::ModuleRunner(const Variant& variant)
   module_.eval();
   const torch::NoGradGuard no_grad;
   arguments_ = arguments_of(module_, variant);
-  if (variant.dtype.empty()) return;
-  const at::ScalarType type = float_type(variant.dtype);
-  module_.to(type);
-  for (c10::IValue& argument : arguments_) argument = converted(argument, type);
+  if (!variant.dtype.empty()) {
+    const at::ScalarType type = float_type(variant.dtype);
+    module_.to(type);
+    for (c10::IValue& argument : arguments_) argument = converted(argument, type);
+  }
+  if (variant.graph_fuser) module_ = runtime::frozen_for_graph_fuser(module_);
 }
 
 std::string ModuleRunner::run_and_print() {

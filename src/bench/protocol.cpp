@@ -42,6 +42,7 @@ json to_request(const Variant& variant) {
           {"run_limit", variant.runtime.run_limit ? json(*variant.runtime.run_limit) : json()},
           {"max_memory", variant.runtime.max_memory ? json(*variant.runtime.max_memory) : json()},
           {"dtype", variant.dtype},
+          {"graph_fuser", variant.graph_fuser},
           {"streams", variant.streams},
           {"none", arguments.none},
           {"bundled", arguments.bundled},
@@ -69,6 +70,7 @@ Variant variant_of(const json& request) {
   variant.runtime.run_limit = optional_of<double>(request, "run_limit");
   variant.runtime.max_memory = optional_of<std::uint64_t>(request, "max_memory");
   variant.dtype = request.at("dtype");
+  variant.graph_fuser = request.at("graph_fuser");
   variant.streams = request.at("streams");
   variant.arguments.none = request.at("none");
   variant.arguments.bundled = request.at("bundled");

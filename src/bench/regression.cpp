@@ -99,6 +99,8 @@ std::string mismatch_of(const Report& now, const Report& baseline) {
     if (x.environment != y.environment)
       return differs("bench::Variant::environment", fmt::format("{}", fmt::join(x.environment, " ")),
                      fmt::format("{}", fmt::join(y.environment, " ")));
+    if (x.graph_fuser != y.graph_fuser)
+      return differs("bench::Variant::graph_fuser", x.graph_fuser ? "on" : "off", y.graph_fuser ? "on" : "off");
     if (x.dtype != y.dtype) return differs("bench::Variant::dtype", x.dtype, y.dtype);
     if (x.streams != y.streams) return differs("bench::Variant::streams", x.streams, y.streams);
     if (x.inputs != y.inputs) return differs("the inputs", x.inputs, y.inputs);

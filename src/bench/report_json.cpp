@@ -54,6 +54,7 @@ json to_object(const Outcome& outcome) {
                  {"threads", outcome.threads},
                  {"engine", outcome.engine},
                  {"environment", outcome.environment},
+                 {"graph_fuser", outcome.graph_fuser},
                  {"dtype", outcome.dtype},
                  {"streams", outcome.streams},
                  {"samples", outcome.samples},
@@ -88,6 +89,7 @@ Outcome to_outcome(const json& object) {
   outcome.threads = object.at("threads");
   outcome.engine = object.at("engine");
   outcome.environment = object.value("environment", std::vector<std::string>());
+  outcome.graph_fuser = object.value("graph_fuser", false);
   outcome.dtype = object.at("dtype");
   outcome.streams = object.at("streams");
   outcome.samples = object.at("samples");

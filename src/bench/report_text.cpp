@@ -196,7 +196,7 @@ std::string markdown_table(std::vector<Row> rows, std::size_t figures) {
 
 bool differ_in_inputs_alone(const Outcome& a, const Outcome& b) {
   return a.model == b.model && a.threads == b.threads && a.engine == b.engine && a.dtype == b.dtype &&
-         a.streams == b.streams && a.environment == b.environment;
+         a.streams == b.streams && a.environment == b.environment && a.graph_fuser == b.graph_fuser;
 }
 
 bool has_starts(const Report& report) {

@@ -7,7 +7,7 @@ namespace {
 
 bool can_share_process(const Variant& a, const Variant& b) {
   return a.runtime.threads == b.runtime.threads && a.runtime.engine == b.runtime.engine &&
-         a.environment == b.environment;
+         a.environment == b.environment && a.graph_fuser == b.graph_fuser;
 }
 
 }  // namespace

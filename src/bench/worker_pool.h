@@ -8,7 +8,8 @@
 
 namespace fusekit::bench {
 
-/// The worker processes of one round: one for each distinct runtime and environment. It sends each variant's requests to
+/// The worker processes of one round: one for each distinct runtime and environment, with and
+/// without the oneDNN Graph fuser. It sends each variant's requests to
 /// the right process. Only one process is active at a time; the others are suspended.
 class WorkerPool {
  public:

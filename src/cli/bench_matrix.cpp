@@ -100,6 +100,10 @@ Settings settings_of(const InputFlags& inputs, const bench::Arguments& arguments
   settings = combine(settings, matrix.engines, [](bench::Variant& variant, const std::string& engine) {
     return variant.runtime.engine = engine;
   });
+  settings = combine(settings, matrix.graph_fusers, [](bench::Variant& variant, const std::string& state) {
+    variant.graph_fuser = state == "on";
+    return "graph fuser " + state;
+  });
   settings = combine(settings, matrix.threads, [](bench::Variant& variant, int threads) {
     variant.runtime.threads = threads;
     return counted(threads, "thread");
@@ -126,6 +130,12 @@ void MatrixFlags::add_to(CLI::App& app) {
       ->delimiter(',')
       ->check(CLI::IsMember({"float", "double", "half", "bfloat16"}))
       ->group(group);
+  app.add_option(
+         "--graph-fuser", graph_fusers,
+         "on: frozen, and compiled by LibTorch's oneDNN Graph fuser, a switch of the whole process; off,on: both")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"off", "on"}))
+      ->group(group);
   app.add_option("--streams", streams, "Copies of the module that run side by side, each in a thread of its own")
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))
@@ -138,6 +148,7 @@ void MatrixFlags::add_to(CLI::App& app) {
 
 bool MatrixFlags::several() const {
   if (environments.size() > 1 || !environments.front().empty()) return true;
+  if (graph_fusers.size() > 1 || graph_fusers.front() == "on") return true;
   return threads.size() > 1 || engines.size() > 1 || dtypes.size() > 1 || streams.size() > 1 || streams.front() > 1;
 }
 

@@ -17,6 +17,7 @@ struct MatrixFlags {
   std::vector<int> threads = {0};
   std::vector<std::string> engines = {"auto"};
   std::vector<std::string> dtypes = {""};
+  std::vector<std::string> graph_fusers = {"off"};  ///< "off", "on"
   std::vector<int> streams = {1};
   std::vector<std::string> environments = {""};  ///< each "NAME=VALUE NAME=VALUE"
 

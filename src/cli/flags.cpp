@@ -45,6 +45,7 @@ constexpr std::array kOptionFlags = {
     OptionFlag{"bench::Variant::dtype", "--dtype"},
     OptionFlag{"bench::Variant::streams", "--streams"},
     OptionFlag{"bench::Variant::environment", "--env"},
+    OptionFlag{"bench::Variant::graph_fuser", "--graph-fuser"},
     OptionFlag{"bench::Options::processes", "--processes"},
     OptionFlag{"bench::Options::max_seconds", "--max-time"},
     OptionFlag{"bench::Options::until_ci", "--until-ci"},

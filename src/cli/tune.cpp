@@ -1,6 +1,6 @@
 #include "fusekit/tune.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -99,15 +99,40 @@ class TuneCommand : public Command {
     return row;
   }
 
+  /// The command that writes the candidate's file.
+  [[nodiscard]] std::string made_by(const Candidate& candidate) const {
+    const bool int8 = candidate.name.starts_with("int8");
+    std::string command = fmt::format("fusekit {} {} -o FILE", int8 ? "quantize" : "fuse", input_);
+    if (candidate.name.starts_with("cpu")) command += " --for cpu";
+    if (candidate.name.starts_with("cpu bfloat16")) command += " --dtype bf16";
+    if (!inputs_.dims.empty()) command += fmt::format(" --input_dims \"{}\"", inputs_.dims);
+    for (const std::string& path : calibration_.paths) command += " --calibrate " + path;
+    return command;
+  }
+
   /// What a program has to do for a file that is faster with a switch.
-  static std::string switch_of(const Candidate& candidate) {
+  [[nodiscard]] std::string switch_of(const Candidate& candidate) const {
+    std::string text = fmt::format("faster still is \"{}\", a file of `{}` in a program that has set a switch:\n",
+                                   candidate.name, made_by(candidate));
+    if (!candidate.environment.empty())
+      return text + fmt::format(
+                        "  in its environment: {}\n  or first thing in main: mallopt(M_MMAP_THRESHOLD, 1 << 30); "
+                        "mallopt(M_TRIM_THRESHOLD, INT_MAX);",
+                        fmt::join(candidate.environment, " "));
+    if (candidate.graph_fuser)
+      return text +
+             "  C++:    torch::jit::RegisterLlgaFuseGraph::setEnabled(true);  "
+             "// <torch/csrc/jit/codegen/onednn/interface.h>\n"
+             "          module.eval(); module = torch::jit::freeze(module);  // then run it some times\n"
+             "  Python: torch.jit.enable_onednn_fusion(True)\n"
+             "          model = torch.jit.freeze(torch.jit.load(\"FILE\").eval())\n"
+             "  It compiles every TorchScript network of the process whose first run comes later.";
     std::string name = candidate.engine;
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
-    return fmt::format(
-        "faster still is \"{}\"; for it, a program chooses the engine before it loads the file:\n"
-        "  C++:    at::globalContext().setQEngine(at::QEngine::{});\n"
-        "  Python: torch.backends.quantized.engine = \"{}\"",
-        candidate.name, name, candidate.engine);
+    return text + fmt::format(
+                      "  C++:    at::globalContext().setQEngine(at::QEngine::{});  // before it loads the file\n"
+                      "  Python: torch.backends.quantized.engine = \"{}\"",
+                      name, candidate.engine);
   }
 
   [[nodiscard]] nlohmann::json json_of(const TuneReport& report) const {
@@ -116,6 +141,8 @@ class TuneCommand : public Command {
     for (const Candidate& candidate : report.candidates) {
       nlohmann::json json = {{"name", candidate.name},
                              {"engine", candidate.engine},
+                             {"graph_fuser", candidate.graph_fuser},
+                             {"environment", candidate.environment},
                              {"refused", candidate.refused},
                              {"bytes", candidate.bytes},
                              {"seconds", candidate.seconds},

@@ -1,30 +1,16 @@
 #include "fusekit/ready.h"
 
-#include <torch/csrc/jit/api/module.h>
-
-#if __has_include(<torch/csrc/jit/codegen/onednn/interface.h>)
-#include <torch/csrc/jit/codegen/onednn/interface.h>
-#define FUSEKIT_HAS_GRAPH_FUSER
-#endif
-
 #include "file/original.h"
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
 #include "inputs/inputs.h"
 #include "runtime/error_text.h"
+#include "runtime/graph_fuser.h"
 #include "runtime/limited_run.h"
 #include "runtime/seed_guard.h"
 
 namespace fusekit {
 namespace {
-
-void turn_graph_fuser_on() {
-#ifdef FUSEKIT_HAS_GRAPH_FUSER
-  torch::jit::RegisterLlgaFuseGraph::setEnabled(true);
-#else
-  throw Error(ErrorKind::unsupported, "this LibTorch has no oneDNN Graph fuser", "LibTorch 2.0 and later have it");
-#endif
-}
 
 /// Runs `module`, whose code is that of the module to be handed out, and whose state is its own.
 void warm_up(torch::jit::Module module, const std::filesystem::path& path, const inputs::Sample& sample, int runs) {
@@ -51,9 +37,7 @@ torch::jit::Module load_ready(const std::filesystem::path& path, const ReadyOpti
   const inputs::Sample sample = inputs::draw_sample(inputs.options, 0);
   torch::jit::Module module = original.fresh();
   if (options.graph_fuser) {
-    turn_graph_fuser_on();
-    module.eval();
-    module = torch::jit::freeze(module);
+    module = runtime::frozen_for_graph_fuser(module);
     warm_up(module.deepcopy(), path, sample, options.warm_up);
   } else {
     warm_up(original.fresh(), path, sample, options.warm_up);

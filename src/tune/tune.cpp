@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <memory>
 #include <utility>
 
+#include "file/load.h"
 #include "file/output.h"
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
@@ -15,8 +17,10 @@
 #include "fusekit/quantize.h"
 #include "fusekit/write.h"
 #include "ir/model_parts.h"
+#include "tune/graph_fuser_error.h"
 #include "tune/scratch_folder.h"
 #include "verify/metrics.h"
+#include "verify/tolerance.h"
 
 namespace fusekit {
 namespace tuning {
@@ -40,6 +44,11 @@ std::vector<Recipe> recipes(const TuneOptions& options) {
     if (options.calibration) all.push_back({"int8", "portable", "float", true});
   }
   return all;
+}
+
+/// Large activations stay in the process's heap: no new pages, and no faults for them, in each run.
+std::vector<std::string> kept_heap() {
+  return {"MALLOC_MMAP_THRESHOLD_=1073741824", "MALLOC_TRIM_THRESHOLD_=4294967296"};
 }
 
 /// The same network once more, sharing its weights.
@@ -67,6 +76,7 @@ class Tuner {
       tell(0.5 * static_cast<double>(i) / static_cast<double>(all.size()), "making " + all[i].name);
       make(all[i]);
     }
+    for (const Recipe& recipe : all) add_switches(recipe);
     measure(launcher, clock);
     choose();
     publish();
@@ -92,19 +102,58 @@ class Tuner {
     }
     candidate.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (candidate.refused.empty()) candidate.bytes = fs::file_size(file);
-    report_.candidates.push_back(candidate);
-    files_.push_back(file);
-    if (recipe.int8 && candidate.refused.empty()) add_engine(candidate, file);
+    add(candidate, file);
   }
 
-  /// The same int8 file under the engine that suits it best, where a plain load takes another.
+  void add(const Candidate& candidate, const fs::path& file) {
+    report_.candidates.push_back(candidate);
+    files_.push_back(file);
+  }
+
+  /// The same file with the switches of a program that may suit it.
+  void add_switches(const Recipe& recipe) {
+    const auto found = std::ranges::find(report_.candidates, recipe.name, &Candidate::name);
+    if (!found->refused.empty()) return;
+    const Candidate made = *found;
+    const fs::path file = files_[static_cast<std::size_t>(found - report_.candidates.begin())];
+    if (recipe.int8) {
+      add_engine(made, file);
+    } else if (recipe.target == "portable") {
+      add_graph_fuser(made, file);
+    } else {
+      Candidate candidate = made;
+      candidate.name += ", kept heap";
+      candidate.environment = kept_heap();
+      add(candidate, file);
+    }
+  }
+
+  /// An int8 file under the engine that suits it best, where a plain load takes another.
   void add_engine(Candidate candidate, const fs::path& file) {
     const auto choice = choose_engine({.threads = options_.threads}, {file});
     if (!choice || choice->engine == plain_load_engine()) return;
     candidate.engine = choice->engine;
     candidate.name += ", engine " + choice->engine;
-    report_.candidates.push_back(candidate);
-    files_.push_back(file);
+    add(candidate, file);
+  }
+
+  void add_graph_fuser(Candidate candidate, const fs::path& file) {
+    const auto start = std::chrono::steady_clock::now();
+    candidate.graph_fuser = true;
+    candidate.name += ", graph fuser";
+    try {
+      candidate.error = error_with_graph_fuser(input_, file, inputs_.options);
+      const double tolerance = options_.max_error.value_or(gate::default_tolerance(file::load(input_).module));
+      const bool holds = options_.min_sqnr_db ? candidate.error.sqnr_db >= *options_.min_sqnr_db
+                                              : candidate.error.max_rel <= tolerance;
+      if (!holds) candidate.refused = fmt::format("it is off by {:.2g} of the largest output", candidate.error.max_rel);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const Error& error) {
+      candidate.refused = error.message();
+    }
+    candidate.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    add(candidate, file);
   }
 
   void write_candidate(const Recipe& recipe, const fs::path& file, Candidate& candidate) {
@@ -148,6 +197,8 @@ class Tuner {
       variant.inputs = inputs_.text;
       variant.runtime.threads = options_.threads;
       variant.runtime.engine = candidate.engine.empty() ? plain_load_engine() : candidate.engine;
+      variant.graph_fuser = candidate.graph_fuser;
+      variant.environment = candidate.environment;
       candidate.outcome = variants.size();
       variants.push_back(variant);
     }
@@ -168,7 +219,7 @@ class Tuner {
         return other == nullptr || ratio->interval.low > other->interval.high;
       };
       if (beats(best_of_all)) best_of_all = ratio, fastest = i;
-      if (report_.candidates[i].engine.empty() && beats(best)) best = ratio, winner = i;
+      if (report_.candidates[i].needs_no_switch() && beats(best)) best = ratio, winner = i;
     }
     if (winner == 0)
       throw Error(ErrorKind::model, fmt::format("no candidate for {} could be written", input_.string()),

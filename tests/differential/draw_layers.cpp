@@ -129,7 +129,10 @@ void call_batch_norm(Drawer& d, const std::string& name, const std::string& from
 }
 
 std::string add_batch_norm(Drawer& d, std::int64_t channels, const std::string& from, const std::string& to) {
-  if (d.trains && d.spatial == 0) return "";
+  if (d.trains && d.spatial == 0) {
+    d.line(fmt::format("{} = {}", to, from));
+    return "";
+  }
   const std::string name = d.fresh_name("bn");
   torch::jit::Module& module = d.submodule(name);
   if (!d.chance(6)) {

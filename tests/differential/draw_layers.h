@@ -35,7 +35,8 @@ std::string add_layer(Drawer& d, const LayerSettings& layer, const std::string& 
 void call_layer(Drawer& d, const std::string& name, const LayerSettings& layer, const std::string& from,
                 const std::string& to);
 
-/// The same for a BatchNorm of so many channels. "" where x would be one number a channel: in training mode that is an error.
+/// The same for a BatchNorm of so many channels. None, and "", where x would be one number a channel: in training mode that
+/// is an error.
 std::string add_batch_norm(Drawer& d, std::int64_t channels, const std::string& from = "x",
                            const std::string& to = "x");
 

@@ -55,8 +55,9 @@ class Tune : public testing::Test {
 };
 
 TEST_F(Tune, WritesTheFastestAndLeavesNothingElse) {
-  const TuneReport report = tuned({1000, 950, 500});
-  EXPECT_EQ(names_of(report), (std::vector<std::string>{"original", "portable", "cpu"}));
+  const TuneReport report = tuned({1000, 950, 500, 800, 500});
+  EXPECT_EQ(names_of(report),
+            (std::vector<std::string>{"original", "portable", "cpu", "portable, graph fuser", "cpu, kept heap"}));
   EXPECT_EQ(report.candidates[report.winner].name, "cpu");
   EXPECT_EQ(report.fastest, report.winner);
   EXPECT_LT(report.candidates[2].error.max_rel, 1e-5);
@@ -64,8 +65,20 @@ TEST_F(Tune, WritesTheFastestAndLeavesNothingElse) {
   EXPECT_EQ(folder_.entries(), 2U);
 }
 
+TEST_F(Tune, WhatNeedsASwitchIsToldAndNotWritten) {
+  const TuneReport report = tuned({1000, 950, 500, 100, 490});
+  EXPECT_EQ(report.candidates[report.winner].name, "cpu");
+  const Candidate& fastest = report.candidates[report.fastest];
+  EXPECT_EQ(fastest.name, "portable, graph fuser");
+  EXPECT_TRUE(fastest.graph_fuser);
+  EXPECT_FALSE(fastest.needs_no_switch());
+  EXPECT_LT(fastest.error.max_rel, 1e-5);
+  EXPECT_GT(fastest.error.max_abs, 0) << "other kernels round otherwise";
+  EXPECT_FALSE(report.candidates[4].environment.empty());
+}
+
 TEST_F(Tune, WhatIsNoFasterBeyondDoubtDoesNotWin) {
-  const TuneReport report = tuned({1000, 500, 499});
+  const TuneReport report = tuned({1000, 500, 499, 900, 900});
   EXPECT_EQ(report.candidates[report.winner].name, "portable");
   EXPECT_FALSE(is_packed());
 }
@@ -73,21 +86,21 @@ TEST_F(Tune, WhatIsNoFasterBeyondDoubtDoesNotWin) {
 TEST_F(Tune, ABoundLetsInexactOnesIn) {
   options_.max_error = 0.2;
   options_.calibration = CalibrationOptions{.paths = {}, .pictures = {}, .random = 4, .inputs = {}};
-  const TuneReport report = tuned({1000, 900, 500, 300, 400, 200});
+  const TuneReport report = tuned({1000, 900, 500, 300, 400, 900, 500, 310, 200});
   const auto names = names_of(report);
   ASSERT_GE(names.size(), 5U);
   EXPECT_EQ(names[3], "cpu bfloat16");
   EXPECT_EQ(names[4], "int8");
   EXPECT_EQ(report.candidates[report.winner].name, "cpu bfloat16");
   for (std::size_t i = 1; i < names.size(); ++i) EXPECT_LT(report.candidates[i].error.max_rel, 0.2) << names[i];
-  if (names.size() == 6) {
-    EXPECT_EQ(report.fastest, 5U) << "an engine that a plain load has not is told, and not written";
+  if (names.size() == 9) {
+    EXPECT_EQ(report.fastest, 8U) << "an engine that a plain load has not is told, and not written";
   }
 }
 
 TEST_F(Tune, WhatIsTooFarOffIsNoCandidate) {
   options_.max_error = 1e-4;
-  const TuneReport report = tuned({1000, 900, 500, 100});
+  const TuneReport report = tuned({1000, 900, 500, 900, 500});
   const Candidate& bfloat16 = report.candidates.at(3);
   EXPECT_EQ(bfloat16.name, "cpu bfloat16");
   EXPECT_NE(bfloat16.refused, "");
@@ -97,12 +110,12 @@ TEST_F(Tune, WhatIsTooFarOffIsNoCandidate) {
 }
 
 TEST_F(Tune, AnExistingOutputStaysAndNothingIsTried) {
-  tuned({1000, 950, 500});
+  tuned({1000, 950, 500, 950, 500});
   const auto before = fs::last_write_time(folder_ / "out.pt");
-  EXPECT_TRUE(test::refuses(ErrorKind::file, "exists", [&] { tuned({1000, 950, 500}); }));
+  EXPECT_TRUE(test::refuses(ErrorKind::file, "exists", [&] { tuned({1000, 950, 500, 950, 500}); }));
   EXPECT_EQ(fs::last_write_time(folder_ / "out.pt"), before);
   options_.force = true;
-  tuned({1000, 500, 900});
+  tuned({1000, 500, 900, 900, 900});
   EXPECT_FALSE(is_packed());
   EXPECT_EQ(folder_.entries(), 2U);
 }
