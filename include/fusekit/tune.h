@@ -47,7 +47,7 @@ struct Candidate {
   std::optional<std::size_t> outcome{};  ///< index into TuneReport::measured.outcomes
 
   /// Whether any program that loads the file has this speed.
-  [[nodiscard]] bool needs_no_switch() const { return engine.empty() && !graph_fuser && environment.empty(); }
+  [[nodiscard]] bool needs_no_switch() const;
 };
 
 struct TuneReport {

@@ -106,7 +106,7 @@ class TuneCommand : public Command {
     if (candidate.name.starts_with("cpu")) command += " --for cpu";
     if (candidate.name.starts_with("cpu bfloat16")) command += " --dtype bf16";
     if (!inputs_.dims.empty()) command += fmt::format(" --input_dims \"{}\"", inputs_.dims);
-    for (const std::string& path : calibration_.paths) command += " --calibrate " + path;
+    for (const auto& path : calibration_.paths) command += " --calibrate " + path.string();
     return command;
   }
 

@@ -256,6 +256,8 @@ class Tuner {
 }  // namespace
 }  // namespace tuning
 
+bool Candidate::needs_no_switch() const { return engine.empty() && !graph_fuser && environment.empty(); }
+
 const bench::Ratio* TuneReport::ratio_of(const Candidate& candidate) const {
   for (const bench::Ratio& ratio : measured.ratios)
     if (candidate.outcome == ratio.variant && ratio.variant != ratio.against) return &ratio;

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
+#include "bench/module_runner.h"
+#include "bench/protocol.h"
 #include "fusekit/error.h"
 #include "support/module.h"
 #include "support/refusal.h"
@@ -75,6 +77,21 @@ TEST_F(LoadReady, TurnsTheGraphFuserOnWhereItIsAskedTo) {
               testing::ExitedWithCode(1), "");
   EXPECT_EXIT(exit_with_whether_the_graph_fuser_compiles(load_ready(plain_, {.inputs = inputs, .graph_fuser = true})),
               testing::ExitedWithCode(0), "");
+}
+
+TEST_F(LoadReady, BenchTimesItInAWorker) {
+  if (!has_graph_fuser()) GTEST_SKIP() << "this LibTorch has no oneDNN Graph fuser";
+  bench::Variant variant;
+  variant.model = plain_;
+  variant.arguments.inputs.dims = {{1, 3, 8, 8}};
+  variant.graph_fuser = true;
+  EXPECT_EXIT(
+      {
+        const auto runner = bench::load_runner(bench::variant_of(bench::to_request(variant)));
+        for (int run = 0; run < 3; ++run) runner->run();
+        std::exit(test::has(torch::jit::lastExecutedOptimizedGraph()->toString(false), "oneDNNFusionGroup") ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 TEST_F(LoadReady, ALibraryTurnsItOnForWhoCannotCallIt) {
