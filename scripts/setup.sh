@@ -7,8 +7,8 @@
 #   Where none has it and no preset was asked for, libtorch-dev is installed from apt, and from then on the scripts build
 #   the preset debian where they are given none. `scripts/setup.sh release` tries the other ways again.
 source "$(dirname "$0")/lib.sh"
+source scripts/wheel.sh
 preset=${1:-}
-machine=$(uname -m)
 
 packages=(g++ cmake ninja-build ccache pkg-config libcli11-dev libfmt-dev libgtest-dev nlohmann-json3-dev libzip-dev libseccomp-dev
   libboost-dev libjpeg-dev libpng-dev unzip)
@@ -27,96 +27,6 @@ link_libtorch() {
     ln -sfn "$folder" "$libtorch_folder"
     say "using the LibTorch in $folder"
   fi
-}
-
-is_libtorch() { [ -f "$1/share/cmake/Torch/TorchConfig.cmake" ]; }
-
-# download REQUIREMENT [PIP_OPTION...]: fetches a wheel of torch for this machine with pip. Sets `found` to
-#   cpu      it is a CPU build, and `wheel` is its path;
-#   cuda     it is a CUDA build. pip is stopped when it is about to download one, which is more than twice as large;
-#   silence  the index does not answer;
-#   nothing  there is no such wheel.
-download() {
-  local output line broken=false
-  found=nothing
-  exec {output}< <(
-    exec 9>&- # a pip that outlives this script does not keep the lock
-    TMPDIR=$PWD/$work exec "${pip[@]}" download --no-deps --only-binary=:all: --progress-bar off --retries 2 \
-      --dest "$work" "${@:2}" "$1" 2>&1
-  )
-  pip_process=$!
-  while IFS= read -r line <&"$output"; do
-    printf '  %s\n' "$line" >&2
-    if is_large "$line"; then
-      say "that is the size of a CUDA build: not downloading it"
-      stop_pip
-      found=cuda
-    elif [[ $line == *"connection broken by"* ]]; then
-      broken=true
-    elif [[ $line == *"(from versions: none)"* ]] && $broken; then
-      found=silence
-    fi
-  done
-  exec {output}<&-
-  pip_process=
-  [ "$found" = nothing ] && wheel=$(compgen -G "$work/torch-*_$machine.whl") || return 0
-  if is_cpu_build "$wheel"; then
-    found=cpu
-  else
-    found=cuda
-    rm "$wheel"
-  fi
-}
-
-# is_large LINE: true where pip says that it downloads a wheel of torch of more than 400 MB.
-is_large() {
-  [[ $1 =~ torch-[^/]*\.whl.*\(([0-9]+)(\.[0-9]+)?\ (MB|GB)\) ]] &&
-    { [ "${BASH_REMATCH[3]}" = GB ] || [ "${BASH_REMATCH[1]}" -gt 400 ]; }
-}
-
-# stop_pip: ends the pip that download has started, if it still runs.
-stop_pip() {
-  [ -z "$pip_process" ] || kill "$pip_process" 2>/dev/null || true
-  pip_process=
-}
-
-# is_cpu_build WHEEL: judged by what is in it, because a CUDA build may have the same name.
-is_cpu_build() {
-  local list
-  list=$(unzip -l "$1") && [[ $list != *torch/lib/libtorch_cuda* ]]
-}
-
-# ask_index NAME [PIP_OPTION...]: true where this index has the CPU wheel; sets `wheel` to its path.
-ask_index() {
-  local requirement
-  # The C++ part is the same in the wheels for all Pythons: take one, whatever Python pip runs in.
-  local any_python=(--implementation cp --python-version 3.11 --abi cp311 --platform "manylinux_2_28_$machine")
-  say "asking $1 for the CPU wheel of torch $libtorch_version for $machine"
-  for requirement in "torch==$libtorch_version+cpu" "torch==$libtorch_version"; do
-    download "$requirement" "${any_python[@]}" "${@:2}"
-    [ "$found" = nothing ] || break
-  done
-  [ "$found" != nothing ] || download "$requirement" "${@:2}" # it may have one for the Python that pip runs in
-  case $found in
-    cuda) say "$1 has a CUDA build only" ;;
-    silence) say "$1 does not answer" ;;
-    nothing) say "$1 has none" ;;
-  esac
-  [ "$found" = cpu ]
-}
-
-# find_wheel: true where an index has the CPU wheel; sets `wheel` to its path.
-find_wheel() {
-  find_pip
-  ask_index "pip's index" || { [ -n "$torch_index" ] && ask_index "$torch_index" --index-url "$torch_index"; }
-}
-
-# unpack WHEEL: puts the C++ part in its place in one step, so that an interrupted run leaves nothing half done.
-unpack() {
-  say "unpacking $(basename "$1") into $libtorch_folder"
-  unzip -q "$1" 'torch/lib/*' 'torch/include/*' 'torch/share/*' -d "$work" || stop "unzip can't unpack $(basename "$1")"
-  is_libtorch "$work/torch" || stop "$(basename "$1") holds no share/cmake/Torch"
-  mv -T "$work/torch" "$libtorch_folder"
 }
 
 # use_debian: takes the LibTorch of Debian or Ubuntu, now and in later runs.
@@ -143,12 +53,9 @@ elif ! is_libtorch "$libtorch_folder"; then
   elif [ "${preset:-$(default_preset)}" = debian ]; then
     use_debian
   else
-    rm -rf .deps/unpacking.* "$libtorch_folder" # what an interrupted run left
-    work=$(mktemp -d .deps/unpacking.XXXXXX)
-    pip_process=
-    trap 'stop_pip; rm -rf "$work"' EXIT
+    begin_unpacking "$libtorch_folder"
     if find_wheel; then
-      unpack "$wheel"
+      unpack "$wheel" "$libtorch_folder"
     elif [ -z "$preset" ]; then
       say "there is $no_wheel"
       use_debian

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Each way on which scripts/setup.sh gets to LibTorch: setup_test.sh, quick, without a network.
+# Each way on which scripts/setup.sh and scripts/build_arm64.sh get to LibTorch: setup_test.sh, quick, without a network.
 #   It runs a copy of the scripts in a temporary folder. pip is the real one; the indexes that it asks are folders with
 #   tiny wheels that a server on this machine gives out. apt-get and what else would change or tell of this machine are
 #   stand-ins. Exit 0: all is well; 1: the first thing that is not; 77: this machine has no pip.
@@ -64,16 +64,36 @@ def wheel(index, machine, build, label="+cpu", python="cp311", platform="manylin
     with zipfile.ZipFile(path, "w") as file:
         if build == "cuda":
             file.writestr("torch/lib/libtorch_cuda.so", "")
+            file.writestr("torch/lib/libtorch_cpu.so", "")
             for i in range(1500):  # a list of files that is longer than a pipe holds
                 file.writestr(f"torch/include/header_{i}_with_a_name_of_the_usual_length.h", "")
         file.writestr("torch/lib/libtorch.so", f"{index} {machine} {build}\n")
         file.writestr("torch/include/ATen.h", "")
         file.writestr("torch/share/cmake/Torch/TorchConfig.cmake", "")
-        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: torch\nVersion: {version}{label}\n")
+        needs = "Requires-Dist: cuda-toolkit[cublas,cudart,cupti]==13.0.3; platform_system == 'Linux'\n"
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: torch\nVersion: {version}{label}\n"
+                      + (needs if build == "cuda" else ""))
         file.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nTag: {python}-{python}-{platform}_{machine}\n")
         file.writestr(f"{info}/RECORD", "")
     return path
 
+def plain_wheel(index, name, version, tag, files, metadata=""):
+    folder, name_in_file = f"indexes/{index}/{name}", name.replace("-", "_")
+    os.makedirs(folder, exist_ok=True)
+    with zipfile.ZipFile(f"{folder}/{name_in_file}-{version}-{tag}.whl", "w") as file:
+        for path in files:
+            file.writestr(path, "")
+        info = f"{name_in_file}-{version}.dist-info"
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}")
+        file.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
+        file.writestr(f"{info}/RECORD", "")
+
+plain_wheel("cuda", "cuda-toolkit", "13.0.3", "py3-none-any", [],
+            "Provides-Extra: cudart\nRequires-Dist: nvidia-cuda-runtime==13.0.*; extra == 'cudart'\n"
+            "Provides-Extra: cupti\nRequires-Dist: nvidia-cuda-cupti==13.0.*; extra == 'cupti'\n")
+for name, library, platform in ("runtime", "cudart", "2_17"), ("cupti", "cupti", "2_25"):
+    plain_wheel("cuda", f"nvidia-cuda-{name}", "13.0.9", f"py3-none-manylinux_{platform}_aarch64",
+                [f"nvidia/cu13/lib/lib{library}.so.13", "nvidia/cu13/lib/libother.so.13"])
 for machine in "x86_64", "aarch64":
     wheel("cpu", machine, "cpu")
     wheel("cuda", machine, "cuda")  # what is in a wheel counts, not its name
@@ -205,6 +225,42 @@ export MACHINE=aarch64
 run PIP_INDEX_URL="$url/cuda" FUSEKIT_TORCH_INDEX="$url/public" scripts/setup.sh
 expect_exit 0
 expect_libtorch "public aarch64 cpu"
+
+# begin_arm64 TITLE: Debian's arm64 packages are unpacked already.
+arm64_libtorch=.deps/arm64-libtorch-$version
+begin_arm64() {
+  begin "$1"
+  mkdir -p .deps/arm64-root/usr/include cmake
+  touch .deps/arm64-root/usr/include/seccomp.h
+  cp -r "$sources/cmake/cpu_part" cmake
+}
+expect_arm64_files() {
+  expect "$1 in LibTorch for ARM" [ "$(cd "$arm64_libtorch/lib" && echo *)" = "$1" ]
+  expect "leaves nothing but what belongs there" [ "$(cd .deps && echo *)" = "arm64-libtorch-$version arm64-root lock" ]
+}
+
+begin_arm64 "build_arm64.sh takes the wheel for ARM on another machine"
+run PIP_INDEX_URL="$url/cpu" scripts/build_arm64.sh arm64-2.13
+expect_exit 0
+expect_arm64_files libtorch.so
+expect "the wheel for ARM" grep -q aarch64 "$arm64_libtorch/lib/libtorch.so"
+expect_called "cmake --build --preset arm64-2.13"
+
+begin_arm64 "build_arm64.sh takes the CPU part of a CUDA build"
+run PIP_INDEX_URL="$url/cuda" FUSEKIT_TORCH_INDEX= scripts/build_arm64.sh arm64-2.13
+expect_exit 0
+expect_arm64_files "libcudart.so.13 libcupti.so.13 libtorch.so libtorch_cpu.so"
+expect "CMake's file asks for no CUDA" cmp -s "$sources/cmake/cpu_part/TorchConfig.cmake" \
+  "$arm64_libtorch/share/cmake/Torch/TorchConfig.cmake"
+
+begin_arm64 "build_arm64.sh with Debian's LibTorch asks no index"
+run PIP_INDEX_URL="$url/cpu" scripts/build_arm64.sh
+expect_exit 0
+expect_not_asked cpu
+expect_called "cmake --build --preset arm64 "
+run scripts/build_arm64.sh arm32
+expect_exit 2
+expect_says "'arm32' is neither check nor a preset for ARM"
 
 begin "an index with wheels for one Python, which is pip's"
 export MACHINE=$real_machine
