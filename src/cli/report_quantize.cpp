@@ -100,10 +100,12 @@ bool has_int8_layers(const QuantizeReport& report) { return int8_layers(report) 
 std::string plain_load_summary(const PlainLoad& load) {
   const auto in_ms = [](double seconds) { return fmt::format("{:.3g} ms", 1e3 * seconds); };
   std::string text =
-      fmt::format("on this machine, {} {}: a run takes about {} with a plain torch.jit.load (engine {})", load.threads,
-                  load.threads == 1 ? "thread" : "threads", in_ms(load.plain), load.plain_engine);
-  if (load.best_engine != load.plain_engine)
-    text += fmt::format(", {} under the engine {}", in_ms(load.best), load.best_engine);
+      fmt::format("on this machine, {} {}: a run takes about ", load.threads, load.threads == 1 ? "thread" : "threads");
+  const bool plain_runs = !std::isnan(load.plain);
+  if (plain_runs)
+    text += fmt::format("{} with a plain torch.jit.load (engine {})", in_ms(load.plain), load.plain_engine);
+  if (!plain_runs || load.best_engine != load.plain_engine)
+    text += fmt::format("{}{} under the engine {}", plain_runs ? ", " : "", in_ms(load.best), load.best_engine);
   return text + fmt::format("; the float original {}", in_ms(load.original));
 }
 

@@ -51,6 +51,7 @@ std::string blas_name(const LibTorchFacts& libtorch) {
   if (libtorch.has_mkl || any("libmkl")) return "MKL";
   if (any("blis")) return "BLIS";
   if (any("atlas")) return "ATLAS";
+  if (any("nvpl")) return "NVPL";
   return libraries.empty() ? "none that is visible" : "reference BLAS";
 }
 
@@ -83,6 +84,12 @@ Finding check_engines(const LibTorchFacts& libtorch) {
                   ""};
   if (libtorch.quantized_engines.empty()) {
     finding = {finding.subject, Severity::bad, "none", "int8 networks can't run: use another build of LibTorch"};
+  } else if (!has(libtorch.quantized_engines, libtorch.default_engine)) {
+    finding.severity = Severity::warn;
+    finding.advice = fmt::format(
+        "the default has no kernels for this CPU: a program has to choose {} before it loads an "
+        "int8 file (Python: torch.backends.quantized.engine)",
+        libtorch.quantized_engines.front());
   } else if (!has(libtorch.quantized_engines, "onednn") && !has(libtorch.quantized_engines, "x86") &&
              !has(libtorch.quantized_engines, "fbgemm")) {
     finding.severity = Severity::warn;

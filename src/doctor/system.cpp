@@ -158,7 +158,8 @@ std::vector<std::string> blas_libraries(const std::string& maps) {
     if (slash == std::string::npos) continue;
     const fs::path path = line.substr(slash);
     const std::string name = path.filename();
-    for (const char* prefix : {"libblas.so", "libopenblas", "libmkl_", "libblis", "libatlas", "libcblas.so"})
+    for (const char* prefix :
+         {"libblas.so", "libopenblas", "libmkl_", "libblis", "libatlas", "libcblas.so", "libnvpl_blas"})
       if (name.starts_with(prefix)) found.insert(path);
   }
   return {found.begin(), found.end()};

@@ -14,6 +14,7 @@
 
 #include "file/archive.h"
 #include "fusekit/error.h"
+#include "runtime/engines.h"
 
 namespace fusekit {
 namespace {
@@ -229,7 +230,7 @@ std::optional<Int8Facts> int8_facts(const std::filesystem::path& file) {
 }
 
 std::string plain_load_engine() {
-  const std::vector<std::string> engines = quantized_engines();
+  const std::vector<std::string> engines = runtime::listed_engines();
   for (const char* engine : {"x86", "fbgemm", "onednn", "qnnpack"})
     if (std::find(engines.begin(), engines.end(), engine) != engines.end()) return engine;
   return engine_facts().standing;

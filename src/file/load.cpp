@@ -10,6 +10,7 @@
 #include "file/tensor_records.h"
 #include "fusekit/error.h"
 #include "runtime/captured_output.h"
+#include "runtime/engines.h"
 #include "runtime/error_text.h"
 #include "runtime/limited_run.h"
 
@@ -73,6 +74,7 @@ Loaded load(const fs::path& path) {
   runtime::LimitedRun limited("the load of " + path.string());  // it may run code of the file's: __setstate__
   const WithoutOutsideOperators inside;
   try {
+    runtime::leave_engine_without_kernels();
     loaded.module = torch::jit::load(path.string(), at::kCPU);
     check_loaded(loaded.module, path);
     read_debug_records(loaded.module);

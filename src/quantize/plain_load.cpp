@@ -97,14 +97,16 @@ PlainLoad time_plain_load(const std::filesystem::path& original, const std::file
   if (const auto int8 = int8_facts(written)) files.push_back(*int8);
   load.best_engine = choose_engine("auto", facts, files).engine;
 
+  const bool plain_runs =
+      std::find(facts.engines.begin(), facts.engines.end(), load.plain_engine) != facts.engines.end();
   std::vector<quantize::Timed> timed;
-  timed.emplace_back(original, load.plain_engine);
-  timed.emplace_back(written, load.plain_engine);
-  if (load.best_engine != load.plain_engine) timed.emplace_back(written, load.best_engine);
+  timed.emplace_back(original, plain_runs ? load.plain_engine : load.best_engine);
+  if (plain_runs) timed.emplace_back(written, load.plain_engine);
+  if (!plain_runs || load.best_engine != load.plain_engine) timed.emplace_back(written, load.best_engine);
   quantize::Samples samples(calibration, quantize::argument_names(timed.front().schema()));
   quantize::time_in_turns(timed, samples.next()->inputs);
   load.original = timed[0].least();
-  load.plain = timed[1].least();
+  load.plain = plain_runs ? timed[1].least() : std::numeric_limits<double>::quiet_NaN();
   load.best = timed.back().least();
   return load;
 }

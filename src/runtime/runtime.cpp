@@ -13,10 +13,17 @@
 #include <filesystem>
 
 #include "fusekit/error.h"
+#include "runtime/engines.h"
 #include "runtime/error_text.h"
 
 namespace fusekit {
 namespace {
+
+#if defined(__x86_64__)
+constexpr bool kIsX86 = true;
+#else
+constexpr bool kIsX86 = false;
+#endif
 
 constexpr std::array<const char*, 5> kEngines = {"auto", "onednn", "x86", "fbgemm", "qnnpack"};
 
@@ -32,15 +39,16 @@ void use_engine(const std::string& wanted) {
   if (std::find(kEngines.begin(), kEngines.end(), wanted) == kEngines.end())
     throw Error(ErrorKind::usage, fmt::format("RuntimeOptions::engine = {}: no such engine", wanted),
                 fmt::format("use one of {}", fmt::join(kEngines, ", ")));
-  if (wanted == "auto") return;
+  if (wanted == "auto") return runtime::leave_engine_without_kernels();
+  const std::vector<std::string> able = quantized_engines();
   for (const at::QEngine engine : at::globalContext().supportedQEngines()) {
-    if (engine_name(engine) != wanted) continue;
+    if (engine_name(engine) != wanted || std::find(able.begin(), able.end(), wanted) == able.end()) continue;
     at::globalContext().setQEngine(engine);
     return;
   }
   throw Error(ErrorKind::unsupported,
               fmt::format("RuntimeOptions::engine = {}: this LibTorch was built without it", wanted),
-              fmt::format("it has {}", fmt::join(quantized_engines(), ", ")));
+              fmt::format("it has {}", fmt::join(able, ", ")));
 }
 
 }  // namespace
@@ -49,11 +57,27 @@ std::string reason_of(const std::exception& error) { return runtime::explain(err
 
 std::string libtorch_version() { return TORCH_VERSION; }
 
-std::vector<std::string> quantized_engines() {
+std::vector<std::string> runtime::listed_engines() {
   std::vector<std::string> names;
   for (const at::QEngine engine : at::globalContext().supportedQEngines())
     if (engine != at::QEngine::NoQEngine) names.push_back(engine_name(engine));
   return names;
+}
+
+std::vector<std::string> runtime::with_kernels(std::vector<std::string> listed, bool is_x86) {
+  if (!is_x86) std::erase_if(listed, [](const std::string& name) { return name == "x86" || name == "fbgemm"; });
+  return listed;
+}
+
+std::vector<std::string> quantized_engines() { return runtime::with_kernels(runtime::listed_engines(), kIsX86); }
+
+void runtime::leave_engine_without_kernels() {
+  if (kIsX86) return;
+  const std::vector<std::string> able = quantized_engines();
+  const auto runs = [&](const std::string& name) { return std::find(able.begin(), able.end(), name) != able.end(); };
+  if (runs(engine_name(at::globalContext().qEngine()))) return;
+  for (const char* name : {"onednn", "qnnpack"})
+    if (runs(name)) return use_engine(name);
 }
 
 void load_libraries(const std::vector<std::string>& libraries) {

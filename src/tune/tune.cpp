@@ -132,6 +132,10 @@ class Tuner {
   void add_engine(Candidate candidate, const fs::path& file) {
     const auto choice = choose_engine({.threads = options_.threads}, {file});
     if (!choice || choice->engine == plain_load_engine()) return;
+    const std::vector<std::string> able = quantized_engines();
+    if (std::find(able.begin(), able.end(), plain_load_engine()) == able.end())
+      report_.candidates.back().refused =
+          fmt::format("a plain load takes the engine {}, which has no kernels for this CPU", plain_load_engine());
     candidate.engine = choice->engine;
     candidate.name += ", engine " + choice->engine;
     add(candidate, file);

@@ -73,16 +73,33 @@ TEST(Doctor, KnowsNoPeakWithoutTheClockRate) {
   EXPECT_EQ(finding(facts, "BLAS").value, "MKL, 3 GFLOP/s in one thread");
 }
 
+TEST(Doctor, KnowsTheBlasOfPyTorchsWheelForArm) {
+  MachineFacts facts = healthy();
+  facts.libtorch.has_mkl = false;
+  facts.libtorch.blas_libraries = {"/opt/libnvpl_blas_lp64_gomp.so.0"};
+  EXPECT_TRUE(finding(facts, "BLAS").value.starts_with("NVPL"));
+}
+
 TEST(Doctor, FindsMissingLibraries) {
   MachineFacts facts = healthy();
   facts.libtorch.has_onednn = false;
   facts.libtorch.quantized_engines = {"qnnpack"};
+  facts.libtorch.default_engine = "qnnpack";
   facts.libtorch.version = "1.12.1";
   EXPECT_EQ(finding(facts, "oneDNN").severity, Severity::bad);
   EXPECT_EQ(finding(facts, "Quantized engines").severity, Severity::warn);
   EXPECT_EQ(finding(facts, "LibTorch").severity, Severity::warn);
   facts.libtorch.quantized_engines = {};
   EXPECT_EQ(finding(facts, "Quantized engines").severity, Severity::bad);
+}
+
+TEST(Doctor, FindsADefaultEngineWithoutKernels) {
+  MachineFacts facts = healthy();
+  facts.libtorch.quantized_engines = {"qnnpack", "onednn"};  // as LibTorch 2.13 on ARM, where x86 is the default
+  EXPECT_EQ(finding(facts, "Quantized engines").severity, Severity::warn);
+  EXPECT_EQ(finding(facts, "Quantized engines").value, "qnnpack, onednn (default x86)");
+  facts.libtorch.default_engine = "onednn";
+  EXPECT_EQ(finding(facts, "Quantized engines").severity, Severity::ok);
 }
 
 TEST(Doctor, FindsConflictingThreadPools) {

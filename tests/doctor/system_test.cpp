@@ -103,8 +103,10 @@ TEST(BlasLibraries, AreFoundInTheMemoryMap) {
                                    "7f02-7f03 rw-p 00000000 00:1a 12 /usr/lib/x86_64-linux-gnu/blas/libblas.so.3.11.0\n"
                                    "7f04-7f05 r-xp 00000000 00:1a 13 /opt/libopenblasp-r0.3.21.so\n"
                                    "7f06-7f07 r-xp 00000000 00:1a 14 /opt/libtorch_cpu.so\n"
+                                   "7f06-7f07 r-xp 00000000 00:1a 15 /opt/libnvpl_blas_core.so.0\n"
                                    "7f08-7f09 rw-p 00000000 00:00 0 [heap]\n"),
-            (Words{"/opt/libopenblasp-r0.3.21.so", "/usr/lib/x86_64-linux-gnu/blas/libblas.so.3.11.0"}));
+            (Words{"/opt/libnvpl_blas_core.so.0", "/opt/libopenblasp-r0.3.21.so",
+                   "/usr/lib/x86_64-linux-gnu/blas/libblas.so.3.11.0"}));
 }
 
 TEST(MachineFacts, OfThisMachineAreFilledIn) {

@@ -7,10 +7,17 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
+#include "fusekit/engine.h"
 #include "fusekit/error.h"
+#include "fusekit/model.h"
 #include "runtime/captured_output.h"
+#include "runtime/engines.h"
 #include "runtime/error_text.h"
+#include "support/module.h"
+#include "support/temporary_folder.h"
 
 namespace fusekit {
 namespace {
@@ -59,6 +66,22 @@ TEST_F(Runtime, SetsEachEngineThatLibTorchHas) {
   EXPECT_EQ(at::globalContext().qEngine(), at::QEngine::QNNPACK);
   apply({.engine = "onednn"});
   EXPECT_EQ(at::globalContext().qEngine(), at::QEngine::ONEDNN);
+}
+
+TEST(Engines, ThoseOfX86HaveNoKernelsElsewhere) {
+  const std::vector<std::string> listed = {"qnnpack", "onednn", "x86", "fbgemm"};
+  EXPECT_EQ(runtime::with_kernels(listed, /*is_x86=*/true), listed);
+  EXPECT_EQ(runtime::with_kernels(listed, /*is_x86=*/false), (std::vector<std::string>{"qnnpack", "onednn"}));
+}
+
+/// On LibTorch 2.13 for ARM it does not of itself.
+TEST_F(Runtime, ALoadedFileFindsAnEngineThatRuns) {
+  const test::TemporaryFolder folder;
+  test::save_module(test::make_module("Net", {}, "def forward(self, x):\n    return x\n"), folder / "net.pt");
+  (void)read(folder / "net.pt");
+  const auto engines = quantized_engines();
+  const std::string standing = engine_facts().standing;
+  EXPECT_NE(std::find(engines.begin(), engines.end(), standing), engines.end()) << standing;
 }
 
 TEST_F(Runtime, RefusesNegativeThreads) {
