@@ -51,6 +51,12 @@ std::vector<std::string> kept_heap() {
   return {"MALLOC_MMAP_THRESHOLD_=1073741824", "MALLOC_TRIM_THRESHOLD_=4294967296"};
 }
 
+/// Whether the engine of a process that chooses none has kernels here: LibTorch 2.13's on ARM has not.
+bool plain_load_runs() {
+  const std::vector<std::string> able = quantized_engines();
+  return std::find(able.begin(), able.end(), plain_load_engine()) != able.end();
+}
+
 /// The same network once more, sharing its weights.
 Model copy_of(const Model& model) {
   const ModelParts& parts = ModelParts::of(model);
@@ -117,6 +123,9 @@ class Tuner {
     const Candidate made = *found;
     const fs::path file = files_[static_cast<std::size_t>(found - report_.candidates.begin())];
     if (recipe.int8) {
+      if (!plain_load_runs())
+        found->refused =
+            fmt::format("a plain load takes the engine {}, which has no kernels for this CPU", plain_load_engine());
       add_engine(made, file);
     } else if (recipe.target == "portable") {
       add_graph_fuser(made, file);
@@ -132,10 +141,6 @@ class Tuner {
   void add_engine(Candidate candidate, const fs::path& file) {
     const auto choice = choose_engine({.threads = options_.threads}, {file});
     if (!choice || choice->engine == plain_load_engine()) return;
-    const std::vector<std::string> able = quantized_engines();
-    if (std::find(able.begin(), able.end(), plain_load_engine()) == able.end())
-      report_.candidates.back().refused =
-          fmt::format("a plain load takes the engine {}, which has no kernels for this CPU", plain_load_engine());
     candidate.engine = choice->engine;
     candidate.name += ", engine " + choice->engine;
     add(candidate, file);
@@ -191,6 +196,7 @@ class Tuner {
 
   void measure(bench::Launcher& launcher, bench::Clock& clock) {
     std::vector<bench::Variant> variants;
+    const std::string plain_engine = plain_load_runs() ? plain_load_engine() : "auto";
     for (std::size_t i = 0; i < report_.candidates.size(); ++i) {
       Candidate& candidate = report_.candidates[i];
       if (!candidate.refused.empty()) continue;
@@ -200,7 +206,7 @@ class Tuner {
       variant.arguments.inputs = inputs_.options;
       variant.inputs = inputs_.text;
       variant.runtime.threads = options_.threads;
-      variant.runtime.engine = candidate.engine.empty() ? plain_load_engine() : candidate.engine;
+      variant.runtime.engine = candidate.engine.empty() ? plain_engine : candidate.engine;
       variant.graph_fuser = candidate.graph_fuser;
       variant.environment = candidate.environment;
       candidate.outcome = variants.size();
