@@ -65,6 +65,12 @@ MachineFacts gather_facts(double seconds = 1.0);
 /// Evaluates the facts: problems for the speed of networks and for timing them. Pure.
 std::vector<Finding> diagnose(const MachineFacts& facts);
 
+/// What the operating system reports about this processor.
+CpuFacts cpu_facts();
+
+/// Why layers that compute in this dtype ("float", "bfloat16", "int8") are slow on such a processor; "" where they are not.
+std::string slowness(const std::string& dtype, const CpuFacts& cpu);
+
 /// Relative spread of the middle 80 % of the samples: (p90 - p10) / median; 0 for fewer than 2.
 double spread(std::vector<double> samples);
 

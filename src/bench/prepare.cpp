@@ -9,10 +9,12 @@
 #include "file/modules_in_training.h"
 #include "file/text_file.h"
 #include "fusekit/bench.h"
+#include "fusekit/doctor.h"
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
 #include "fusekit/interrupted.h"
 #include "fusekit/model.h"
+#include "inputs/packed_shapes.h"
 
 namespace fusekit::bench {
 namespace {
@@ -50,7 +52,7 @@ void settle_engines(std::vector<Variant>& variants, Remarks& remarks) {
 }
 
 /// Works inputs out, once for each model and shape: the cells of a matrix share them.
-class Inputs {
+class SettledInputs {
  public:
   void settle(Variant& variant) {
     Arguments& arguments = variant.arguments;
@@ -83,18 +85,54 @@ class Inputs {
   std::map<std::string, std::int64_t> batches_;  ///< by shapes: a file means the same for all models
 };
 
+/// What a file is, as far as its times depend on it.
+struct FileTraits {
+  std::vector<std::string> in_training;
+  std::vector<inputs::PackedShapes> packed;
+  std::vector<std::string> dtypes;  ///< that layers compute in, besides float
+};
+
+bool holds_bfloat16(const torch::jit::Module& module) {
+  for (const at::Tensor& tensor : module.parameters())
+    if (tensor.scalar_type() == at::kBFloat16) return true;
+  return false;
+}
+
+FileTraits traits_of(const fs::path& path) {
+  const torch::jit::Module module = file::load(path).module;
+  FileTraits traits{file::modules_in_training(module), inputs::packed_shapes(module), {}};
+  if (holds_bfloat16(module)) traits.dtypes.emplace_back("bfloat16");
+  if (int8_facts(path)) traits.dtypes.emplace_back("int8");
+  return traits;
+}
+
+using KnownTraits = std::map<fs::path, FileTraits>;
+
+KnownTraits traits_of(const std::vector<Variant>& variants) {
+  KnownTraits known;
+  for (const Variant& variant : variants)
+    if (variant.command.empty() && known.count(variant.model) == 0)
+      known.emplace(variant.model, traits_of(variant.model));
+  return known;
+}
+
 /// A file that was saved in training mode is measured as it is, and does other work than in use.
-void tell_training_mode(std::vector<Variant>& variants, Remarks& remarks) {
-  std::map<fs::path, std::vector<std::string>> known;
-  for (Variant& variant : variants) {
-    if (!variant.command.empty()) continue;
-    auto found = known.find(variant.model);
-    if (found == known.end())
-      found = known.emplace(variant.model, file::modules_in_training(file::load(variant.model).module)).first;
-    variant.in_training = found->second;
-    if (const std::string warning = training_warning(variant.in_training); !warning.empty())
-      remarks.add(Remark::Kind::warning, fmt::format("{}: {}", variant.model.string(), warning));
-  }
+void tell_training_mode(Variant& variant, const FileTraits& traits, Remarks& remarks) {
+  variant.in_training = traits.in_training;
+  if (const std::string warning = training_warning(variant.in_training); !warning.empty())
+    remarks.add(Remark::Kind::warning, fmt::format("{}: {}", variant.model.string(), warning));
+}
+
+/// What makes a file slow here that is fast elsewhere.
+void tell_slowness(const Variant& variant, const FileTraits& traits, Remarks& remarks) {
+  for (const std::string& dtype : traits.dtypes)
+    if (const std::string why = slowness(dtype, cpu_facts()); !why.empty())
+      remarks.add(Remark::Kind::warning, fmt::format("{}: this CPU has {}", variant.label, why));
+  const bool knows_inputs = !variant.arguments.none && variant.arguments.bundled < 0;
+  if (traits.packed.empty() || !knows_inputs) return;
+  if (!inputs::fits_packed(traits.packed, inputs::draw_sample(variant.arguments.inputs, 0)))
+    remarks.add(Remark::Kind::warning, fmt::format("{} is packed for {}; at {} it takes the plain road", variant.label,
+                                                   inputs::text_of(traits.packed), variant.inputs));
 }
 
 /// Numbers those that are alike.
@@ -132,12 +170,14 @@ std::vector<Variant> variants_of(const std::vector<fs::path>& models) {
 std::vector<Remark> prepare(std::vector<Variant>& variants, const std::function<bool()>& interrupted) {
   Remarks remarks;
   settle_engines(variants, remarks);
-  tell_training_mode(variants, remarks);
-  Inputs inputs;
+  const KnownTraits traits = traits_of(variants);
+  SettledInputs settled;
   std::set<std::string> distinct;
   for (std::size_t i = 0; i < variants.size(); ++i) {
     Variant& variant = variants[i];
-    inputs.settle(variant);
+    if (variant.command.empty()) tell_training_mode(variant, traits.at(variant.model), remarks);
+    settled.settle(variant);
+    if (variant.command.empty()) tell_slowness(variant, traits.at(variant.model), remarks);
     if (interrupted && interrupted()) throw Interrupted();
     const Variant& other = variants[variant.against <= i ? variant.against : 0];
     if (variant.inputs != other.inputs && variant.samples == other.samples)

@@ -107,6 +107,8 @@ class InspectCommand : public Command {
     for (const std::string& name : info_.extra_files) text += fmt::format("extra file: {}\n", name);
     text += "\n" + to_string(info_.tree) + "\n\n";
     for (const MethodInfo& method : info_.methods) text += fmt::format("method: {}\n", method.signature);
+    if (!info_.packed_for.empty())
+      text += fmt::format("packed for: {} (other shapes take plain operators)\n", info_.packed_for);
     text += totals_line("parameters", info_.parameters) + "\n";
     text += totals_line("buffers", info_.buffers) + "\n";
     if (info_.multiply_adds) text += work_line(*info_.multiply_adds);
@@ -124,6 +126,7 @@ class InspectCommand : public Command {
                                    {"mobile_bytecode", info_.has_mobile_bytecode},
                                    {"extra_files", info_.extra_files},
                                    {"in_training", info_.in_training},
+                                   {"packed_for", info_.packed_for},
                                    {"methods", nlohmann::ordered_json::object()},
                                    {"parameters", totals_json(info_.parameters)},
                                    {"buffers", totals_json(info_.buffers)},

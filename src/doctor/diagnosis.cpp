@@ -127,15 +127,15 @@ Finding check_cpu(const CpuFacts& cpu) {
                               cpu.features.empty() ? "no vector extension is visible"
                                                    : fmt::format("{}", fmt::join(cpu.features, ", "))),
                   ""};
-  const bool is_x86 = cpu.architecture == "x86_64";
-  if (is_x86 && !has(cpu.features, "avx2")) {
+  finding.advice = slowness("float", cpu);
+  if (!finding.advice.empty()) {
     finding.severity = Severity::warn;
-    finding.advice = "no AVX2: kernels fall back to slow code, and timings say little about other machines";
-  } else if (is_x86 && !has(cpu.features, "vnni") && !has(cpu.features, "amx")) {
-    finding.advice = "no VNNI: int8 gains less than the usual factor of 2 to 4";
-  } else if (is_x86 && !has(cpu.features, "bf16")) {
-    finding.advice = "no bfloat16 arithmetic: bf16 will not be faster than float";
+    return finding;
   }
+  std::vector<std::string> lacks;
+  for (const char* dtype : {"int8", "bfloat16"})
+    if (std::string why = slowness(dtype, cpu); !why.empty()) lacks.push_back(std::move(why));
+  finding.advice = fmt::format("{}", fmt::join(lacks, "; "));
   return finding;
 }
 
@@ -210,6 +210,20 @@ Finding check_sandbox(const Sandbox& sandbox) {
 }
 
 }  // namespace
+
+std::string slowness(const std::string& dtype, const CpuFacts& cpu) {
+  const auto lacks = [&](const char* feature) { return !has(cpu.features, feature); };
+  const bool is_x86 = cpu.architecture == "x86_64";
+  const bool is_arm = cpu.architecture == "aarch64";
+  if (is_x86 && dtype == "float" && lacks("avx2"))
+    return "no AVX2: kernels fall back to slow code, and timings say little about other machines";
+  if (is_x86 && dtype == "int8" && lacks("vnni") && lacks("amx"))
+    return "no VNNI: int8 gains less than the usual factor of 2 to 4";
+  if (is_arm && dtype == "int8" && lacks("dotprod")) return "no dot product of bytes: int8 gains little";
+  if (dtype != "bfloat16" || !(is_x86 || is_arm) || !lacks("bf16")) return "";
+  return is_x86 && lacks("avx512") ? "neither bfloat16 arithmetic nor AVX-512: bf16 is many times slower than float"
+                                   : "no bfloat16 arithmetic: bf16 will not be faster than float";
+}
 
 double spread(std::vector<double> samples) {
   if (samples.size() < 2) return 0;

@@ -81,13 +81,15 @@ NoiseFacts measure_noise(double seconds) {
 
 }  // namespace
 
+CpuFacts cpu_facts() { return doctor::read_cpu("/"); }
+
 MachineFacts gather_facts(double seconds) {
   // The matrix product is first: a BLAS that is loaded lazily appears in the memory map only after it.
   MachineFacts facts;
   facts.sandbox = possible_sandbox();
   facts.noise = measure_noise(seconds);
   facts.libtorch = libtorch_facts();
-  facts.cpu = doctor::read_cpu("/");
+  facts.cpu = cpu_facts();
   return facts;
 }
 

@@ -12,6 +12,7 @@
 #include "fusekit/error.h"
 #include "inputs/draw.h"
 #include "inputs/inputs.h"
+#include "inputs/packed_shapes.h"
 #include "ir/counted_work.h"
 #include "ir/model_parts.h"
 
@@ -111,6 +112,7 @@ FileInfo inspect(const std::filesystem::path& path, const InputOptions& inputs) 
   info.methods = methods_of(loaded.module);
   info.operators = operators_of(loaded.module);
   info.parameters = totals_of(loaded.module.parameters());
+  info.packed_for = inputs::text_of(inputs::packed_shapes(loaded.module));
   info.in_training = file::modules_in_training(loaded.module);
   info.buffers = totals_of(loaded.module.buffers());
   if (!inputs.dims.empty() || !inputs.types.empty()) info.multiply_adds = multiply_adds_of(path, inputs);

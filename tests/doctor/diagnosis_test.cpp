@@ -128,11 +128,21 @@ TEST(Doctor, FindsMoreThreadsThanGranted) {
 
 TEST(Doctor, SaysWhatTheProcessorLacks) {
   MachineFacts facts = healthy();
-  facts.cpu.features = {"avx", "avx2", "vnni"};
+  facts.cpu.features = {"avx", "avx2", "avx512", "vnni"};
   EXPECT_EQ(finding(facts, "Processor").advice, "no bfloat16 arithmetic: bf16 will not be faster than float");
   facts.cpu.features = {"avx", "avx2"};
   EXPECT_EQ(finding(facts, "Processor").severity, Severity::ok);
-  EXPECT_EQ(finding(facts, "Processor").advice, "no VNNI: int8 gains less than the usual factor of 2 to 4");
+  EXPECT_EQ(finding(facts, "Processor").advice,
+            "no VNNI: int8 gains less than the usual factor of 2 to 4; "
+            "neither bfloat16 arithmetic nor AVX-512: bf16 is many times slower than float");
+  facts.cpu.features = {"avx", "avx2", "avx512", "vnni", "bf16", "amx"};
+  EXPECT_EQ(finding(facts, "Processor").advice, "");
+  facts.cpu.architecture = "aarch64";
+  facts.cpu.features = {};
+  EXPECT_EQ(slowness("int8", facts.cpu), "no dot product of bytes: int8 gains little");
+  facts.cpu.features = {"dotprod"};
+  EXPECT_EQ(slowness("int8", facts.cpu), "");
+  facts.cpu.architecture = "x86_64";
   facts.cpu.features = {"avx"};
   EXPECT_EQ(finding(facts, "Processor").severity, Severity::warn);
 }
