@@ -10,6 +10,7 @@
 #include "fusekit/bench_formats.h"
 #include "fusekit/bench_launcher.h"
 #include "fusekit/bench_once.h"
+#include "fusekit/bench_profile.h"
 #include "fusekit/bench_regression.h"
 #include "fusekit/bench_report.h"
 #include "fusekit/bench_variant.h"

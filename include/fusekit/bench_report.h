@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "fusekit/bench_profile.h"
+
 /// The result of a measurement: raw traces, figures, ratios, the machine.
 namespace fusekit::bench {
 
@@ -150,23 +152,6 @@ struct Noise {
   double cpu_seconds = 0;           ///< of the workers, from start to end
   double measured_cpu_seconds = 0;  ///< the part of it during the blocks
   double waited_seconds = 0;        ///< Usage::waited_seconds of the workers, during the blocks only
-};
-
-/// The time of one operator in one module.
-struct LayerTime {
-  /// Path of the module whose weights the operator reads, "layer1.0.conv1". An operator without weights counts to the
-  /// module of the operator before it; "" before the first operator with weights.
-  std::string scope;
-  std::string op;    ///< "aten::conv2d"
-  double us = 0;     ///< per forward, including the operators that it calls
-  double calls = 0;  ///< per forward
-};
-
-/// A variant's time by layer.
-struct Profile {
-  std::string label;
-  double forward_us = 0;          ///< time of an observed forward, which is slower than an unobserved one
-  std::vector<LayerTime> layers;  ///< in the order of execution; forward_us minus their sum is the interpreter's time
 };
 
 struct Report {

@@ -8,5 +8,6 @@ namespace fusekit::bench::html {
 extern const std::string_view page;
 extern const std::string_view style;
 extern const std::string_view script;
+extern const std::string_view roofline;
 
 }  // namespace fusekit::bench::html

@@ -15,7 +15,7 @@
 namespace fusekit::bench {
 namespace {
 
-constexpr double kProfileSeconds = 1;    // for each model
+constexpr double kProfileSeconds = 2;    // for each model
 constexpr double kUntilCiSeconds = 3.5;  // most for a process with until_ci; more processes help more than longer ones
 constexpr std::size_t kUntilCiProcesses = 8;  // at least
 constexpr double kOvertime = 1.1;             // warn where it takes longer than this multiple of max_seconds

@@ -1,134 +1,238 @@
 #include "bench/profile.h"
 
-#include <ATen/record_function.h>
+#include <sys/resource.h>
 
+#include <algorithm>
+#include <deque>
+
+#include "bench/layer_paths.h"
+#include "bench/machine_speed.h"
 #include "bench/module_runner.h"
+#include "bench/operator_observer.h"
+#include "bench/operator_work.h"
 
 namespace fusekit::bench {
 namespace {
 
-constexpr int kWarmup = 4;  // runs
-constexpr int kMinRuns = 3;
+constexpr int kWarmup = 4;                 // runs
+constexpr int kMinRuns = 3;                // of each kind
+constexpr double kMostSpeedSeconds = 0.7;  // for each of two measurements of the machine
 
-/// A key by which an operator's argument is recognized as an attribute of a module: the address of its storage or object.
-const void* identity_of(const c10::IValue& value) {
-  if (value.isTensor() && value.toTensor().defined() && value.toTensor().has_storage())
-    return value.toTensor().storage().unsafeGetStorageImpl();
-  if (value.isObject())
-    return value.toObjectRef().slots().empty() ? nullptr : identity_of(value.toObjectRef().slots()[0]);
-  return value.isCapsule() ? value.toCapsule().get() : nullptr;
+/// A row of the profile: calls of one operator in one module.
+struct Place {
+  std::string scope;
+  std::string op;
+  std::vector<OperatorWork> calls;  ///< in one run
+};
+
+/// The interpreter's observer is shown its whole stack, on which arguments of later operators may lie below.
+c10::ArrayRef<c10::IValue> own_part(c10::ArrayRef<c10::IValue> stack, std::size_t count) {
+  return count > 0 && stack.size() > count ? stack.slice(stack.size() - count) : stack;
 }
 
-std::string parent_of(const std::string& path) {
-  const std::size_t dot = path.rfind('.');
-  return dot == std::string::npos ? "" : path.substr(0, dot);
-}
-
-/// Maps each weight (also packed ones) to the path of the module that owns it.
-std::map<const void*, std::string> owners_of(const torch::jit::Module& module) {
-  std::map<const void*, std::string> owners;
-  for (const auto& attribute : module.named_attributes(/*recurse=*/true)) {
-    if (attribute.value.isModule()) continue;
-    if (const void* identity = identity_of(attribute.value)) owners.emplace(identity, parent_of(attribute.name));
-  }
-  return owners;
-}
-
-/// Sums the times of the operators that run in one thread. Nested operators count to the outermost one.
-class Recorder {
+/// The operators of one run, in their order, and the work of each.
+class WorkRecorder : public OperatorObserver {
  public:
-  Recorder(std::map<const void*, std::string> owners, Clock& clock) : owners_(std::move(owners)), clock_(clock) {}
+  WorkRecorder(const Weights& weights, bool calls_modules) : weights_(weights), calls_modules_(calls_modules) {}
 
-  void begin_forward() { scope_.clear(); }
+  void enter(const at::RecordFunction& function) override {
+    Call call{function.operator_schema(), {}, 0};
+    const auto inputs = own_part(function.inputs(), call.schema ? call.schema->arguments().size() : 0);
+    call.inputs.assign(inputs.begin(), inputs.end());
+    if (calls_.empty()) begin_place(function.name(), call.inputs);
+    calls_.push_back(std::move(call));
+  }
 
-  void enter(const at::RecordFunction& function) {
-    if (depth_++ > 0) return;
-    for (const c10::IValue& input : function.inputs()) {
-      const auto owner = owners_.find(identity_of(input));
-      if (owner == owners_.end()) continue;
-      scope_ = owner->second;
-      break;
+  void leave(const at::RecordFunction& function) override {
+    const Call call = std::move(calls_.back());
+    calls_.pop_back();
+    OperatorWork work;
+    double products = call.inner_flops;
+    if (call.schema) {
+      const OperatorCall made{*call.schema, call.inputs, own_part(function.outputs(), call.schema->returns().size())};
+      if (const auto own = flops_of_products(made, weights_)) products = *own;
+      if (calls_.empty()) work = work_of(made, weights_, call.inner_flops);
     }
-    operator_ = function.name();
+    if (calls_.empty()) {
+      places_[sequence_.back()].calls.push_back(work);
+    } else {
+      calls_.back().inner_flops += products;
+    }
+  }
+
+  [[nodiscard]] const std::vector<Place>& places() const { return places_; }
+  [[nodiscard]] const std::vector<std::size_t>& sequence() const { return sequence_; }
+
+ private:
+  struct Call {
+    std::decay_t<decltype(std::declval<at::RecordFunction>().operator_schema())> schema;
+    std::vector<c10::IValue> inputs;
+    double inner_flops;
+  };
+
+  void begin_place(const std::string& op, const std::vector<c10::IValue>& inputs) {
+    scope_ = scope_of(inputs);
+    const auto [place, is_new] = places_by_name_.try_emplace({scope_, op}, places_.size());
+    if (is_new) places_.push_back({scope_, op, {}});
+    sequence_.push_back(place->second);
+  }
+
+  [[nodiscard]] std::string scope_of(const std::vector<c10::IValue>& inputs) const {
+    for (const c10::IValue& input : inputs)
+      if (const OwnedWeight* weight = weights_.find_in(input)) return weight->path;
+    return calls_modules_ ? calling_module() : scope_;
+  }
+
+  const Weights& weights_;
+  bool calls_modules_;
+  std::deque<Call> calls_;  ///< that are not done yet, the outermost first
+  std::string scope_;
+  std::map<std::pair<std::string, std::string>, std::size_t> places_by_name_;
+  std::vector<Place> places_;
+  std::vector<std::size_t> sequence_;  ///< of places
+};
+
+/// The times of the outermost operators of one run.
+class Stopwatch : public OperatorObserver {
+ public:
+  explicit Stopwatch(Clock& clock) : clock_(clock) {}
+
+  void enter(const at::RecordFunction& function) override {
+    if (depth_++ > 0) return;
+    times.push_back({function.name(), 0});
     begin_ = clock_.now();
   }
-
-  void leave() {
-    const std::int64_t end = clock_.now();
-    if (--depth_ > 0) return;
-    const auto [place, is_new] = places_.try_emplace({scope_, operator_}, layers_.size());
-    if (is_new) layers_.push_back({scope_, operator_, 0, 0});
-    layers_[place->second].us += 1e-3 * static_cast<double>(end - begin_);
-    ++layers_[place->second].calls;
+  void leave(const at::RecordFunction&) override {
+    if (--depth_ == 0) times.back().us = 1e-3 * static_cast<double>(clock_.now() - begin_);
   }
 
-  [[nodiscard]] std::vector<LayerTime> layers_per_run(int runs) const {
-    std::vector<LayerTime> layers = layers_;
-    for (LayerTime& layer : layers) {
-      layer.us /= runs;
-      layer.calls /= runs;
-    }
-    return layers;
-  }
+  struct Time {
+    const char* op;
+    double us;
+  };
+  std::vector<Time> times;
+  double forward_us = 0;
 
  private:
-  std::map<const void*, std::string> owners_;
   Clock& clock_;
   int depth_ = 0;
-  std::string scope_;
-  std::string operator_;
   std::int64_t begin_ = 0;
-  std::map<std::pair<std::string, std::string>, std::size_t> places_;
-  std::vector<LayerTime> layers_;
 };
 
-/// The recorder of this thread, for the observer's callbacks, which are plain functions.
-thread_local Recorder* current = nullptr;
-
-std::unique_ptr<at::ObserverContext> at_begin(const at::RecordFunction& function) {
-  if (current) current->enter(function);
-  return nullptr;
-}
-void at_end(const at::RecordFunction&, at::ObserverContext*) {
-  if (current) current->leave();
+/// Of times of the same thing: other programs make single runs longer, often most of them.
+double lower_quartile(std::vector<double> us) {
+  const auto place = us.begin() + static_cast<std::ptrdiff_t>(us.size() / 4);
+  std::nth_element(us.begin(), place, us.end());
+  return *place;
 }
 
-/// During its lifetime, the operators that this thread calls are recorded.
-class Observation {
- public:
-  explicit Observation(Recorder& recorder)
-      : handle_(at::addThreadLocalCallback(
-            at::RecordFunctionCallback(at_begin, at_end).needsInputs(true).scopes({at::RecordScope::FUNCTION}))) {
-    current = &recorder;
+/// The times of each place, and what lies between the operators. A run that goes another way than the one whose work was
+/// recorded has its operators where no module is known.
+void add_times(Profile& profile, const WorkRecorder& recorded, const std::deque<Stopwatch>& runs) {
+  for (const Place& place : recorded.places()) profile.layers.push_back({place.scope, place.op});
+  std::vector<std::vector<double>> times(profile.layers.size(), std::vector<double>(runs.size()));
+  std::vector<double> between;
+  std::map<std::string, std::size_t> elsewhere;
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    between.push_back(runs[r].forward_us);
+    for (std::size_t i = 0; i < runs[r].times.size(); ++i) {
+      const auto [op, us] = runs[r].times[i];
+      const bool known = i < recorded.sequence().size() && profile.layers[recorded.sequence()[i]].op == op;
+      const std::size_t place = known ? recorded.sequence()[i] : elsewhere.try_emplace(op, times.size()).first->second;
+      if (place == times.size()) {
+        times.emplace_back(runs.size());
+        profile.layers.push_back({"", op});
+      }
+      times[place][r] += us;
+      profile.layers[place].calls += 1.0 / static_cast<double>(runs.size());
+      between.back() -= us;
+    }
   }
-  Observation(const Observation&) = delete;
-  Observation& operator=(const Observation&) = delete;
-  ~Observation() {
-    current = nullptr;
-    at::removeCallback(handle_);
+  profile.forward_us = std::max(0.0, lower_quartile(between));
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    profile.layers[i].us = lower_quartile(times[i]);
+    profile.forward_us += profile.layers[i].us;
   }
+}
 
- private:
-  at::CallbackHandle handle_;
-};
+std::set<std::string> dtypes_of(const std::vector<Place>& places) {
+  std::set<std::string> dtypes;
+  for (const Place& place : places)
+    for (const OperatorWork& work : place.calls)
+      if (work.flops > 0 && !work.dtype.empty()) dtypes.insert(work.dtype);
+  return dtypes;
+}
+
+void add_work(LayerTime& layer, const Place& place, double all_weights, const MachineSpeed& machine) {
+  layer.attainable_us = 0;
+  std::map<Bound, double> bounds;
+  for (const OperatorWork& work : place.calls) {
+    layer.flops += work.flops;
+    layer.bytes += work.bytes();
+    layer.dtype = work.dtype;
+    const auto limit = attainable(work, all_weights, machine);
+    if (limit) bounds[limit->bound] += std::max(limit->us, 1e-9);
+    if (limit && layer.attainable_us) *layer.attainable_us += limit->us;
+    if (!limit) layer.attainable_us.reset();
+  }
+  const auto most =
+      std::max_element(bounds.begin(), bounds.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most != bounds.end()) layer.bound = most->first;
+}
+
+std::int64_t minor_faults_so_far() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
+
+double timed(Runner& runner, Clock& clock) {
+  const std::int64_t begin = clock.now();
+  runner.run();
+  return 1e-3 * static_cast<double>(clock.now() - begin);
+}
 
 }  // namespace
 
 Profile profile(const Variant& variant, Clock& clock, double seconds) {
   ModuleRunner runner(variant);
   for (int i = 0; i < kWarmup; ++i) runner.run();
-  Recorder recorder(owners_of(runner.module()), clock);
-  const Observation observation(recorder);
-  int runs = 0;
-  std::int64_t spent = 0;
-  while (runs < kMinRuns || static_cast<double>(spent) < 1e9 * seconds) {
-    recorder.begin_forward();
-    const std::int64_t begin = clock.now();
+  const Weights weights(runner.module());
+  WorkRecorder recorded(weights, calls_modules(runner.module()));
+  {
+    const Observation observation(recorded, Observation::Sees::tensors);
     runner.run();
-    spent += clock.now() - begin;
-    ++runs;
   }
-  return {variant.label, 1e-3 * static_cast<double>(spent) / runs, recorder.layers_per_run(runs)};
+  const std::set<std::string> dtypes = dtypes_of(recorded.places());
+  const double speed_seconds = std::min(kMostSpeedSeconds, seconds);
+  Profile result{.label = variant.label};
+  result.machine = measure_speed(dtypes, clock, speed_seconds);
+
+  std::deque<Stopwatch> observed;
+  std::vector<double> plain_us;
+  std::int64_t faults = 0;
+  runner.run();
+  for (double spent = 0; observed.size() < kMinRuns || spent < 1e6 * seconds;) {
+    const std::int64_t before = minor_faults_so_far();
+    plain_us.push_back(timed(runner, clock));
+    faults += minor_faults_so_far() - before;
+    Stopwatch& stopwatch = observed.emplace_back(clock);
+    stopwatch.times.reserve(recorded.sequence().size());
+    const Observation observation(stopwatch, Observation::Sees::names);
+    stopwatch.forward_us = timed(runner, clock);
+    spent += plain_us.back() + stopwatch.forward_us;
+  }
+  result.machine = better_of(std::move(result.machine), measure_speed(dtypes, clock, speed_seconds));
+
+  add_times(result, recorded, observed);
+  result.plain_us = lower_quartile(plain_us);
+  result.page_faults = static_cast<double>(faults) / static_cast<double>(plain_us.size());
+  double all_weights = 0;
+  for (const Place& place : recorded.places())
+    for (const OperatorWork& work : place.calls) all_weights += work.weight_bytes;
+  for (std::size_t i = 0; i < recorded.places().size(); ++i)
+    add_work(result.layers[i], recorded.places()[i], all_weights, result.machine);
+  return result;
 }
 
 }  // namespace fusekit::bench

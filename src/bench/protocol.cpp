@@ -103,20 +103,6 @@ json to_answer(const Times& times) { return {{"run_us", times.run_us}, {"wall_us
 
 Times times_of(const json& answer) { return {answer.at("run_us"), answer.at("wall_us")}; }
 
-json to_answer(const Profile& profile) {
-  json layers = json::array();
-  for (const LayerTime& layer : profile.layers)
-    layers.push_back({{"scope", layer.scope}, {"operator", layer.op}, {"us", layer.us}, {"calls", layer.calls}});
-  return {{"label", profile.label}, {"forward_us", profile.forward_us}, {"layers", std::move(layers)}};
-}
-
-Profile profile_of(const json& answer) {
-  Profile profile{answer.at("label"), answer.at("forward_us"), {}};
-  for (const json& layer : answer.at("layers"))
-    profile.layers.push_back({layer.at("scope"), layer.at("operator"), layer.at("us"), layer.at("calls")});
-  return profile;
-}
-
 json to_answer(const Usage& usage) {
   return {{"peak_rss_kib", usage.peak_rss_kib},
           {"major_faults", usage.major_faults},

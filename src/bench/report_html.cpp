@@ -26,6 +26,7 @@ std::string html_page(const std::string& json) {
   };
   put("@STYLE@", html::style);
   put("@DATA@", without_markup(json));
+  put("@ROOFLINE@", html::roofline);
   put("@SCRIPT@", html::script);
   return out += rest;
 }

@@ -2,9 +2,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "bench/sparkline.h"
+#include "bench/text_table.h"
 #include "bench/traces.h"
 #include "fusekit/bench_analysis.h"
 #include "fusekit/bench_formats.h"
@@ -12,16 +12,6 @@
 
 namespace fusekit::bench {
 namespace {
-
-using Row = std::vector<std::string>;
-
-/// Four significant digits, never with an exponent.
-std::string figure(double value) {
-  const double magnitude = std::abs(value);
-  return fmt::format("{:.{}f}", value, magnitude >= 1000 ? 0 : magnitude >= 100 ? 1 : magnitude >= 10 ? 2 : 3);
-}
-
-std::string figure(const std::optional<double>& value) { return value ? figure(*value) : "-"; }
 
 std::string interval_of(const Outcome& outcome) {
   return outcome.interval ? fmt::format("{} to {}", figure(outcome.interval->low), figure(outcome.interval->high))
@@ -113,67 +103,6 @@ std::vector<Row> starts_of(const Report& report, std::size_t steps = kManySteps)
   return rows;
 }
 
-/// The `most` slowest layers, the slowest first, and the number of the others.
-std::vector<Row> layers_of(const Profile& profile, std::size_t most) {
-  std::vector<LayerTime> layers = profile.layers;
-  std::stable_sort(layers.begin(), layers.end(), [](const auto& a, const auto& b) { return a.us > b.us; });
-  std::vector<Row> rows = {{"layer", "us", "share", "calls", "operator"}};
-  double listed = 0, rest = 0;
-  const auto row = [&](const std::string& name, double us, const std::string& calls, const std::string& op) {
-    rows.push_back({name, figure(us), fmt::format("{:.1f} %", 100 * us / profile.forward_us), calls, op});
-  };
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    listed += layers[i].us;
-    if (i >= most) rest += layers[i].us;
-    if (i < most)
-      row(layers[i].scope.empty() ? "-" : layers[i].scope, layers[i].us, fmt::format("{:.3g}", layers[i].calls),
-          layers[i].op);
-  }
-  if (layers.size() > most) row(fmt::format("{} more", layers.size() - most), rest, "", "");
-  row("between operators", std::max(0.0, profile.forward_us - listed), "", "");
-  return rows;
-}
-
-std::size_t widest(const std::vector<Row>& rows, std::size_t column) {
-  std::size_t width = 0;
-  for (const Row& row : rows)
-    if (column < row.size()) width = std::max(width, columns_of(row[column]));
-  return width;
-}
-
-/// The columns that are left for names, of `columns` in all.
-std::size_t room_for_names(const std::vector<Row>& rows, std::size_t columns) {
-  std::size_t taken = 0;
-  for (std::size_t i = 1; i < rows.front().size(); ++i) taken += 2 + widest(rows, i);
-  return columns - std::min(columns, taken);
-}
-
-void shorten(std::vector<Row>& rows, std::size_t column, std::size_t width) {
-  std::vector<std::string> names;
-  names.reserve(rows.size());
-  for (const Row& row : rows) names.push_back(row[column]);
-  names = shortened(names, width);
-  for (std::size_t r = 0; r < rows.size(); ++r) rows[r][column] = names[r];
-}
-
-/// Takes columns of `unneeded` (their titles) away until there is room for names, and shortens these. Returns what it took.
-std::vector<std::string> fit(std::vector<Row>& rows, std::size_t columns, const std::vector<std::string>& unneeded) {
-  if (columns == 0) return {};
-  constexpr std::size_t enough = 24, least = 12;
-  std::vector<std::string> taken;
-  const std::size_t wanted = std::min(enough, widest(rows, 0));
-  for (const std::string& title : unneeded) {
-    if (room_for_names(rows, columns) >= wanted) break;
-    const auto found = std::find(rows.front().begin(), rows.front().end(), title);
-    if (found == rows.front().end()) continue;
-    const auto column = found - rows.front().begin();
-    for (Row& row : rows) row.erase(row.begin() + column);
-    taken.push_back(title);
-  }
-  shorten(rows, 0, std::max(least, room_for_names(rows, columns)));
-  return taken;
-}
-
 std::string without_pipes(const std::string& text) {
   std::string out;
   for (char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
@@ -259,21 +188,6 @@ std::string to_start_table(const Report& report, std::size_t columns) {
   if (columns > 0 && room_for_names(rows, columns) < widest(rows, 0)) rows = starts_of(report, kFewSteps);
   const std::size_t taken = fit(rows, columns, {"warm-up runs", "first run ms", "peak MiB"}).size();
   return aligned(rows, kStartFigures - taken);
-}
-
-std::string to_profile_table(const Report& report, std::size_t columns) {
-  constexpr std::size_t most = 20;
-  std::string text;
-  for (const Profile& profile : report.profiles) {
-    if (!text.empty()) text += "\n\n";
-    text += fmt::format("{}: {} us a run under the observer\n", profile.label, figure(profile.forward_us));
-    std::vector<Row> layers = layers_of(profile, most);
-    constexpr std::size_t operators = 4;
-    if (columns > 0) shorten(layers, operators, columns * 3 / 8);
-    fit(layers, columns, {});
-    text += aligned(layers, operators - 1);
-  }
-  return text;
 }
 
 }  // namespace fusekit::bench

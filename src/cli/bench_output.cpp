@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/flags.h"
+
 namespace fusekit::cli {
 namespace {
 
@@ -39,6 +41,9 @@ std::string last_line(double us) {
 
 std::string json_with_checks(const bench::Report& report, const std::vector<bench::RegressionCheck>& checks) {
   json document = json::parse(bench::to_json(report));
+  if (document.contains("profiles"))
+    for (json& profile : document["profiles"])
+      for (json& text : profile["next"]) text = in_flags(text);
   for (const bench::RegressionCheck& check : checks)
     document["gates"].push_back({{"verdict", bench::name_of_verdict(check)},
                                  {"regressed", check.regressed},

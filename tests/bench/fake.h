@@ -109,7 +109,11 @@ class FakeLauncher : public Launcher {
     void suspend() override { world_.calls.push_back({'z', number_, {}}); }
     Profile profile(const Variant& variant, double) override {
       world_.calls.push_back({'p', number_, {}});
-      return {variant.label, 100, {{"conv", "aten::conv2d", 60, 1}, {"conv", "aten::relu", 30, 1}}};
+      Profile profile{.label = variant.label, .forward_us = 100};
+      profile.layers = {{"conv", "aten::conv2d", 60, 1, 3e6, 1e5, "float", 40.0, Bound::compute},
+                        {"conv", "aten::relu", 30, 1, 1e4, 8e4, "float", 4.0, Bound::memory}};
+      profile.machine = {1, {{"float", 75e9}}, {{1e5, 80e9}, {1e8, 9e9}}, 0.5, 0.2};
+      return profile;
     }
     /// Counts 500 page faults and context switches in each load, and one in each run.
     Usage usage() override { return {1000, events_, events_, 1e-6 * busy_us_, 0}; }

@@ -129,7 +129,7 @@ TEST(HtmlPage, IsDrawnForTheWidthOfTheWindow) {
   for (const int width : {400, 700, 1280}) {
     const std::string drawn = in_browser(page.substr(0, end) + kMeasure + page.substr(end), width);
     for (const char* fact : {"data-fits=\"true\"", "data-scale=\"1.00\"", "data-ticks=\"true\"", "data-apart=\"true\"",
-                             "data-charts=\"3\""})
+                             "data-charts=\"4\""})
       EXPECT_NE(drawn.find(fact), std::string::npos)
           << width << ": no " << fact << " in " << drawn.substr(drawn.find("<body"), 200);
   }

@@ -1,4 +1,3 @@
-"use strict";
 const report = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 
@@ -276,9 +275,20 @@ function layers(index) {
     }
   };
   draw(root, "forward", 0, 0);
-  fill(clear("layer-table"), ["layer", "operator", "µs", "share", "calls"],
-    [...profile.layers].sort((a, b) => b.us - a.us).map((layer) =>
-      [layer.scope || "–", layer.operator, figure(layer.us), (100 * layer.us / root.us).toFixed(1) + " %", figure(layer.calls)]), 2);
+  roofline(profile);
+  clear("layer-next");
+  (profile.next || []).forEach((text) => add($("layer-next"), "li", text));
+  const percent = (share) => share === null ? "–" : (100 * share).toFixed(1) + " %";
+  const titles = ["µs", "share", "calls", "GFLOP/s", "GB/s", "reached", "µs to win"];
+  const figures = (row) => [figure(row.us), percent(row.share), figure(row.calls), figure(row.gflops_per_second),
+    figure(row.gb_per_second), percent(row.reached), figure(row.gain_us)];
+  const bound = (row) => row.attainable_us === null ? "–" : row.bound;
+  const gain = (row) => row.gain_us ?? row.us;
+  fill(clear("layer-table"), ["layer", "operator", "bound by", ...titles],
+    [...profile.layers].sort((a, b) => gain(b) - gain(a)).map((layer) =>
+      [layer.scope || "–", layer.operator, bound(layer), ...figures(layer)]), 3);
+  fill(clear("operator-table"), ["operator", "bound by", ...titles],
+    profile.operators.map((row) => [row.operator, bound(row), ...figures(row)]), 2);
 }
 
 // Facts of the machine and its noise that need other words than their names in the report.
