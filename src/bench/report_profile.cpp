@@ -11,6 +11,7 @@ namespace fusekit::bench {
 namespace {
 
 constexpr std::size_t kMostLayers = 15, kMostOperators = 6;
+constexpr double kDisturbed = 1.2;  ///< whole runs against the sum of their parts
 
 std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
 
@@ -110,8 +111,10 @@ std::string to_profile_table(const Report& report, std::size_t columns) {
   for (const Profile& profile : report.profiles) {
     if (!text.empty()) text += "\n\n";
     text += fmt::format("{}: {} us a run", profile.label, figure(profile.forward_us));
-    text += profile.plain_us > 0 ? fmt::format(" ({} without the observer)\n", figure(profile.plain_us))
-                                 : std::string(" under the observer\n");
+    const bool was_disturbed = profile.plain_us > kDisturbed * profile.forward_us;
+    text += was_disturbed          ? fmt::format(" undisturbed; other programs made it {}\n", figure(profile.plain_us))
+            : profile.plain_us > 0 ? fmt::format(" ({} without the observer)\n", figure(profile.plain_us))
+                                   : std::string(" under the observer\n");
     if (!profile.machine.bandwidth.empty()) text += reached_text(profile.machine) + "\n";
     text += layer_table(profile, columns) + "\n\n" + operator_table(profile, columns);
     const double faults_us = profile.page_faults * profile.machine.fault_us;
