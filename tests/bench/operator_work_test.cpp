@@ -143,6 +143,14 @@ TEST(OperatorWork, PackedInt8WeightsTellTheirShape) {
   EXPECT_EQ(Weights(module).find(packed)->path, "conv");
 }
 
+TEST(OperatorWork, ALayerThatQuantizesItsInputComputesOnInt8) {
+  const IValue packed =
+      boxed("quantized::linear_prepack", {at::quantize_per_tensor(data({3, 8}), 0.1, 0, at::kQInt8), IValue()});
+  const Counted counted("quantized::linear_dynamic", {data({5, 8}), packed, false});
+  EXPECT_EQ(counted.work.dtype, "int8");
+  EXPECT_EQ(*counted.products, 2.0 * 5 * 3 * 8);
+}
+
 TEST(OperatorWork, PackedFloatWeightsCountToo) {
   if (!c10::Dispatcher::singleton().findSchema({"mkldnn::_convolution_pointwise", ""}))
     GTEST_SKIP() << "this LibTorch has no mkldnn::_convolution_pointwise";
