@@ -92,6 +92,7 @@ TEST(Profile, JsonHoldsTheSame) {
   EXPECT_EQ(read.layers.at(1).op, "aten::relu");
   EXPECT_EQ(read.layers.at(1).bound, Bound::memory);
   EXPECT_EQ(read.layers.at(0).attainable_us, 40.0);
+  EXPECT_EQ(read.layers.at(0).bound, Bound::compute);
   EXPECT_EQ(read.layers.at(0).flops, 3e6);
   EXPECT_EQ(read.machine.bandwidth.at(1).bytes_per_second, 9e9);
   EXPECT_EQ(read.machine.fault_us, 0.2);
