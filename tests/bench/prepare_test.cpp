@@ -5,6 +5,7 @@
 #include "fusekit/error.h"
 #include "fusekit/fuse.h"
 #include "fusekit/inspect.h"
+#include "fusekit/lower.h"
 #include "fusekit/write.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"

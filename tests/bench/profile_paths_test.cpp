@@ -154,9 +154,9 @@ TEST_F(ProfilePaths, AnOperatorWithoutWeightsStandsUnderTheModuleThatCallsIt) {
       "def forward(self, x):\n    return torch.neg(self.helper(torch.neg(x)))\n");
   net.save((folder_ / "calls.pt").string());
   const Profile found = profile_of("calls.pt");
-  EXPECT_EQ(row(found, "stage.first", "aten::relu").calls, 1);
-  EXPECT_EQ(row(found, "stage.first", "aten::add").calls, 1);
-  EXPECT_EQ(row(found, "", "aten::neg").calls, 2);
+  EXPECT_NEAR(row(found, "stage.first", "aten::relu").calls, 1, 1e-6);
+  EXPECT_NEAR(row(found, "stage.first", "aten::add").calls, 1, 1e-6);
+  EXPECT_NEAR(row(found, "", "aten::neg").calls, 2, 1e-6);
 }
 
 TEST_F(ProfilePaths, ArgumentsOfLaterOperatorsAreNotItsOwn) {
