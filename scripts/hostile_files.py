@@ -9,14 +9,14 @@ import argparse
 import collections
 import concurrent.futures
 import copy
-import io
+import json
 import os
 import pathlib
 import pickletools
 import random
 import re
 import resource
-import shutil
+import select
 import signal
 import struct
 import subprocess
@@ -30,6 +30,8 @@ from dataclasses import dataclass, field
 
 GIB = 1 << 30
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+OPTIONS = None  # the command line's
 
 # ---- A run of the program --------------------------------------------------------------------------------------------
 
@@ -83,28 +85,100 @@ def end_session(session):
             pass
 
 
+class Program:
+    """A run of the program itself, which links LibTorch first: 0.4 s."""
+
+    def __init__(self, words, folder, shown, said):
+        environment = dict(os.environ, TMPDIR=str(folder), HOME=str(folder))
+        with open(shown, "wb") as stdout, open(said, "wb") as stderr:
+            self.process = subprocess.Popen([OPTIONS.fusekit, *words], cwd=folder, stdin=subprocess.DEVNULL,
+                                            stdout=stdout, stderr=stderr, env=environment, start_new_session=True)
+        self.session = self.process.pid
+
+    def ended(self, seconds):
+        """Waits so long for its end; its exit code (negative: the signal), or None, and its largest memory."""
+        pid, status, usage = os.wait4(self.session, os.WNOHANG if seconds is not None else 0)
+        if not pid:
+            time.sleep(seconds)
+            return None, 0
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        parent = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # a child begins with that
+        return self.process.returncode, usage.ru_maxrss * 1024 if usage.ru_maxrss > parent else 0
+
+    def leaves_processes(self):
+        if processes_of(self.session):
+            time.sleep(1)  # a worker may be about to end
+        return bool(processes_of(self.session))
+
+
+class ForkServer:
+    """tests/hostile/fork_server.cpp: each of its runs is a fork. One for each thread of this script."""
+
+    each = threading.local()
+
+    def __init__(self):
+        self.process = subprocess.Popen([OPTIONS.server], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.read = b""
+
+    @classmethod
+    def own(cls):
+        if not hasattr(cls.each, "server"):
+            cls.each.server = cls()
+        return cls.each.server
+
+    def ask(self, **request):
+        self.process.stdin.write(json.dumps(request).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def answer(self, seconds=None):
+        """A line of its output; None where there is none after so many seconds."""
+        output = self.process.stdout.fileno()
+        while b"\n" not in self.read:
+            if not select.select([output], [], [], seconds)[0]:
+                return None
+            more = os.read(output, 4096)
+            if not more:
+                raise RuntimeError(f"{OPTIONS.server} ended")
+            self.read += more
+        line, self.read = self.read.split(b"\n", 1)
+        return json.loads(line)
+
+
+class Fork:
+    """A run in the fork server."""
+
+    def __init__(self, words, folder, shown, said):
+        self.server = ForkServer.own()
+        self.server.ask(folder=str(folder), stdout=str(shown), stderr=str(said), words=words)
+        self.session = self.server.answer()["pid"]
+        self.end = None
+
+    def ended(self, seconds):
+        self.end = self.server.answer(seconds)
+        return (self.end["code"], self.end["kib"] * 1024) if self.end else (None, 0)
+
+    def leaves_processes(self):
+        return self.end["left"]
+
+
 def wait_for(process, run, seconds, most_bytes):
     """Waits, looks at the memory of the whole session, and ends it where it takes far too much of either."""
     begin = time.monotonic()
     turn = 0
     while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        code, peak = process.ended(TICK)
         run.seconds = time.monotonic() - begin
-        if pid:
-            process.returncode = run.code = os.waitstatus_to_exitcode(status)
-            if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:  # a child begins with that
-                run.peak = max(run.peak, usage.ru_maxrss * 1024)
+        if code is not None:
+            run.code, run.peak = code, max(run.peak, peak)
             return
-        if turn % 5 == 0:
-            run.peak = max(run.peak, sum(size for _, size in processes_of(process.pid)))
-        if run.seconds > seconds or run.peak > 2 * most_bytes:
-            run.faults.append("takes too long" if run.seconds > seconds else "takes far too much memory")
-            end_session(process.pid)
-            os.wait4(process.pid, 0)
-            process.returncode = run.code = -int(signal.SIGKILL)
+        if turn % 5 == 4:
+            run.peak = max(run.peak, sum(size for _, size in processes_of(process.session)))
+        if run.seconds > OPTIONS.patience * seconds or run.peak > 2 * most_bytes:
+            run.faults.append("takes too long" if run.peak <= 2 * most_bytes else "takes far too much memory")
+            end_session(process.session)
+            run.code, _ = process.ended(None)
             return
         turn += 1
-        time.sleep(TICK)
 
 
 def judge(run, most_bytes, folder, allowed):
@@ -137,18 +211,13 @@ def call(words, seconds, most_bytes, during=None, prepare=None, work=None):
         folder.mkdir()
         there = {name: (folder / name).read_bytes() for name in (prepare(folder) if prepare else [])}
         run = Run(words)
-        environment = dict(os.environ, TMPDIR=str(folder), HOME=str(folder), OMP_NUM_THREADS="1", LC_ALL="C.UTF-8")
-        with open(texts / "stdout", "wb") as shown, open(texts / "stderr", "wb") as said:
-            process = subprocess.Popen(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=shown, stderr=said,
-                                       env=environment, start_new_session=True)
-            if during:
-                threading.Thread(target=during, daemon=True).start()
-            wait_for(process, run, seconds, most_bytes)
-        if processes_of(process.pid):
-            time.sleep(1)  # a worker may be about to end
-            if processes_of(process.pid):
-                run.faults.append("leaves a process behind")
-                end_session(process.pid)
+        process = (Fork if OPTIONS.server else Program)(words, folder, texts / "stdout", texts / "stderr")
+        if during:
+            threading.Thread(target=during, daemon=True).start()
+        wait_for(process, run, seconds, most_bytes)
+        if process.leaves_processes():
+            run.faults.append("leaves a process behind")
+            end_session(process.session)
         run.shown, run.said = beginning_of(texts / "stdout"), beginning_of(texts / "stderr")
         for path, most in ((texts / "stdout", MOST_SHOWN), (texts / "stderr", MOST_SAID)):
             if path.stat().st_size > most:
@@ -1146,13 +1215,13 @@ def expected_faults(recipe, runs):
     return wrong
 
 
-def evil_commands(fusekit, path, dims):
+def evil_commands(path, dims):
     inputs = ["--input_dims", dims]
     return {
-        "inspect": [fusekit, "inspect", path, *LIMITS],
-        "fuse": [fusekit, "fuse", path, "-o", "out.pt", *inputs, *LIMITS],
-        "verify": [fusekit, "verify", path, path, *inputs, *LIMITS],
-        "bench": [fusekit, "bench", path, "--iter", "3", *inputs, *LIMITS],
+        "inspect": ["inspect", path, *LIMITS],
+        "fuse": ["fuse", path, "-o", "out.pt", *inputs, *LIMITS],
+        "verify": ["verify", path, path, *inputs, *LIMITS],
+        "bench": ["bench", path, "--iter", "3", *inputs, *LIMITS],
     }
 
 
@@ -1164,7 +1233,7 @@ def try_recipe(recipe, options, work):
     with tempfile.TemporaryDirectory(dir=work) as top:
         folder = pathlib.Path(top)
         path = place.at(folder) if place.at else folder / "model.pt"
-        for name, words in evil_commands(options.fusekit, str(path), recipe.dims).items():
+        for name, words in evil_commands(str(path), recipe.dims).items():
             if place.content is not None:
                 path.write_bytes(place.content)
             during = (lambda: place.during(path)) if place.during else None
@@ -1484,12 +1553,23 @@ def mutation(seed, index, bases):
     """(kind, honest file, bytes) of a number; the same each time."""
     random_ = random.Random(f"{seed}:{index}")
     kind = KINDS[index % len(KINDS)]
+    paths = list(bases)
     while True:
-        path = random_.choice(bases)
+        path = random_.choice(paths)
         try:
             return kind, path, mutated_file(random_, kind, path)
         except NothingToChange:
             continue
+
+
+def commands_on(path, dims, index):
+    """Every file through the first three; one in a hundred through bench's worker process as well."""
+    inputs = ["--input_dims", dims] if dims and index % 10 else []
+    commands = {"inspect": ["inspect", path], "fuse": ["fuse", path, "-o", "out.pt", *inputs],
+                "bench": ["bench", "--model", path, "--iter", "2", *(["--input_dims", dims] if dims else [])]}
+    if index % 100 == 0:
+        commands["bench in a worker"] = ["bench", path, "--iter", "2", "--processes", "1", "--max-time", "0.05"]
+    return commands
 
 
 def try_mutation(index, bases, options, work):
@@ -1497,31 +1577,51 @@ def try_mutation(index, bases, options, work):
     with tempfile.TemporaryDirectory(dir=work) as top:
         path = pathlib.Path(top) / "model.pt"
         path.write_bytes(content)
-        commands = {"inspect": ["inspect", str(path)], "fuse": ["fuse", str(path), "-o", "out.pt"]}
-        if index % 10 == 0:
-            commands["bench"] = ["bench", str(path), "--iter", "2", "--max-time", "0.05"]
-        runs = {name: call([options.fusekit, *words, "--run-limit", "3", "--max-memory", "1GiB"], MUTATED_SECONDS,
-                           MUTATED_BYTES, work=work)
-                for name, words in commands.items()}
+        runs = {name: call([*words, *LIMITS], MUTATED_SECONDS, MUTATED_BYTES, work=work)
+                for name, words in commands_on(str(path), bases[base], index).items()}
     faults = [f"{name} {fault}" for name, run in runs.items() for fault in run.faults]
     if options.keep and (faults or any(run.crashed for run in runs.values())):
         (options.keep / f"mutated-{options.seed}-{index}.pt").write_bytes(content)
     return kind, base, runs, faults
 
 
+def listed_cases():
+    """The trap networks, with the inputs that they take: {path: dims}."""
+    folder = ROOT / "tests/cases"
+    rows = [line.split("\t") for line in (folder / "cases.tsv").read_text().split("\n") if line and line[0] != "#"]
+    return {folder / f"{name}.pt": dims for name, dims, *_ in rows}
+
+
+def written_files(folder, work):
+    """Files of every kind that FuseKit writes: {path: dims}."""
+    kinds = {"portable": ["fuse"], "cpu": ["fuse", "--for", "cpu"], "mobile": ["fuse", "--for", "mobile"],
+             "lite": ["fuse", "--for", "mobile", "--lite"], "int8": ["quantize", "--random-calibration", "2"]}
+    found = {}
+    cases = listed_cases()
+    for name in ("plain.script", "plain.trace", "linear2d.script", "transposed_groups.trace"):
+        for kind, words in kinds.items():
+            source_path = ROOT / f"tests/cases/{name}.pt"
+            path = folder / f"{name}.{kind}.pt"
+            run = call([*words, str(source_path), "-o", str(path), "--input_dims", cases[source_path]],
+                       MUTATED_SECONDS, MUTATED_BYTES, work=work)
+            if run.code == 0:
+                found[path] = cases[source_path]
+    return found
+
+
 def honest_files(options, work):
-    """The files that are mutated: FuseKit's example, the tests', and those given; what FuseKit refuses is left out."""
+    """The files that are mutated, with inputs that they take or "": {path: dims}. Those of the tests, those that FuseKit
+    writes, and those given; what FuseKit refuses is left out."""
     folder = pathlib.Path(work) / "honest"
-    subprocess.run([options.fusekit, "example", "-o", str(folder), "--bench", "0", "-q"], check=True,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    found = sorted(folder.glob("*.pt"))
+    folder.mkdir()
+    call(["example", "-o", str(folder), "--bench", "0", "-q"], MUTATED_SECONDS, MUTATED_BYTES, work=work)
+    found = dict.fromkeys(sorted(folder.glob("*.pt")), "")
     for place in ("tests/data", "tests/golden"):
-        found += [path for path in sorted((ROOT / place).rglob("*.pt")) if path.stat().st_size < 200_000]
-    found = [path for path in found if zipfile.is_zipfile(path)]
-    found += [pathlib.Path(name).resolve() for name in options.files]
-    return [path for path in found
-            if subprocess.run([options.fusekit, "inspect", str(path)], stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL).returncode == 0]
+        found |= {path: "" for path in sorted((ROOT / place).rglob("*.pt")) if path.stat().st_size < 100_000}
+    found |= listed_cases() | written_files(folder, work)
+    found |= {pathlib.Path(name).resolve(): "" for name in options.files}
+    return {path: dims for path, dims in found.items() if zipfile.is_zipfile(path) and
+            call(["inspect", str(path)], MUTATED_SECONDS, MUTATED_BYTES, work=work).code == 0}
 
 
 def mutated(options, work, bases):
@@ -1584,7 +1684,7 @@ def try_flip(index, bases, options, work):
         path = pathlib.Path(top) / "model.pt"
         path.write_bytes(raw)
         words = ["fuse", str(path), "-o", "out.pt"] if index % 2 else ["inspect", str(path)]
-        run = call([options.fusekit, *words], MUTATED_SECONDS, MUTATED_BYTES, work=work)
+        run = call(words, MUTATED_SECONDS, MUTATED_BYTES, work=work)
     faults = run.faults + ([] if run.code == 2 else [f"accepts it (exit code {run.code})"])
     if faults and options.keep:
         (options.keep / f"flip-{options.seed}-{index}.pt").write_bytes(raw)
@@ -1612,6 +1712,8 @@ def read_options():
     parser.add_argument("parts_and_files", nargs="*",
                         help="mutated, flips, evil (default: all), and files to mutate as well")
     parser.add_argument("--fusekit", required=True, type=os.path.abspath)
+    parser.add_argument("--server", type=os.path.abspath, help="fork server, in place of the program: a run takes 0.05 s")
+    parser.add_argument("--patience", type=float, default=1, help="times as long as a run may take, on a busy machine")
     parser.add_argument("--count", type=int, default=300, help="mutated files")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="number of the first mutated file, to try one again")
@@ -1627,7 +1729,9 @@ def read_options():
 
 
 def main():
-    options = read_options()
+    global OPTIONS
+    options = OPTIONS = read_options()
+    os.environ |= {"OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
     for missing in [name for name in options.files if not os.path.isfile(name)]:
         sys.exit(f"error: {missing}: no such file")
     if options.keep:

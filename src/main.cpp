@@ -1,3 +1,4 @@
 #include "cli/command.h"
+#include "cli/leave.h"
 
-int main(int argc, char** argv) { return fusekit::cli::run(argc, argv); }
+int main(int argc, char** argv) { fusekit::cli::leave(fusekit::cli::run(argc, argv)); }
