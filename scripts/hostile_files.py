@@ -119,6 +119,7 @@ class ForkServer:
     def __init__(self):
         self.process = subprocess.Popen([OPTIONS.server], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.read = b""
+        self.ask(warm=str(ROOT / "tests/cases/plain.trace.pt"))
 
     @classmethod
     def own(cls):
@@ -892,28 +893,28 @@ RECIPES = [
         "_0 = torch.fork(__torch__.f, x)\nreturn torch.wait(_0)",
         before="def f(x: Tensor) -> Tensor:\n  while True:\n    x = torch.cat([x, x])\n  return x\n")),
     # -- Depth and size of code
-    Recipe("parentheses", CONTAINED, "10,000 parentheses", lambda: network(f"return {nested('(', ')', 10000)}")),
-    Recipe("parentheses-million", CONTAINED, "a million parentheses", lambda: network(
+    Recipe("parentheses", REFUSED, "10,000 parentheses", lambda: network(f"return {nested('(', ')', 10000)}")),
+    Recipe("parentheses-million", REFUSED, "a million parentheses", lambda: network(
         f"return {nested('(', ')', 1000000)}")),
-    Recipe("calls-nested", CONTAINED, "20,000 calls, one in the other", lambda: network(
+    Recipe("calls-nested", REFUSED, "20,000 calls, one in the other", lambda: network(
         f"return {nested('torch.neg(', ')', 20000)}")),
-    Recipe("lists-nested", CONTAINED, "10,000 lists, one in the other",
+    Recipe("lists-nested", REFUSED, "10,000 lists, one in the other",
            lambda: run_of(f"y = {nested('[', ']', 10000)}")),
-    Recipe("minus-nested", CONTAINED, "100,000 signs", lambda: run_of(f"y = {'-' * 100000}1")),
-    Recipe("nots-nested", CONTAINED, "50,000 nots", lambda: run_of(f"y = {'not ' * 50000}True")),
-    Recipe("sum-chain", CONTAINED, "a sum of 100,000 terms", lambda: network(f"return x{' + x' * 100000}")),
-    Recipe("ifs-nested", CONTAINED, "2,000 ifs, one in the other", lambda: network(
+    Recipe("minus-nested", REFUSED, "100,000 signs", lambda: run_of(f"y = {'-' * 100000}1")),
+    Recipe("nots-nested", REFUSED, "50,000 nots", lambda: run_of(f"y = {'not ' * 50000}True")),
+    Recipe("sum-chain", REFUSED, "a sum of 100,000 terms", lambda: network(f"return x{' + x' * 100000}")),
+    Recipe("ifs-nested", REFUSED, "2,000 ifs, one in the other", lambda: network(
         "\n".join(" " * k + "if torch.gt(torch.dim(x), 1):" for k in range(2000)) + "\n" + " " * 2000 +
         "x = x\nreturn x")),
-    Recipe("elifs", CONTAINED, "20,000 branches", lambda: network(
+    Recipe("elifs", REFUSED, "20,000 branches", lambda: network(
         "if torch.eq(torch.dim(x), 0):\n  x = x\n" + "elif torch.eq(torch.dim(x), 1):\n  x = x\n" * 20000 +
         "return x")),
     Recipe("lines", CONTAINED, "a million lines", lambda: network("y = x\n" * 1000000 + "return y")),
     Recipe("operators-many", CONTAINED, "100,000 operators",
            lambda: network("x = torch.neg(x)\n" * 100000 + "return x")),
-    Recipe("type-nested", CONTAINED, "a type of 20,000 lists", lambda: of_any(
+    Recipe("type-nested", REFUSED, "a type of 20,000 lists", lambda: of_any(
         NONE, f"Optional[{nested('List[', ']', 20000, 'int')}]")),
-    Recipe("tag-nested", CONTAINED, "a list whose tag is a type of 100,000 lists", lambda: of_any(
+    Recipe("tag-nested", REFUSED, "a list whose tag is a type of 100,000 lists", lambda: of_any(
         tagged([], nested("List[", "]", 100000, "int")))),
     Recipe("text-huge", CONTAINED, "a string of 32 MiB in the code", lambda: run_of(f'y = "{MIB_OF_A * 32}"')),
     Recipe("number-huge", CONTAINED, "a number of a million digits", lambda: run_of(f"y = {'9' * 1000000}")),
@@ -1083,6 +1084,11 @@ RECIPES = [
         more=[("code/__torch__.py.debug_pkl", pickle(tuple_of(
             tuple_of(number(0), tuple_of(tuple_of(number(0), number(1)), text("f"), number(1 << 40)), number(1)),
             tuple_of(number(9), tuple_of(text("x"), NONE, number(-5)), number(1 << 40)))))])),
+    Recipe("debug-text-outside", REFUSED, "source lines whose text is far outside", lambda: network(
+        more=[("code/__torch__.py.debug_pkl", pickle(
+            text("FORMAT_WITH_STRING_TABLE") + text("x") + b"\x85" + number(0) +
+            named("torch.jit._pickle", "build_intlist") + b"](" + number(1 << 40) + b"e\x85R" + 2 * number(0) + b"\x87" +
+            2 * number(0) + b"\x87" + number(0) + b"\x87\x85\x87"))])),
     Recipe("bytecode-evil", CONTAINED, "mobile bytecode of nonsense", lambda: network(
         more=[("bytecode.pkl", pickle(tuple_of(number(1 << 40), text("evil"))))])),
     Recipe("empty-code", REFUSED, "no code", lambda: zip_of(records({"__torch__.py": ""}, state()))),
@@ -1173,6 +1179,10 @@ RECIPES = [
     Recipe("zip-empty", REFUSED, "an archive without entries", lambda: zip_of([])),
     Recipe("entries-many", CONTAINED, "60,000 entries", lambda: with_entries(
         lambda e: e + [Entry(b"archive/extra/%d" % k) for k in range(60000)])),
+    Recipe("entries-code", CONTAINED, "60,000 records of code", lambda: with_entries(
+        lambda e: e + [Entry(b"archive/code/f%d.py" % k) for k in range(60000)])),
+    Recipe("entries-debug", CONTAINED, "30,000 records of source lines", lambda: with_entries(
+        lambda e: e + [Entry(b"archive/code/f%d.py.debug_pkl" % k, pickle(b")")) for k in range(30000)])),
     # -- Zip bombs
     Recipe("bomb-entry", REFUSED, "an entry of 2 GiB in 2 MB", lambda: bomb_entry(2048)),
     Recipe("bomb-tensor", REFUSED, "a tensor's record of 2 GiB in 2 MB", lambda: bomb_entry(2048, b"archive/data/1")),

@@ -80,6 +80,12 @@ int wait_for(pid_t pid) {
   return status;
 }
 
+const char* hint_of_crash(int signal) {
+  if (signal == SIGKILL) return "most likely the memory ran out";
+  if (signal == SIGFPE) return "the network divides a whole number by zero, or beyond its range, and LibTorch lets it";
+  return "LibTorch crashed: report it with the file";
+}
+
 int exit_code(const std::string& what, int status) {
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   const int signal = WTERMSIG(status);
@@ -90,7 +96,7 @@ int exit_code(const std::string& what, int status) {
     return kSignalled + (was_terminated != 0 ? static_cast<int>(was_terminated) : signal);
   }
   console.fail("crash", fmt::format("{} was ended by signal {} ({})", what, signal, strsignal(signal)),
-               signal == SIGKILL ? "most likely the memory ran out" : "LibTorch crashed: report it with the file");
+               hint_of_crash(signal));
   return kWrong;
 }
 

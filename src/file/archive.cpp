@@ -116,6 +116,8 @@ Archive::Archive(const fs::path& path) : path_(path), zip_(open(path), [](zip* o
     // Raw, as LibTorch has them: libzip would show control characters as signs.
     if (zip_stat_index(zip_.get(), static_cast<zip_uint64_t>(k), ZIP_FL_ENC_RAW, &stat) != 0)
       throw damaged(path, "its directory can't be read");
+    places_.emplace(stat.name, records_.size());
+    places_in_lower_case_.emplace(in_lower_case(stat.name), records_.size());
     records_.push_back({stat.name, stat.size, stat.comp_size, stat.crc});
   }
   top_ = common_folder(records_);
@@ -128,20 +130,22 @@ Archive::Archive(const fs::path& path) : path_(path), zip_(open(path), [](zip* o
 
 bool Archive::has(const std::string& name) const {
   const std::string full = top_ + name;
-  return std::ranges::any_of(records_, [&](const Record& record) {
-    return full.ends_with('/') ? record.name.starts_with(full) : record.name == full;
-  });
+  if (!full.ends_with('/')) return places_.contains(full);
+  return std::ranges::any_of(records_, [&](const Record& record) { return record.name.starts_with(full); });
+}
+
+const Archive::Record* Archive::find(const std::string& name) const {
+  const auto found = places_in_lower_case_.find(in_lower_case(top_ + name));
+  return found == places_in_lower_case_.end() ? nullptr : &records_[found->second];
 }
 
 std::string Archive::read(const std::string& name) const {
+  const auto found = places_.find(top_ + name);
+  if (found == places_.end()) throw damaged(path_, "has no record " + name);
   std::string bytes;
-  for (std::size_t k = 0; k < records_.size(); ++k) {
-    if (records_[k].name != top_ + name) continue;
-    read_record(zip_.get(), k, records_[k], path_, has_no_crc_,
-                [&](const char* data, std::size_t size) { bytes.append(data, size); });
-    return bytes;
-  }
-  throw damaged(path_, "has no record " + name);
+  read_record(zip_.get(), found->second, records_[found->second], path_, has_no_crc_,
+              [&](const char* data, std::size_t size) { bytes.append(data, size); });
+  return bytes;
 }
 
 void Archive::check_names() const {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 struct zip;
@@ -31,6 +32,8 @@ class Archive {
   [[nodiscard]] const std::string& top() const { return top_; }
   /// Whether there is such a record, or one below it where `name` ends with a slash; `name` is below the top folder.
   [[nodiscard]] bool has(const std::string& name) const;
+  /// The record that LibTorch takes for this name, in which it does not tell A to Z from a to z; null where there is none.
+  [[nodiscard]] const Record* find(const std::string& name) const;
   /// The record's bytes; `name` is below the top folder. libzip checks its CRC-32.
   [[nodiscard]] std::string read(const std::string& name) const;
 
@@ -46,6 +49,8 @@ class Archive {
   std::unique_ptr<zip, void (*)(zip*)> zip_;
   std::vector<Record> records_;
   std::string top_;
+  std::unordered_map<std::string, std::size_t> places_;  ///< of the records, by name; below, in lower case
+  std::unordered_map<std::string, std::size_t> places_in_lower_case_;
   bool has_no_crc_ = false;
 };
 

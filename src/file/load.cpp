@@ -4,6 +4,7 @@
 
 #include "file/archive.h"
 #include "file/check_loaded.h"
+#include "file/code_depth.h"
 #include "file/identify.h"
 #include "file/outside_operators.h"
 #include "file/regular_file.h"
@@ -36,6 +37,7 @@ ir::ExtraFiles check(const fs::path& path) {
   const Archive archive(path);
   check_holds_torchscript(archive, path);
   archive.check_bytes();
+  check_code_depth(archive, path);
   check_tensor_records(archive, "data.pkl", "data/", path);
   check_tensor_records(archive, "constants.pkl", "constants/", path);
   for (const Archive::Record& record : archive.records())
@@ -85,7 +87,8 @@ Loaded load(const fs::path& path) {
     const std::string reason = runtime::explain_current_exception();
     if (const std::string outside = WithoutOutsideOperators::named_in(reason); !outside.empty())
       throw Error(ErrorKind::file, fmt::format("{}: its code calls {}", path.string(), outside),
-                  "it reaches outside of tensors, for files, other machines or foreign memory: FuseKit does not load what does");
+                  "it reaches outside of tensors, for files, other machines or foreign memory: FuseKit does not load "
+                  "what does");
     throw Error(ErrorKind::file, fmt::format("{}: {}", path.string(), reason),
                 names_a_missing_operator(reason)
                     ? "operators that do not come with LibTorch are in a library of their own: give it with "

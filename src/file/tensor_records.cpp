@@ -2,8 +2,10 @@
 
 #include <map>
 #include <optional>
+#include <string_view>
 #include <vector>
 
+#include "file/code_depth.h"
 #include "fusekit/error.h"
 
 namespace fusekit::file {
@@ -11,7 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostItems = 50'000'000;  // on the stack: what a file of 64 MB could push would take 1 GB
+constexpr std::size_t kMostItems = 50'000'000;        // on the stack: what a file of 64 MB could push would take 1 GB
+constexpr std::string_view kLinesEnd = ".debug_pkl";  // records of the source lines that code was made of
 constexpr int kDeepest = 1000;  // containers in containers: deeper ones overflow the stack of whoever frees them
 
 /// A value on the pickle machine's stack, as far as tensors need it.
@@ -19,6 +22,8 @@ struct Item {
   enum class Kind { other, number, text, global, tuple, storage };
   Kind kind = Kind::other;
   mutable int depth = 0;                           ///< of a container: containers in it, one in the other
+  mutable std::int64_t least = 0;                  ///< of the numbers in a list
+  mutable std::int64_t greatest = 0;               ///< of the same
   std::int64_t number = 0;                         ///< of a storage: its elements
   std::string text;                                ///< of a storage: its record's key
   std::vector<std::shared_ptr<const Item>> items;  ///< of a tuple
@@ -44,17 +49,13 @@ std::optional<std::uint64_t> element_size(const std::string& global) {
 class Scan {
  public:
   Scan(const Archive& archive, const std::string& pickle, const std::string& folder, const fs::path& path)
-      : pickle_(pickle), folder_(folder), path_(path), bytes_(archive.read(pickle)) {
-    const std::string prefix = archive.top() + folder;
-    for (const Archive::Record& record : archive.records())
-      if (record.name.starts_with(prefix)) sizes_[in_lower_case(record.name.substr(prefix.size()))] = record.size;
-  }
+      : archive_(archive), pickle_(pickle), folder_(folder), path_(path), bytes_(archive.read(pickle)) {}
 
   /// Everything up to STOP has to be understood: what is not, LibTorch would take for something else.
   void run() {
     while (at_ < bytes_.size()) {
       const char opcode = bytes_[at_++];
-      if (opcode == '.') return;
+      if (opcode == '.') return check_end();
       const std::size_t place = at_ - 1;
       if (!step(opcode) || stack_.size() > kMostItems)
         throw malformed(
@@ -173,10 +174,22 @@ class Scan {
   bool drop_into_last(std::optional<std::size_t> count) {
     if (!count || *count >= stack_.size()) return false;
     const int depth = depth_around(*count);
+    note_numbers(*count);
     drop(count);
     if (depth <= stack_.back()->depth) return true;
     if (stack_.back()->depth > 0) stack_.back()->depth = depth;  // the one that all without depth share stays
     return depth <= kDeepest;
+  }
+
+  /// In the container below the last `count` values: the least and the greatest of them.
+  void note_numbers(std::size_t count) const {
+    const Item& container = *stack_[stack_.size() - count - 1];
+    if (container.depth == 0) return;
+    for (std::size_t k = stack_.size() - count; k < stack_.size(); ++k) {
+      if (stack_[k]->kind != Item::Kind::number) continue;
+      container.least = std::min(container.least, stack_[k]->number);
+      container.greatest = std::max(container.greatest, stack_[k]->number);
+    }
   }
 
   bool drop(std::optional<std::size_t> count) {
@@ -274,12 +287,12 @@ class Scan {
     const std::string& key = id->items[2]->text;
     const std::int64_t elements = id->items[4]->number;
     const auto size = element_size(id->items[1]->text);
-    const auto record = sizes_.find(in_lower_case(key));
+    const Archive::Record* record = archive_.find(folder_ + key);  // one that is missing is LibTorch's to refuse
     if (!size) throw wrong(key, "has elements of a type that this LibTorch does not know: " + id->items[1]->text);
     if (elements < 0) throw wrong(key, "is said to have fewer than no elements");
-    if (record != sizes_.end() && record->second / *size < static_cast<std::uint64_t>(elements))
-      throw wrong(
-          key, fmt::format("has {} bytes, its tensor needs {} elements of {} bytes", record->second, elements, *size));
+    if (record != nullptr && record->size / *size < static_cast<std::uint64_t>(elements))
+      throw wrong(key,
+                  fmt::format("has {} bytes, its tensor needs {} elements of {} bytes", record->size, elements, *size));
     return push({.kind = Item::Kind::storage, .number = elements, .text = key, .items = {}});
   }
 
@@ -289,10 +302,41 @@ class Scan {
     if (stack_.size() < 2) return false;
     const ItemPointer arguments = stack_.back();
     const ItemPointer function = stack_[stack_.size() - 2];
+    if (function->text == "torch.jit._pickle restore_type_tag" && arguments->items.size() >= 2 &&
+        code_depth(arguments->items[1]->text) > kDeepest)
+      throw malformed("has a type that is nested too deep");
     if (function->text.starts_with("torch._utils _rebuild_") && arguments->items.size() >= 4 &&
         arguments->items[0]->kind == Item::Kind::storage)
       check_extent(*arguments);
+    if (function->text == "torch.jit._pickle build_intlist" && arguments->items.size() == 1) {
+      const ItemPointer list = arguments->items[0];
+      drop(2);
+      stack_.push_back(list);
+      return true;
+    }
     return drop(2) && push_other();
+  }
+
+  void check_end() const {
+    if (!pickle_.ends_with(kLinesEnd) || stack_.empty()) return;
+    const std::vector<ItemPointer>& top = stack_.back()->items;
+    const bool has_table = !top.empty() && top[0]->text == "FORMAT_WITH_STRING_TABLE";
+    if (has_table && top.size() < 3) throw malformed("has no lines");
+    for (const ItemPointer& line : has_table ? top[2]->items : top)
+      check_line(*line, has_table ? top[1]->items.size() : 0);
+  }
+
+  /// (offset, ((pieces of text, file, first line), begin, end), ...), where a piece of text and a file's name are given by
+  /// their numbers in a table of `count` texts, or as they are where there is none. LibTorch checks none of this.
+  void check_line(const Item& line, std::size_t count) const {
+    if (line.items.size() < 2) throw malformed("has a line of no possible form");
+    const std::vector<ItemPointer>& range = line.items[1]->items;
+    if (range.empty() || count == 0 || range[0]->items.size() < 2) return;  // LibTorch refuses what is wrong then
+    const Item& pieces = *range[0]->items[0];
+    const std::int64_t file = range[0]->items[1]->number;
+    const auto end = static_cast<std::int64_t>(count);
+    if (pieces.least < 0 || pieces.greatest >= end || file < 0 || file >= end)
+      throw malformed("has a line whose text is not there");
   }
 
   void check_extent(const Item& arguments) const {
@@ -323,13 +367,11 @@ class Scan {
             "the file is damaged or made to mislead: write it again"};
   }
 
+  const Archive& archive_;
   const std::string& pickle_;
   const std::string& folder_;
   const fs::path& path_;
   std::string bytes_;
-  /// Of the records below the folder, their names in lower case, as LibTorch looks for them. One that is missing is
-  /// LibTorch's to refuse.
-  std::map<std::string, std::uint64_t> sizes_;
   std::size_t at_ = 0;
   std::vector<ItemPointer> stack_;
   std::vector<std::size_t> marks_;

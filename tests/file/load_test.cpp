@@ -121,6 +121,26 @@ TEST_F(Load, ADamagedDebugRecordIsRefused) {
   EXPECT_GT(refused, 30);
 }
 
+/// A record of source lines with a table of one text, and one line whose text has this number in it.
+std::string source_lines(char number) {
+  const auto text = [](const std::string& of) { return std::string{'X', static_cast<char>(of.size()), 0, 0, 0} + of; };
+  const std::string pieces = std::string("ctorch.jit._pickle\nbuild_intlist\n](K") + number + "e\x85R";
+  const std::string zero("K\0", 2);
+  const std::string line = zero + pieces + zero + zero + "\x87" + zero + zero + "\x87" + zero + "\x87";
+  return "\x80\x02" + text("FORMAT_WITH_STRING_TABLE") + text("def f():\n") + "\x85" + line + "\x85\x87.";
+}
+
+/// LibTorch reads its table at any number.
+TEST_F(Load, ALineOfSourceWhoseTextIsNotThereIsRefused) {
+  const fs::path path = save("scale.pt");
+  for (const std::string& name : names_of(path))
+    if (name.ends_with(".debug_pkl")) set_record(path, name, source_lines(0), ZIP_CM_STORE);
+  EXPECT_EQ(refusal_to_load(path), "no Error");
+  for (const std::string& name : names_of(path))
+    if (name.ends_with(".debug_pkl")) set_record(path, name, source_lines(5), ZIP_CM_STORE);
+  EXPECT_NE(refusal_to_load(path).find("has a line whose text is not there"), std::string::npos);
+}
+
 TEST_F(Load, SaysWhatIsNoFileToRead) {
   EXPECT_EQ(refusal_to_load(folder_ / "absent.pt"), "no such file");
   EXPECT_EQ(refusal_to_load(folder_.path()), "is a folder");
