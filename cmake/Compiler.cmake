@@ -65,3 +65,8 @@ if(FUSEKIT_ASAN)
                       -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 endif()
+
+if(FUSEKIT_TSAN)
+  add_compile_options(-O1 -g1 -fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+endif()

@@ -115,6 +115,7 @@ class ForkServer:
     """tests/hostile/fork_server.cpp: each of its runs is a fork. One for each thread of this script."""
 
     each = threading.local()
+    all = []
 
     def __init__(self):
         self.process = subprocess.Popen([OPTIONS.server], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -125,7 +126,12 @@ class ForkServer:
     def own(cls):
         if not hasattr(cls.each, "server"):
             cls.each.server = cls()
+            cls.all.append(cls.each.server)
         return cls.each.server
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
     def ask(self, **request):
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -1757,6 +1763,8 @@ def main():
             faulty += flips(options, work, bases)
         if "mutated" in options.parts:
             faulty += mutated(options, work, bases)
+    for server in ForkServer.all:
+        server.close()
     print(f"{faulty} faulty files" if faulty else "no faults")
     sys.exit(1 if faulty else 0)
 
