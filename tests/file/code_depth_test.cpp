@@ -63,16 +63,16 @@ class CodeDepthOfFile : public testing::Test {
     fs::path path = folder_ / "model.pt";
     test::make_module("M", {}, "def forward(self, x):\n    return x + 12345\n").save(path.string());
     zip_t* archive = zip_open(path.c_str(), 0, nullptr);
-    const std::string name = "model/code/__torch__.py";
-    const zip_int64_t index = zip_name_locate(archive, name.c_str(), 0);
+    zip_uint64_t index = 0;
+    while (!std::string(zip_get_name(archive, index, 0)).ends_with(".py")) ++index;
     std::string code(100'000, '\0');
-    zip_file_t* file = zip_fopen_index(archive, static_cast<zip_uint64_t>(index), 0);
+    zip_file_t* file = zip_fopen_index(archive, index, 0);
     code.resize(static_cast<std::size_t>(zip_fread(file, code.data(), code.size())));
     zip_fclose(file);
     const std::size_t begin = code.find("return ") + 7;
     code.replace(begin, code.find('\n', begin) - begin, expression);
     zip_source_t* source = zip_source_buffer(archive, code.data(), code.size(), 0);
-    zip_file_replace(archive, static_cast<zip_uint64_t>(index), source, 0);
+    zip_file_replace(archive, index, source, 0);
     zip_close(archive);
     return path;
   }
@@ -86,8 +86,7 @@ TEST_F(CodeDepthOfFile, IsRefusedWhereTheParserWouldCrash) {
     file::load(path);
     FAIL() << "loaded";
   } catch (const Error& error) {
-    EXPECT_NE(error.message().find("the code in code/__torch__.py is nested too deep"), std::string::npos)
-        << error.message();
+    EXPECT_NE(error.message().find(".py is nested too deep"), std::string::npos) << error.message();
   }
 }
 
