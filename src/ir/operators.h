@@ -13,5 +13,6 @@
 #include "ir/operators/pad.h"
 #include "ir/operators/permutation.h"
 #include "ir/operators/pool.h"
+#include "ir/operators/transformer.h"
 #include "ir/operators/work.h"
 #include "ir/uses.h"
