@@ -70,7 +70,9 @@ Value* ChannelsLast::of(Value* value, Node* before) {
   // Where nothing is written, once for all readers: as soon as the value is there.
   Node* maker = value->node();
   const bool is_argument = maker->kind() == c10::prim::Param;
-  const torch::jit::WithInsertPoint guard(writes_ ? before : is_argument ? *graph_.nodes().begin() : maker->next());
+  const torch::jit::WithInsertPoint guard(writes_       ? before
+                                          : is_argument ? *maker->owningBlock()->nodes().begin()
+                                                        : maker->next());
   Value* result = converted(value, graph_.insertConstant(kChannelsLast));
   result->node()->copyMetadata(before);
   if (!writes_) converted_[value] = result;

@@ -5,9 +5,11 @@
 #include "inputs/observed_tensors.h"
 #include "ir/cleanup.h"
 #include "ir/functional.h"
+#include "target/cpu/attention.h"
 #include "target/cpu/bfloat16.h"
 #include "target/cpu/fast_road.h"
 #include "target/cpu/layouts.h"
+#include "target/cpu/take_apart.h"
 #include "target/cpu/two_roads.h"
 
 namespace fusekit::target {
@@ -44,6 +46,17 @@ std::vector<c10::IValue> arguments_of(const ir::Method& method, const inputs::Sa
   return arguments;
 }
 
+/// Lets attention run as one operator, layers that were packed into one apart from it. What the graph's tensors are then.
+template <typename Observe>
+inputs::ObservedTensors attend(const ir::Program& program, ir::Graph& graph, const Observe& observe) {
+  inputs::ObservedTensors observed = observe();
+  const bool took = take_layers_apart(graph, program, observed);
+  const bool wrote = attend_at_once(graph, program, observed);
+  if (!took && !wrote) return observed;
+  ir::remove_dead_code(graph);
+  return observe();
+}
+
 struct Road {
   std::shared_ptr<ir::Graph> graph;
   Expected expected;  ///< what it is for
@@ -65,7 +78,8 @@ void lower_forward(ir::Program& program, ir::Method& method, const file::Origina
   std::vector<Road> roads;
   for (const inputs::Sample& sample : samples) {
     const std::shared_ptr<ir::Graph> fast = method.graph->copy();
-    const inputs::ObservedTensors observed = observe(original, method, *fast, sample);
+    const inputs::ObservedTensors observed =
+        attend(program, *fast, [&] { return observe(original, method, *fast, sample); });
     roads.push_back({fast, {arguments_of(method, sample), looks_at_memory(*fast)}});
     FastRoad(program, *fast, observed, layers).build();
   }

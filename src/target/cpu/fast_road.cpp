@@ -14,6 +14,7 @@
 #include "target/cpu/channel_shuffle.h"
 #include "target/cpu/layouts.h"
 #include "target/cpu/post_op.h"
+#include "target/cpu/product.h"
 
 namespace fusekit::target {
 namespace {
@@ -21,12 +22,6 @@ namespace {
 using torch::jit::NamedValue;
 using torch::jit::Node;
 using torch::jit::Value;
-
-/// Up to so many rows the plain product costs least, in float: a call of oneDNN's takes longer than its arithmetic. (In
-/// bfloat16 the plain one arranges its weights anew in every call.)
-constexpr std::int64_t kFewRows = 16;
-/// Up to so many, in float, MKL's with an activation in place.
-constexpr std::int64_t kRowsForMkl = 200;
 
 bool are_all(const std::vector<std::int64_t>& numbers, std::int64_t of) {
   return std::all_of(numbers.begin(), numbers.end(), [of](std::int64_t number) { return number == of; });
@@ -73,8 +68,7 @@ struct FastRoad::Tail {
 
 void FastRoad::build() {
   shuffle_channels(graph_, observed_);
-  const std::vector<Node*> nodes(graph_.nodes().begin(), graph_.nodes().end());
-  for (Node* node : nodes)
+  for (Node* node : ir::all_nodes(graph_))
     if (gone_.count(node) == 0) visit(node);
   channels_last_.keep_outputs();
   read_any_layout(graph_);
@@ -90,6 +84,7 @@ void FastRoad::visit(Node* node) {
 bool FastRoad::lower_layer(Node* node) {
   const auto layer = ir::as_layer(node);
   if (!layer || layer->transposed) return false;
+  if (!inputs::seen(observed_, node->output()).sizes) return false;  // in a branch that was not taken
   if (!has_constant_weights(*layer, program_)) return false;
   const at::Tensor weight = *ir::constant_tensor(program_, layer->weight);
   const inputs::ObservedTensor input = inputs::seen(observed_, layer->input);
@@ -100,6 +95,7 @@ bool FastRoad::lower_layer(Node* node) {
 }
 
 bool FastRoad::lower_convolution(const ir::Layer& layer, const at::Tensor& weight, const Shape& input) {
+  if (input.size() == 3 && weight.dim() == 3) return lower_convolution_1d(layer, weight, input);
   if (input.size() != 4 || weight.dim() != 4) return false;
   const auto geometry = ir::geometry_of(*ir::as_convolution(layer.node), weight);
   if (!geometry || geometry->padding != geometry->padding_end) return false;
@@ -111,7 +107,9 @@ bool FastRoad::lower_convolution(const ir::Layer& layer, const at::Tensor& weigh
     Value* made = product(layer, tail, input[0] * input[2] * input[3], pixels);
     result = insert(tail.last(), "aten::permute", {made, Shape{0, 3, 1, 2}});
   } else {
-    result = convolution(layer, *geometry, input, tail);
+    Value* x = channels_last_.of(layer.input, tail.last());
+    Value* packed = layers_.read(layer, {Packing::convolution, input}, "packed", tail.last());
+    result = convolution(layer, *geometry, x, packed, tail);
   }
   channels_last_.add(result);
   own_.insert(result);
@@ -119,10 +117,30 @@ bool FastRoad::lower_convolution(const ir::Layer& layer, const at::Tensor& weigh
   return true;
 }
 
+/// What pays: one filter a channel, as pictures of one row, and products of all channels.
+bool FastRoad::lower_convolution_1d(const ir::Layer& layer, const at::Tensor& weight, const Shape& input) {
+  const auto geometry = ir::geometry_of(*ir::as_convolution(layer.node), weight);
+  if (!geometry || geometry->padding != geometry->padding_end) return false;
+  const Tail tail = tail_of(layer.node, /*may_sum=*/false);
+  if (is_pixelwise(layer, *geometry, weight)) {
+    if (packing_of_product(weight, input[0] * input[2]) != Packing::mkl) return false;
+    Value* columns = insert(tail.last(), "aten::transpose", {layer.input, 1, 2});
+    replace(tail, insert(tail.last(), "aten::transpose", {product(layer, tail, input[0] * input[2], columns), 1, 2}));
+    return true;
+  }
+  if (layer.groups == 1 || layer.groups != input[1]) return false;
+  Value* pictures = insert(tail.last(), "aten::unsqueeze", {layer.input, 2});
+  Value* packed =
+      layers_.read(layer, {Packing::row_convolution, {input[0], input[1], 1, input[2]}}, "packed", tail.last());
+  Value* made = convolution(layer, of_one_row(*geometry), pictures, packed, tail);
+  replace(tail, insert(tail.last(), "aten::squeeze", {made, 2}));
+  return true;
+}
+
 bool FastRoad::lower_linear(const ir::Layer& layer, const at::Tensor& weight, const Shape& input) {
   const std::int64_t rows =
       std::accumulate(input.begin(), input.end() - 1, std::int64_t{1}, std::multiplies<std::int64_t>());
-  if (rows <= kFewRows && weight.scalar_type() == at::kFloat) return false;
+  if (packing_of_product(weight, rows) == Packing::matrix) return false;
   const Tail tail = tail_of(layer.node, /*may_sum=*/false);
   replace(tail, product(layer, tail, rows, layer.input));
   return true;
@@ -133,11 +151,9 @@ c10::IValue FastRoad::algorithm_of(const Tail& tail) {
   return algorithm ? c10::IValue(*algorithm) : c10::IValue();
 }
 
-Value* FastRoad::convolution(const ir::Layer& layer, const ir::Geometry& geometry, const Shape& input,
+Value* FastRoad::convolution(const ir::Layer& layer, const ir::Geometry& geometry, Value* x, Value* packed,
                              const Tail& tail) {
   Node* before = tail.last();
-  Value* x = channels_last_.of(layer.input, before);
-  Value* packed = layers_.read(layer, {Packing::convolution, input}, "packed", before);
   std::vector<NamedValue> arguments = {
       x, packed, layers_.bias(layer, before), geometry.padding, geometry.stride, geometry.dilation, layer.groups};
   const auto add = [&](const std::vector<NamedValue>& more) {
@@ -155,20 +171,18 @@ Value* FastRoad::convolution(const ir::Layer& layer, const ir::Geometry& geometr
 
 Value* FastRoad::product(const ir::Layer& layer, const Tail& tail, std::int64_t rows, Value* x) {
   Node* before = tail.last();
-  const auto read = [&](Packing packing, const char* attribute) {
-    return layers_.read(layer, {packing, {rows}}, attribute, before);
-  };
-  const bool is_float = ir::constant_tensor(program_, layer.weight)->scalar_type() == at::kFloat;
-  if (rows <= kFewRows && is_float) {
-    Value* matrix = read(Packing::matrix, "packed");
+  const Packing packing = packing_of_product(*ir::constant_tensor(program_, layer.weight), rows);
+  const auto read = [&](const char* attribute) { return layers_.read(layer, {packing, {rows}}, attribute, before); };
+  if (packing == Packing::matrix) {
+    Value* matrix = read("packed");
     return activated(insert(before, "aten::linear", {x, matrix, layers_.bias(layer, before)}), tail);
   }
-  if (is_float && rows <= kRowsForMkl && PackedLayers::is_supported(Packing::mkl)) {
-    Value* packed = read(Packing::mkl, "packed");
-    Value* matrix = read(Packing::mkl, "matrix");
+  if (packing == Packing::mkl) {
+    Value* packed = read("packed");
+    Value* matrix = read("matrix");
     return activated(insert(before, "mkl::_mkl_linear", {x, packed, matrix, layers_.bias(layer, before), rows}), tail);
   }
-  Value* packed = read(Packing::linear, "packed");
+  Value* packed = read("packed");
   return insert(before, "mkldnn::_linear_pointwise",
                 {x, packed, layers_.bias(layer, before), tail.post_op.name, scalars(tail), algorithm_of(tail)});
 }
@@ -222,7 +236,7 @@ FastRoad::Tail FastRoad::tail_of(Node* layer, bool may_sum) const {
 
 void FastRoad::take_activation(Tail& tail) const {
   Node* user = only_user(tail.last()->output());
-  if (user == nullptr || user->owningBlock() != graph_.block()) return;
+  if (user == nullptr || user->owningBlock() != tail.last()->owningBlock()) return;
   const auto post_op = post_op_of(user);
   if (!post_op || !nothing_is_written_between(tail.nodes.front(), user)) return;
   tail.post_op = *post_op;

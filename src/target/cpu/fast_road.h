@@ -33,13 +33,14 @@ class FastRoad {
   void visit(Node* node);
   bool lower_layer(Node* node);
   bool lower_convolution(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
+  bool lower_convolution_1d(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
   bool lower_linear(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
   bool lower_batch_norm(Node* node);
 
   [[nodiscard]] Tail tail_of(Node* layer, bool may_sum) const;
   [[nodiscard]] bool may_be_summed_into(Value* other, Node* sum) const;
   void take_activation(Tail& tail) const;
-  Value* convolution(const ir::Layer& layer, const ir::Geometry& geometry, const Shape& input, const Tail& tail);
+  Value* convolution(const ir::Layer& layer, const ir::Geometry& geometry, Value* x, Value* packed, const Tail& tail);
   Value* product(const ir::Layer& layer, const Tail& tail, std::int64_t rows, Value* x);
   Value* activated(Value* value, const Tail& tail);
   void replace(const Tail& tail, Value* result);

@@ -25,6 +25,12 @@ const Recipe& recipe_of(Packing packing) {
                                   "    padding, stride, dilation, groups, input = self.packing\n"
                                   "    self.packed = ops.mkldnn._reorder_convolution_weight(self.WEIGHT, padding, "
                                   "stride, dilation, groups, input)\n"};
+  static const Recipe row_convolution{"PackedConv1d", "mkldnn::_convolution_pointwise",
+                                      "def pack(self) -> None:\n"
+                                      "    padding, stride, dilation, groups, input = self.packing\n"
+                                      "    weight = torch.unsqueeze(self.WEIGHT, 2)\n"
+                                      "    self.packed = ops.mkldnn._reorder_convolution_weight(weight, padding, "
+                                      "stride, dilation, groups, input)\n"};
   static const Recipe linear{"PackedLinear", "mkldnn::_linear_pointwise",
                              "def pack(self) -> None:\n"
                              "    matrix = torch.contiguous(torch.flatten(self.WEIGHT, 1))\n"
@@ -39,6 +45,8 @@ const Recipe& recipe_of(Packing packing) {
   switch (packing) {
     case Packing::convolution:
       return convolution;
+    case Packing::row_convolution:
+      return row_convolution;
     case Packing::linear:
       return linear;
     case Packing::mkl:
@@ -76,8 +84,10 @@ ir::NewAttribute saved(const std::string& name, const at::Tensor& tensor, const 
 
 ir::NewAttribute packing_of(const ir::Layer& layer, const LayerShape& shape, const at::Tensor& weight) {
   const c10::TypePtr ints = c10::ListType::ofInts();
-  if (shape.packing != Packing::convolution) return {"packing", c10::IntType::get(), shape.input.at(0)};
-  const ir::Geometry geometry = *ir::geometry_of(*ir::as_convolution(layer.node), weight);
+  const bool is_row = shape.packing == Packing::row_convolution;
+  if (shape.packing != Packing::convolution && !is_row) return {"packing", c10::IntType::get(), shape.input.at(0)};
+  ir::Geometry geometry = *ir::geometry_of(*ir::as_convolution(layer.node), weight);
+  if (is_row) geometry = of_one_row(std::move(geometry));
   const auto list = [](const std::vector<std::int64_t>& numbers) {
     return c10::IValue(c10::List<std::int64_t>(numbers));
   };
@@ -99,6 +109,15 @@ std::string replaced(std::string text, const std::string& part, const std::strin
 }
 
 }  // namespace
+
+ir::Geometry of_one_row(ir::Geometry geometry) {
+  geometry.stride.insert(geometry.stride.begin(), 1);
+  geometry.padding.insert(geometry.padding.begin(), 0);
+  geometry.padding_end.insert(geometry.padding_end.begin(), 0);
+  geometry.dilation.insert(geometry.dilation.begin(), 1);
+  geometry.output_padding.insert(geometry.output_padding.begin(), 0);
+  return geometry;
+}
 
 bool has_constant_weights(const ir::Layer& layer, const ir::Program& program) {
   const auto is_constant = [&](const Value* value) { return ir::constant_tensor(program, value).has_value(); };

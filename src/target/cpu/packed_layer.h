@@ -11,17 +11,21 @@ namespace fusekit::target {
 
 /// How a layer's weight is arranged when its file is loaded.
 enum class Packing {
-  convolution,  ///< for mkldnn::_convolution_pointwise
-  linear,       ///< for mkldnn::_linear_pointwise
-  mkl,          ///< for mkl::_mkl_linear
-  matrix,       ///< as (C_out, C_in), for aten::linear
+  convolution,      ///< for mkldnn::_convolution_pointwise
+  row_convolution,  ///< the same for a 1-D convolution, whose data is seen as pictures of one row
+  linear,           ///< for mkldnn::_linear_pointwise
+  mkl,              ///< for mkl::_mkl_linear
+  matrix,           ///< as (C_out, C_in), for aten::linear
 };
 
 /// What one layer of a road is packed for.
 struct LayerShape {
   Packing packing = Packing::convolution;
-  std::vector<std::int64_t> input;  ///< of a convolution: (N, C, H, W); of all others: (rows)
+  std::vector<std::int64_t> input;  ///< of a convolution: (N, C, H, W), H = 1 for a 1-D one; of all others: (rows)
 };
+
+/// A 1-D convolution's settings for pictures of one row.
+ir::Geometry of_one_row(ir::Geometry geometry);
 
 /// Is the layer's weight constant, and its bias constant or None?
 bool has_constant_weights(const ir::Layer& layer, const ir::Program& program);
