@@ -254,6 +254,20 @@ TEST_F(CpuBranches, OneDimensionalConvolutionsArePackedWhereThatPays) {
   }
 }
 
+TEST_F(CpuBranches, ThreeDimensionalConvolutionsArePacked) {
+  LowerOptions options;
+  options.inputs.dims = {{2, 4, 6, 8, 8}};
+  write_network({{"a.weight", torch::randn({8, 4, 3, 3, 3}) / 10},
+                 {"a.bias", torch::randn({8})},
+                 {"b.weight", torch::randn({4, 8, 1, 1, 1}) / 3}},
+                "  y = torch.relu(torch.conv3d(x, self.a.weight, self.a.bias, [1, 2, 2], [1, 1, 1]))\n"
+                "  return torch.conv3d(y, self.b.weight)\n",
+                options);
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 2U);
+  for (const std::int64_t batch : {2, 3}) EXPECT_LE(error_on({torch::randn({batch, 4, 6, 8, 8})}), 1e-5);
+  EXPECT_LE(error_on({torch::randn({2, 4, 6, 8, 8}).contiguous(at::MemoryFormat::ChannelsLast3d)}), 1e-5);
+}
+
 TEST(PackingOfProduct, DependsOnRowsAndWeight) {
   using target::Packing;
   const at::Tensor small = torch::zeros({32, 32});

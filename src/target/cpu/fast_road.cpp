@@ -96,9 +96,16 @@ bool FastRoad::lower_layer(Node* node) {
 
 bool FastRoad::lower_convolution(const ir::Layer& layer, const at::Tensor& weight, const Shape& input) {
   if (input.size() == 3 && weight.dim() == 3) return lower_convolution_1d(layer, weight, input);
-  if (input.size() != 4 || weight.dim() != 4) return false;
+  const bool is_3d = input.size() == 5 && weight.dim() == 5;
+  if (!is_3d && (input.size() != 4 || weight.dim() != 4)) return false;
   const auto geometry = ir::geometry_of(*ir::as_convolution(layer.node), weight);
   if (!geometry || geometry->padding != geometry->padding_end) return false;
+  if (is_3d) {
+    const Tail tail = tail_of(layer.node, /*may_sum=*/false);
+    Value* packed = layers_.read(layer, {Packing::convolution, input}, "packed", tail.last());
+    replace(tail, convolution(layer, *geometry, layer.input, packed, tail));
+    return true;
+  }
   const Tail tail = tail_of(layer.node, /*may_sum=*/true);
   Value* result = nullptr;
   if (is_pixelwise(layer, *geometry, weight) && tail.other == nullptr) {
