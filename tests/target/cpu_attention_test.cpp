@@ -254,16 +254,35 @@ TEST_F(CpuBranches, OneDimensionalConvolutionsArePackedWhereThatPays) {
   }
 }
 
-TEST_F(CpuBranches, ThreeDimensionalConvolutionsArePacked) {
+TEST_F(CpuBranches, TransposedConvolutionsArePacked) {
+  LowerOptions options;
+  options.inputs.dims = {{2, 4, 6, 7}};
+  write_network({{"a.weight", torch::randn({4, 6, 2, 2}) / 4},
+                 {"a.bias", torch::randn({6})},
+                 {"b.weight", torch::randn({6, 5, 3, 3}) / 6},
+                 {"c.weight", torch::randn({5, 4, 3, 2}) / 6},
+                 {"grouped.weight", torch::randn({4, 2, 2, 2}) / 2}},
+                "  y = torch.relu(torch.conv_transpose2d(x, self.a.weight, self.a.bias, [2, 2]))\n"
+                "  y = torch.conv_transpose2d(y, self.b.weight, None, [2, 1], [1, 2], [1, 0], 1, [1, 2])\n"
+                "  y = torch.silu(torch.conv_transpose2d(y, self.c.weight, None, [1, 1], [2, 0]))\n"
+                "  return torch.conv_transpose2d(y, self.grouped.weight, None, [2, 2], [0, 0], [0, 0], 2)\n",
+                options);
+  EXPECT_EQ(count("mkldnn::_convolution_transpose_pointwise"), 3U) << "the grouped one is left";
+  for (const std::int64_t batch : {2, 3}) EXPECT_LE(error_on({torch::randn({batch, 4, 6, 7})}), 1e-5);
+}
+
+// Others are as fast in LibTorch's own kernels.
+TEST_F(CpuBranches, ThreeDimensionalConvolutionsOfSmallKernelsArePacked) {
   LowerOptions options;
   options.inputs.dims = {{2, 4, 6, 8, 8}};
   write_network({{"a.weight", torch::randn({8, 4, 3, 3, 3}) / 10},
                  {"a.bias", torch::randn({8})},
-                 {"b.weight", torch::randn({4, 8, 1, 1, 1}) / 3}},
+                 {"b.weight", torch::randn({4, 8, 1, 1, 1}) / 3},
+                 {"c.weight", torch::randn({4, 4, 5, 1, 1}) / 3}},
                 "  y = torch.relu(torch.conv3d(x, self.a.weight, self.a.bias, [1, 2, 2], [1, 1, 1]))\n"
-                "  return torch.conv3d(y, self.b.weight)\n",
+                "  return torch.conv3d(torch.conv3d(y, self.b.weight), self.c.weight, None, [1, 1, 1], [2, 0, 0])\n",
                 options);
-  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 2U);
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 1U);
   for (const std::int64_t batch : {2, 3}) EXPECT_LE(error_on({torch::randn({batch, 4, 6, 8, 8})}), 1e-5);
   EXPECT_LE(error_on({torch::randn({2, 4, 6, 8, 8}).contiguous(at::MemoryFormat::ChannelsLast3d)}), 1e-5);
 }

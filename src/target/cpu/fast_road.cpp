@@ -83,29 +83,42 @@ void FastRoad::visit(Node* node) {
 
 bool FastRoad::lower_layer(Node* node) {
   const auto layer = ir::as_layer(node);
-  if (!layer || layer->transposed) return false;
+  if (!layer) return false;
   if (!inputs::seen(observed_, node->output()).sizes) return false;  // in a branch that was not taken
   if (!has_constant_weights(*layer, program_)) return false;
   const at::Tensor weight = *ir::constant_tensor(program_, layer->weight);
   const inputs::ObservedTensor input = inputs::seen(observed_, layer->input);
   const bool is_known_type = weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kBFloat16;
   if (!is_known_type || input.dtype != weight.scalar_type() || !input.sizes || input.sizes->size() < 2) return false;
+  if (layer->transposed) return lower_transposed(*layer, weight, *input.sizes);
   return layer->is_linear ? lower_linear(*layer, weight, *input.sizes)
                           : lower_convolution(*layer, weight, *input.sizes);
 }
 
+bool FastRoad::lower_transposed(const ir::Layer& layer, const at::Tensor& weight, const Shape& input) {
+  if (input.size() != 4 || weight.dim() != 4 || layer.groups != 1) return false;
+  const auto geometry = ir::geometry_of(*ir::as_convolution(layer.node), weight);
+  if (!geometry || !PackedLayers::is_supported(Packing::transposed)) return false;
+  const Tail tail = tail_of(layer.node, /*may_sum=*/false);
+  Node* before = tail.last();
+  Value* x = channels_last_.of(layer.input, before);
+  Value* packed = layers_.read(layer, {Packing::transposed, input}, "packed", before);
+  Value* result =
+      insert(before, "mkldnn::_convolution_transpose_pointwise",
+             {x, packed, layers_.bias(layer, before), geometry->padding, geometry->output_padding, geometry->stride,
+              geometry->dilation, layer.groups, tail.post_op.name, scalars(tail), algorithm_of(tail)});
+  channels_last_.add(result);
+  own_.insert(result);
+  replace(tail, result);
+  return true;
+}
+
 bool FastRoad::lower_convolution(const ir::Layer& layer, const at::Tensor& weight, const Shape& input) {
   if (input.size() == 3 && weight.dim() == 3) return lower_convolution_1d(layer, weight, input);
-  const bool is_3d = input.size() == 5 && weight.dim() == 5;
-  if (!is_3d && (input.size() != 4 || weight.dim() != 4)) return false;
+  if (input.size() == 5 && weight.dim() == 5) return lower_convolution_3d(layer, weight, input);
+  if (input.size() != 4 || weight.dim() != 4) return false;
   const auto geometry = ir::geometry_of(*ir::as_convolution(layer.node), weight);
   if (!geometry || geometry->padding != geometry->padding_end) return false;
-  if (is_3d) {
-    const Tail tail = tail_of(layer.node, /*may_sum=*/false);
-    Value* packed = layers_.read(layer, {Packing::convolution, input}, "packed", tail.last());
-    replace(tail, convolution(layer, *geometry, layer.input, packed, tail));
-    return true;
-  }
   const Tail tail = tail_of(layer.node, /*may_sum=*/true);
   Value* result = nullptr;
   if (is_pixelwise(layer, *geometry, weight) && tail.other == nullptr) {
@@ -121,6 +134,19 @@ bool FastRoad::lower_convolution(const ir::Layer& layer, const at::Tensor& weigh
   channels_last_.add(result);
   own_.insert(result);
   replace(tail, result);
+  return true;
+}
+
+/// What pays: kernels of 2 or 3, in the layout that they are given; others are LibTorch's own as fast or faster.
+bool FastRoad::lower_convolution_3d(const ir::Layer& layer, const at::Tensor& weight, const Shape& input) {
+  const auto geometry = ir::geometry_of(*ir::as_convolution(layer.node), weight);
+  if (!geometry || geometry->padding != geometry->padding_end) return false;
+  const Shape kernel = weight.sizes().slice(2).vec();
+  const std::int64_t largest = *std::max_element(kernel.begin(), kernel.end());
+  if (largest < 2 || largest > 3) return false;
+  const Tail tail = tail_of(layer.node, /*may_sum=*/false);
+  Value* packed = layers_.read(layer, {Packing::convolution, input}, "packed", tail.last());
+  replace(tail, convolution(layer, *geometry, layer.input, packed, tail));
   return true;
 }
 

@@ -33,7 +33,9 @@ class FastRoad {
   void visit(Node* node);
   bool lower_layer(Node* node);
   bool lower_convolution(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
+  bool lower_transposed(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
   bool lower_convolution_1d(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
+  bool lower_convolution_3d(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
   bool lower_linear(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
   bool lower_batch_norm(Node* node);
 

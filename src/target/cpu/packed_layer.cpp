@@ -25,6 +25,11 @@ const Recipe& recipe_of(Packing packing) {
                                   "    padding, stride, dilation, groups, input = self.packing\n"
                                   "    self.packed = ops.mkldnn._reorder_convolution_weight(self.WEIGHT, padding, "
                                   "stride, dilation, groups, input)\n"};
+  static const Recipe transposed{"PackedConvTranspose2d", "mkldnn::_convolution_transpose_pointwise",
+                                 "def pack(self) -> None:\n"
+                                 "    padding, output_padding, stride, dilation, groups, input = self.packing\n"
+                                 "    self.packed = ops.mkldnn._reorder_convolution_transpose_weight(self.WEIGHT, "
+                                 "padding, output_padding, stride, dilation, groups, input)\n"};
   static const Recipe row_convolution{"PackedConv1d", "mkldnn::_convolution_pointwise",
                                       "def pack(self) -> None:\n"
                                       "    padding, stride, dilation, groups, input = self.packing\n"
@@ -45,6 +50,8 @@ const Recipe& recipe_of(Packing packing) {
   switch (packing) {
     case Packing::convolution:
       return convolution;
+    case Packing::transposed:
+      return transposed;
     case Packing::row_convolution:
       return row_convolution;
     case Packing::linear:
@@ -83,17 +90,28 @@ ir::NewAttribute saved(const std::string& name, const at::Tensor& tensor, const 
 }
 
 ir::NewAttribute packing_of(const ir::Layer& layer, const LayerShape& shape, const at::Tensor& weight) {
-  const c10::TypePtr ints = c10::ListType::ofInts();
   const bool is_row = shape.packing == Packing::row_convolution;
-  if (shape.packing != Packing::convolution && !is_row) return {"packing", c10::IntType::get(), shape.input.at(0)};
+  const bool is_transposed = shape.packing == Packing::transposed;
+  if (shape.packing != Packing::convolution && !is_row && !is_transposed)
+    return {"packing", c10::IntType::get(), shape.input.at(0)};
   ir::Geometry geometry = *ir::geometry_of(*ir::as_convolution(layer.node), weight);
   if (is_row) geometry = of_one_row(std::move(geometry));
-  const auto list = [](const std::vector<std::int64_t>& numbers) {
-    return c10::IValue(c10::List<std::int64_t>(numbers));
+  std::vector<c10::TypePtr> types;
+  std::vector<c10::IValue> values;
+  const auto add = [&](const c10::TypePtr& type, const c10::IValue& value) {
+    types.push_back(type);
+    values.push_back(value);
   };
-  return {"packing", c10::TupleType::create({ints, ints, ints, c10::IntType::get(), ints}),
-          c10::ivalue::Tuple::create({list(geometry.padding), list(geometry.stride), list(geometry.dilation),
-                                      layer.groups, list(shape.input)})};
+  const auto add_list = [&](const std::vector<std::int64_t>& numbers) {
+    add(c10::ListType::ofInts(), c10::List<std::int64_t>(numbers));
+  };
+  add_list(geometry.padding);
+  if (is_transposed) add_list(geometry.output_padding);
+  add_list(geometry.stride);
+  add_list(geometry.dilation);
+  add(c10::IntType::get(), layer.groups);
+  add_list(shape.input);
+  return {"packing", c10::TupleType::create(types), c10::ivalue::Tuple::create(values)};
 }
 
 std::string text_of(const c10::IValue& value) {

@@ -12,6 +12,7 @@ namespace fusekit::target {
 /// How a layer's weight is arranged when its file is loaded.
 enum class Packing {
   convolution,      ///< for mkldnn::_convolution_pointwise
+  transposed,       ///< for mkldnn::_convolution_transpose_pointwise
   row_convolution,  ///< the same for a 1-D convolution, whose data is seen as pictures of one row
   linear,           ///< for mkldnn::_linear_pointwise
   mkl,              ///< for mkl::_mkl_linear
@@ -21,7 +22,8 @@ enum class Packing {
 /// What one layer of a road is packed for.
 struct LayerShape {
   Packing packing = Packing::convolution;
-  std::vector<std::int64_t> input;  ///< of a convolution: (N, C, H, W), H = 1 for a 1-D one; of all others: (rows)
+  std::vector<std::int64_t>
+      input;  ///< of a convolution: (N, C, H, W) or (N, C, D, H, W), H = 1 for a 1-D one; of all others: (rows)
 };
 
 /// A 1-D convolution's settings for pictures of one row.
