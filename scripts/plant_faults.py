@@ -78,6 +78,20 @@ def pattern_of(text):
     return (r"\s*" if text[:1].isspace() else "") + words + (r"\s*" if text[-1:].isspace() else "")
 
 
+def malformed(fault):
+    """Why the texts, of which one is to stand for the other, are neither statements nor expressions; None where they are."""
+    if fault.original.endswith(";"):
+        texts = [fault.original, fault.mutated]
+    elif fault.mutated and not fault.mutated.endswith(";"):
+        texts = [fault.original, fault.mutated]
+        if any(re.match(r"(if|for|while|return|throw)\b|&&|\|\||\{|[a-z_]+_\(", text) for text in texts):
+            return "an expression does not begin like this"
+    else:
+        return "one of its texts is a statement, the other is none"
+    unbalanced = any(text.count(one) != text.count(other) for text in texts for one, other in ("()", "{}", "[]"))
+    return "its brackets are not balanced" if unbalanced else None
+
+
 def find(fault, text):
     """Finds where the original text stands in its file, and says what is wrong where it does not. Of `a @b@ c` it is b, and
     the rest says which b is meant."""
@@ -88,7 +102,8 @@ def find(fault, text):
         return f"{fault.name}: its original text is in {fault.file} {len(found)} times, not once: {fault.original}"
     fault.original = original
     fault.begin, fault.end = found[0].span(1)
-    return None
+    wrong = malformed(fault)
+    return f"{fault.name}: {wrong}: {original} -> {fault.mutated}" if wrong else None
 
 
 def plant(text, begin, end, faults):
