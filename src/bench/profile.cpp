@@ -26,8 +26,10 @@ struct Place {
 };
 
 /// The interpreter's observer is shown its whole stack, on which arguments of later operators may lie below.
-c10::ArrayRef<c10::IValue> own_part(c10::ArrayRef<c10::IValue> stack, std::size_t count) {
-  return count > 0 && stack.size() > count ? stack.slice(stack.size() - count) : stack;
+template <typename Stack>  // LibTorch 1.13's has constant elements
+c10::ArrayRef<c10::IValue> own_part(const Stack& stack, std::size_t count) {
+  const std::size_t own = count > 0 ? std::min(count, stack.size()) : stack.size();
+  return c10::ArrayRef<c10::IValue>(stack.data() + (stack.size() - own), own);
 }
 
 /// The operators of one run, in their order, and the work of each.

@@ -16,9 +16,26 @@ constexpr std::string_view kListMark = "[]";
 bool is_literal(const std::string& type) { return type.starts_with('='); }
 bool is_list(const std::string& type) { return type.ends_with(kListMark); }
 
+std::string without_list_mark(const std::string& type) {
+  return is_list(type) ? type.substr(0, type.size() - kListMark.size()) : type;
+}
+
+/// The bound of "int64<30522"; 0 where there is none.
+std::int64_t bound_in(const std::string& type) {
+  const std::string form = without_list_mark(type);
+  const auto mark = form.find('<');
+  if (mark == std::string::npos) return 0;
+  std::int64_t bound = 0;
+  const char* end = form.data() + form.size();
+  if (std::from_chars(form.data() + mark + 1, end, bound).ptr != end || bound < 1)
+    throw Error(ErrorKind::usage, fmt::format("input type \"{}\": behind < stands a whole number", type),
+                "e.g. int64<30522");
+  return bound;
+}
+
 at::ScalarType dtype_of(const std::string& type) {
-  const std::string name = is_list(type) ? type.substr(0, type.size() - kListMark.size()) : type;
-  if (const auto dtype = find_dtype(name)) return *dtype;
+  const std::string form = without_list_mark(type);
+  if (const auto dtype = find_dtype(form.substr(0, form.find('<')))) return *dtype;
   throw Error(ErrorKind::usage, fmt::format("unknown input type \"{}\"", type),
               fmt::format("InputOptions::types takes {}, one for each shape, separated by semicolons", dtype_names()));
 }
@@ -61,12 +78,15 @@ std::int64_t upper_bound(at::ScalarType dtype, std::int64_t int_high) {
 
 at::Tensor draw_tensor(const ArgumentForm& form, std::int64_t int_high, const at::Generator& generator) {
   const at::ScalarType dtype = dtype_of(form.type);
+  const std::int64_t bound = bound_in(form.type);
   at::Tensor tensor;
   if (at::isFloatingType(dtype)) {
     const at::ScalarType drawn = dtype == at::kDouble ? at::kDouble : at::kFloat;
     tensor = at::randn(form.dims, generator, at::TensorOptions(drawn)).to(dtype);
   } else {
-    tensor = at::randint(0, upper_bound(dtype, int_high), form.dims, generator, at::TensorOptions(at::kLong)).to(dtype);
+    tensor = at::randint(0, upper_bound(dtype, bound > 0 ? bound : int_high), form.dims, generator,
+                         at::TensorOptions(at::kLong))
+                 .to(dtype);
   }
   if (form.memory_format == "channels_last" && tensor.dim() == 4)
     tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);
@@ -86,6 +106,9 @@ std::vector<ArgumentForm> argument_forms(const InputOptions& options) {
       throw Error(ErrorKind::usage, fmt::format("{} input types for {} shapes", count, options.dims.size()),
                   "give one InputOptions::types for each shape of InputOptions::dims, or one for all");
     }
+    if (!is_literal(form.type) && bound_in(form.type) > 0 && at::isFloatingType(dtype_of(form.type)))
+      throw Error(ErrorKind::usage, fmt::format("input type \"{}\": a bound is for integers", form.type),
+                  "InputOptions::types: leave it out");
     if (!is_literal(form.type)) dtype_of(form.type);
     check_memory_format(form.memory_format);
     forms.push_back(std::move(form));

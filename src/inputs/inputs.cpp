@@ -108,6 +108,24 @@ std::function<Sample(std::uint64_t)> sampler(const InputOptions& options) {
 
 namespace {
 
+/// What is looked up in embeddings is drawn below their rows, and beside it other integers, masks and kinds of tokens, are 0
+/// or 1: scores that a mask of many values moves by as much hide whatever else is in them. Returns the rows.
+std::int64_t bound_integers(std::vector<ArgumentForm>& forms, const HintedGraph& graph) {
+  const std::int64_t rows = graph.embedding_rows();
+  std::vector<ArgumentForm*> others;
+  bool any_indices = false;
+  for (std::size_t k = 0; k < forms.size(); ++k) {
+    if (!forms[k].type.starts_with("int") || forms[k].type.find('<') != std::string::npos) continue;
+    const auto hint = graph.hint(k);
+    const bool is_indices = hint && hint->kind == InputHint::Kind::indices;
+    any_indices = any_indices || is_indices;
+    if (!is_indices) others.push_back(&forms[k]);
+  }
+  if (any_indices)
+    for (ArgumentForm* form : others) form->type.insert(std::min(form->type.find('['), form->type.size()), "<2");
+  return rows;
+}
+
 InputSummary resolve(const Module& module, const Fresh& fresh, const InputOptions& options, const std::string& method) {
   if (!options.file.empty() && !options.types.empty())
     throw Error(ErrorKind::usage, "InputOptions::types is for random inputs, and a file is given",
@@ -122,11 +140,11 @@ InputSummary resolve(const Module& module, const Fresh& fresh, const InputOption
   std::vector<ArgumentForm> forms = inferred ? std::move(guess.forms) : fit(module, options, method);
   if (inferred) set_memory_formats(forms, options.memory_formats);
 
+  std::int64_t int_high = options.int_high;
+  if (int_high == 0 && has_integers(forms)) int_high = bound_integers(forms, HintedGraph(module, method));
   InputOptions explicit_options = options_of(forms);
   explicit_options.seed = options.seed;
-  explicit_options.int_high = options.int_high;
-  if (options.int_high == 0 && has_integers(forms))
-    explicit_options.int_high = HintedGraph(module, method).embedding_rows();
+  explicit_options.int_high = int_high;
   std::string text = forms.empty() ? "no arguments" : text_of(forms);
   if (!guess.too_large.empty()) text += fmt::format(" ({} takes too much time or memory)", guess.too_large);
   return {explicit_options, inferred, text + (inferred ? ", inferred" : ""), 0};

@@ -85,6 +85,28 @@ TEST(InferInputs, IndicesStayBelowTheRowsOfTheEmbedding) {
   EXPECT_EQ(summary.options.int_high, 3);
 }
 
+// A mask of many values would move the scores of attention by so much that nothing else shows.
+TEST(InferInputs, IntegersBesideIndicesAreZeroOrOne) {
+  const Tensors weight{{"table", at::zeros({50, 4})}};
+  const std::string source =
+      "def forward(self, ids, mask):\n    x = torch.embedding(self.table, ids)\n"
+      "    return x + torch.unsqueeze((1 - mask) * -10000.0, 2)\n";
+  const torch::jit::Module module = test::make_module("Net", weight, source);
+  InputOptions options;
+  options.dims = {{1, 64}, {1, 64}};
+  options.types = {"int64", "int64"};
+  const auto summary = inputs::resolve_inputs(module, options);
+  EXPECT_EQ(summary.text, "1x64 int64; 1x64 int64<2");
+  const auto sample = inputs::draw_sample(summary.options, 0);
+  EXPECT_GT(sample[0].toTensor().max().item<std::int64_t>(), 25);
+  EXPECT_EQ(sample[1].toTensor().max().item<std::int64_t>(), 1);
+  options.types = {"int64", "int64<9"};
+  EXPECT_EQ(inputs::resolve_inputs(module, options).text, "1x64 int64; 1x64 int64<9") << "given, it stays";
+  options.int_high = 7;
+  options.types = {"int64", "int64"};
+  EXPECT_EQ(inputs::resolve_inputs(module, options).text, "1x64 int64; 1x64 int64") << "given for all";
+}
+
 TEST(InferInputs, DtypeFollowsTheWeight) {
   const Tensors weight{{"w", at::zeros({4, 3}, at::kDouble)}};
   EXPECT_EQ(infer("def forward(self, x):\n    return torch.matmul(x, self.w)\n", weight).text, "1x4 double, inferred");

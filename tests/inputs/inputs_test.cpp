@@ -37,6 +37,21 @@ TEST(ParseDims, NamesThePartThatIsNoSize) {
   EXPECT_EQ(message_of([] { parse_dims("100000,100000"); }), "the shape \"100000,100000\" has more than 2^31 elements");
 }
 
+TEST(DrawSample, AnArgumentMayHaveABoundOfItsOwn) {
+  InputOptions options;
+  options.dims = {{1000}, {1000}, {10}};
+  options.types = {"int64<5", "int32", "int64<3[]"};
+  options.int_high = 50;
+  const auto sample = inputs::draw_sample(options, 0);
+  EXPECT_EQ(sample[0].toTensor().max().item<std::int64_t>(), 4);
+  EXPECT_EQ(sample[1].toTensor().max().item<std::int64_t>(), 49);
+  EXPECT_LT(sample[2].toTensorList().get(0).max().item<std::int64_t>(), 3);
+  for (const char* wrong : {"int64<", "int64<0", "int64<x", "float<3"}) {
+    options.types = {wrong};
+    EXPECT_THROW(inputs::draw_sample(options, 0), Error) << wrong;
+  }
+}
+
 TEST(DrawSample, IsBitwiseRepeatableAndLeavesTheGlobalGeneratorAlone) {
   InputOptions options;
   options.dims = {{2, 3}, {100}};
