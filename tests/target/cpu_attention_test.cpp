@@ -134,6 +134,20 @@ TEST_F(CpuAttention, RunsInBfloat16) {
   EXPECT_LE(error_on({torch::randn({2, 9, 32})}), 3e-2);
 }
 
+// A mask in float would make float of the scores, and a product takes one dtype.
+TEST_F(CpuAttention, RunsInBfloat16WithAMaskInFloat) {
+  LowerOptions options;
+  options.inputs.dims = {{2, 9, 32}, {2, 1, 1, 9}};
+  options.dtype = "bfloat16";
+  write_network({{"q.weight", torch::randn({32, 32}) / 4}},
+                "  q = torch.linear(x, self.q.weight).view(x.size(0), x.size(1), 4, 8).transpose(1, 2)\n"
+                "  y = torch.matmul(torch.softmax(torch.matmul(q, q.transpose(-2, -1)) * 0.3 + mask * -2.0, -1), q)\n"
+                "  return y.transpose(1, 2).reshape(x.size(0), x.size(1), -1)\n",
+                options, "x, mask");
+  const at::Tensor mask = torch::randn({2, 1, 1, 9}).abs();
+  EXPECT_LE(error_on({torch::randn({2, 9, 32}), mask}), 3e-2);
+}
+
 /// A layer's weights as torch.nn.MultiheadAttention has them.
 Tensors attention_weights(std::int64_t width) {
   const double size = std::sqrt(static_cast<double>(width));

@@ -21,6 +21,10 @@ Value* converted(Value* value, Node* before, at::ScalarType dtype) {
   return result;
 }
 
+bool was_float_in(const Value* value, const inputs::ObservedTensors& observed) {
+  return inputs::seen(observed, value).dtype == at::kFloat;
+}
+
 class Converter {
  public:
   Converter(ir::Program& program, ir::Graph& graph, const inputs::ObservedTensors& observed)
@@ -81,7 +85,7 @@ class Converter {
       if (was_float(taker->input(place))) taker->replaceInput(place, converted(taker->input(place), taker, at::kFloat));
   }
 
-  [[nodiscard]] bool was_float(const Value* value) const { return inputs::seen(observed_, value).dtype == at::kFloat; }
+  [[nodiscard]] bool was_float(const Value* value) const { return was_float_in(value, observed_); }
 
   ir::Program& program_;
   ir::Graph& graph_;
@@ -90,6 +94,17 @@ class Converter {
 };
 
 }  // namespace
+
+void multiply_in_bfloat16(ir::Graph& graph, const inputs::ObservedTensors& observed) {
+  for (Node* node : ir::all_nodes(graph)) {
+    if (!ir::is_operator(node, {"aten::matmul", "aten::mm", "aten::bmm", "aten::baddbmm", "aten::addmm",
+                                "aten::scaled_dot_product_attention"}))
+      continue;
+    if (inputs::seen(observed, node->output()).dtype != at::kFloat) continue;
+    for (std::size_t i = 0; i < node->inputs().size(); ++i)
+      if (was_float_in(node->input(i), observed)) node->replaceInput(i, converted(node->input(i), node, at::kBFloat16));
+  }
+}
 
 void compute_in_bfloat16(ir::Program& program, ir::Graph& graph, const inputs::ObservedTensors& observed) {
   Converter(program, graph, observed).run();

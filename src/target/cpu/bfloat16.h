@@ -10,4 +10,8 @@ namespace fusekit::target {
 /// `observed`: what the graph's tensors were.
 void compute_in_bfloat16(ir::Program& program, ir::Graph& graph, const inputs::ObservedTensors& observed);
 
+/// For a graph that does not run after that: a mask in float makes float of scores, and a product takes one dtype. What was
+/// float in the run is bfloat16 for every product of two tensors.
+void multiply_in_bfloat16(ir::Graph& graph, const inputs::ObservedTensors& observed);
+
 }  // namespace fusekit::target

@@ -73,8 +73,12 @@ std::vector<inputs::Sample> samples_of(const file::Original& original, const Low
 void lower_forward(ir::Program& program, ir::Method& method, const file::Original& original,
                    const LowerOptions& options, PackedLayers& layers) {
   const std::vector<inputs::Sample> samples = samples_of(original, options);
-  if (options.dtype == "bfloat16")
-    compute_in_bfloat16(program, *method.graph, observe(original, method, *method.graph, samples.front()));
+  if (options.dtype == "bfloat16") {
+    const inputs::ObservedTensors observed = observe(original, method, *method.graph, samples.front());
+    compute_in_bfloat16(program, *method.graph, observed);
+    if (inputs::observed_tensors(original.fresh(), *method.graph, method.schema, samples.front()).empty())
+      multiply_in_bfloat16(*method.graph, observed);
+  }
   std::vector<Road> roads;
   for (const inputs::Sample& sample : samples) {
     const std::shared_ptr<ir::Graph> fast = method.graph->copy();
