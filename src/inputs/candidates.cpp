@@ -96,6 +96,8 @@ std::vector<Size> same_depth(std::initializer_list<std::int64_t> sides) {
   return sizes;
 }
 
+bool has_indices(const CandidateArgument& argument) { return argument.hint && argument.hint->kind == Kind::indices; }
+
 }  // namespace
 
 std::vector<Size> candidate_sizes(const std::vector<CandidateArgument>& arguments) {
@@ -116,10 +118,24 @@ std::vector<Size> candidate_sizes(const std::vector<CandidateArgument>& argument
   return same_depth({16, 1});
 }
 
+bool take_for_masks(std::vector<CandidateArgument>& arguments) {
+  if (std::none_of(arguments.begin(), arguments.end(), has_indices)) return false;
+  bool changed = false;
+  for (CandidateArgument& argument : arguments) {
+    if (!argument.hint || has_indices(argument)) continue;
+    argument.hint.reset();
+    changed = true;
+  }
+  return changed;
+}
+
 std::vector<Filling> fillings(const std::vector<CandidateArgument>& arguments) {
   const auto is_open = [](const CandidateArgument& a) { return a.literal.empty() && !a.hint; };
   const auto has_hint = [](const CandidateArgument& a) { return a.hint.has_value(); };
   if (std::none_of(arguments.begin(), arguments.end(), is_open)) return {{true, {}, "float"}};
+  if (std::any_of(arguments.begin(), arguments.end(), has_indices))  // masks and kinds of tokens, most often
+    return {{true, {}, "int64"},   {true, {}, "bool"},   {true, {}, "float"}, {false, {1}, "float"},
+            {false, {1}, "int64"}, {false, {}, "float"}, {false, {}, "int64"}};
   if (std::any_of(arguments.begin(), arguments.end(), has_hint))
     return {{true, {}, "float"},   {true, {}, "int64"},  {true, {}, "bool"},  {false, {1}, "float"},
             {false, {1}, "int64"}, {false, {}, "float"}, {false, {}, "int64"}};

@@ -32,6 +32,10 @@ struct Filling {
   const char* type;
 };
 
+/// Beside indices of an embedding, what the graph tells of another tensor may be what it tells of the scores that the tensor
+/// masks: takes these hints away. False where there are none.
+bool take_for_masks(std::vector<CandidateArgument>& arguments);
+
 /// The fillings to try, most likely first.
 std::vector<Filling> fillings(const std::vector<CandidateArgument>& arguments);
 

@@ -78,10 +78,12 @@ class Search {
   std::vector<ArgumentForm> run() {
     const runtime::CapturedOutput captured;
     const torch::NoGradGuard no_grad;
-    for (const Filling& filling : fillings(arguments_)) {
-      if (auto found = run(filling)) return *found;
-      if (slow_) return *slow_;
-    }
+    do {
+      for (const Filling& filling : fillings(arguments_)) {
+        if (auto found = run(filling)) return *found;
+        if (slow_) return *slow_;
+      }
+    } while (take_for_masks(arguments_));
     throw nothing_runs();
   }
 

@@ -107,6 +107,16 @@ TEST(InferInputs, IntegersBesideIndicesAreZeroOrOne) {
   EXPECT_EQ(inputs::resolve_inputs(module, options).text, "1x64 int64; 1x64 int64") << "given for all";
 }
 
+TEST(InferInputs, AMaskBesideIndicesHasTheirShape) {
+  const Tensors weights{{"table", at::randn({50, 8})}, {"w", at::randn({8, 8})}};
+  const std::string source =
+      "def forward(self, ids, mask):\n    x = torch.embedding(self.table, ids)\n"
+      "    hidden = torch.reshape((1 - mask) * -10000.0, [mask.size(0), 1, mask.size(1)])\n"
+      "    scores = torch.matmul(x, x.transpose(1, 2)) + hidden\n"
+      "    return torch.linear(torch.matmul(torch.softmax(scores, 2), x), self.w)\n";
+  EXPECT_EQ(infer(source, weights).text, "1x16 int64; 1x16 int64<2, inferred");
+}
+
 TEST(InferInputs, DtypeFollowsTheWeight) {
   const Tensors weight{{"w", at::zeros({4, 3}, at::kDouble)}};
   EXPECT_EQ(infer("def forward(self, x):\n    return torch.matmul(x, self.w)\n", weight).text, "1x4 double, inferred");
