@@ -154,6 +154,21 @@ TEST_F(CpuTarget, ASumIsWrittenIntoTheOperandThatNobodyReadsLater) {
     EXPECT_EQ(count("mkldnn::_convolution_pointwise_"), 0U) << end;
     expect_same_everywhere();
   }
+  for (const char* end :
+       {"  s = torch.relu(z + y)\n  return s - y\n", "  return z + y[:, :, :1]\n",
+        "  v = y[:, :4]\n  s = torch.relu(z + y)\n  return s[:, :4] - v\n", "  return z[:, :, :1] + y\n"}) {
+    write_network(tensors, body + third + end);
+    EXPECT_EQ(count("mkldnn::_convolution_pointwise_"), 0U) << "behind a third convolution: " << end;
+    expect_same_everywhere();
+  }
+}
+
+TEST_F(CpuTarget, AWeightIsPackedOnceForEachBias) {
+  write_network(convolution("a", 8, 8, 3) + Tensors{{"other.bias", torch::randn({8})}},
+                "  y = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])\n"
+                "  return torch.cat([y, torch.conv2d(x, self.a.weight, self.other.bias, [1, 1], [1, 1])], 1)\n");
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 2U);
+  expect_same_everywhere();
 }
 
 TEST_F(CpuTarget, EveryKindOfArgumentIsLookedAt) {

@@ -115,10 +115,18 @@ TEST_F(Gate, RoundingOfWhatIsWrittenIsJudgedToo) {
 }
 
 TEST_F(Gate, RoundingIsJudgedInTheModeThatIsCompared) {
-  const std::string original = "    y = x * 1.0 if not self.training else x * 2.0\n    return (y + 4096) - 4096\n";
-  const std::string second = "    y = x * 1.0 if not self.training else x * 2.0\n    return (y + 8192) - 8192\n";
+  const auto in_training = [this](const std::string& name, const std::string& shift) {
+    torch::jit::Module module =
+        test::make_module("Net", {},
+                          "def forward(self, x):\n    y = x * 1.0 if not self.training else x * 512.0\n"
+                          "    return (y + " +
+                              shift + ") - " + shift + "\n");
+    module.train();
+    test::save_module(module, folder_ / name);
+    return folder_ / name;
+  };
   options_.eval = true;
-  const VerifyReport report = check(original, second);
+  const VerifyReport report = verify(in_training("a.pt", "4096"), in_training("b.pt", "8192"), options_);
   EXPECT_TRUE(report.passed) << report.failure;
   ASSERT_TRUE(report.rounding);
 }
