@@ -161,6 +161,10 @@ TEST_F(CpuTarget, ASumIsWrittenIntoTheOperandThatNobodyReadsLater) {
     EXPECT_EQ(count("mkldnn::_convolution_pointwise_"), 0U) << "behind a third convolution: " << end;
     expect_same_everywhere();
   }
+  const std::string pixel = "  pixel = torch.relu(torch.conv2d(x[:, :, :3, :3], self.a.weight))\n";
+  write_network(tensors, pixel + body + third + "  return z + pixel\n");
+  EXPECT_EQ(count("mkldnn::_convolution_pointwise_"), 0U) << "what grows in the sum";
+  expect_same_everywhere();
 }
 
 TEST_F(CpuTarget, AWeightIsPackedOnceForEachBias) {

@@ -280,7 +280,7 @@ void FastRoad::take_activation(Tail& tail) const {
 bool FastRoad::may_be_summed_into(Value* other, Node* sum) const {
   const auto sizes = [this](const Value* value) { return inputs::seen(observed_, value).sizes; };
   return other->node()->owningBlock() == graph_.block() && channels_last_.has(other) &&
-         (own_.count(other) > 0 || ir::has_own_memory(other)) && sizes(other) && sizes(other) == sizes(sum->output()) &&
+         (own_.count(other) > 0 || ir::has_own_memory(other)) && sizes(other) &&
          sizes(sum->input(0)) == sizes(sum->input(1)) && ir::is_last_reader(other, sum);
 }
 
