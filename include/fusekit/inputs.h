@@ -34,8 +34,8 @@ struct InputOptions {
   /// only the first dimension counts, as `batch`.
   std::vector<std::vector<std::int64_t>> dims{};
   /// One of "float", "double", "half", "bfloat16", "int64", "int32", "int16", "int8", "uint8_t", "bool" for each shape;
-  /// fewer than shapes: the last one (or "float") goes on. With "[]" behind it, the argument is a list that holds one
-  /// such tensor. An argument that is no tensor is written with an equals sign and has no shape: "=3", "=0.5", "=true",
+  /// fewer than shapes: the last one (or "float") goes on. "int64<30522": drawn below 30522. With "[]" behind it, the
+  /// argument is a list that holds one such tensor. An argument that is no tensor is written with an equals sign and has no shape: "=3", "=0.5", "=true",
   /// "=None", "=text"; more types than shapes are only allowed for these.
   std::vector<std::string> types{};
   /// A file or folder of real inputs. A file is a `.pt` that torch.save wrote (a tensor; a tuple or list of forward's
@@ -51,8 +51,8 @@ struct InputOptions {
   /// Random inputs of the k-th sample are drawn from generator seed `seed + k`: floats from N(0,1), integers from
   /// [0, int_high).
   std::uint64_t seed = 0;
-  /// Exclusive upper bound of random integers; 0: worked out of the graph (an embedding's rows), else 2 (int8: 128,
-  /// uint8_t: 256, as in pictures).
+  /// Exclusive upper bound of random integers that have none in `types`; 0: worked out of the graph (an embedding's rows for
+  /// what is looked up in it, and 2 beside it, as for masks), else 2 (int8: 128, uint8_t: 256, as in pictures).
   std::int64_t int_high = 0;
   /// The first dimension of one sample of `file`. Tensors with more, in files that are no list of samples, are taken apart:
   /// 64x3x224x224 are 64 samples for 1, 16 for 4; what is left over is left out. kAsTheyAre: nothing is. 0: the first

@@ -95,8 +95,8 @@ struct PlainLoad {
   std::string plain_engine;  ///< the one of a plain torch.jit.load
   std::string best_engine;   ///< that choose_engine names for the file; the same where there is no better one
   double original = 0;       ///< the float file
-  double plain = 0;          ///< the int8 file under plain_engine
-  double best = 0;           ///< the same under best_engine
+  double plain = 0;  ///< the int8 file under plain_engine; NaN where that has no kernels for this CPU (2.13 on ARM)
+  double best = 0;   ///< the same under best_engine
   int threads = 0;
 };
 

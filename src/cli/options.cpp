@@ -107,7 +107,8 @@ void add_input_options(CLI::App& app, InputFlags& flags) {
   app.add_option(both("input_dims"), flags.dims,
                  "Shapes, e.g. \"1,3,224,224;1,10\"; several with a bar between them for bench and fuse")
       ->group(group);
-  app.add_option(both("input_type"), flags.types, "Types, e.g. \"float;int64\"")->group(group);
+  app.add_option(both("input_type"), flags.types, "Types, e.g. \"float;int64\"; \"int64<30522\" is drawn below that")
+      ->group(group);
   app.add_option(both("input_memory_format"), flags.memory_formats, "contiguous_format or channels_last")->group(group);
   app.add_option(
          "--inputs", flags.file,
@@ -116,7 +117,9 @@ void add_input_options(CLI::App& app, InputFlags& flags) {
       ->type_name("PATH")
       ->group(group);
   app.add_option("--seed", flags.seed, "Seed of random inputs")->group(group)->check(CLI::NonNegativeNumber);
-  app.add_option(both("int_high"), flags.int_high, "Random integers are drawn below this")->group(group);
+  app.add_option(both("int_high"), flags.int_high,
+                 "Random integers are drawn below this (default: an embedding's rows, beside it 2)")
+      ->group(group);
   add_picture_options(app, flags.pictures);
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "file/declared_types.h"
 #include "fusekit/error.h"
 
 namespace fusekit::file {
@@ -111,6 +112,9 @@ class Operators {
 
 void check_loaded(const torch::jit::Module& module, const std::filesystem::path& path) {
   Values(path).count(module._ivalue());
+  if (const std::string attribute = mistyped_attribute(module); !attribute.empty())
+    throw Error(ErrorKind::file, fmt::format("{}: the value of {} is not of its type", path.string(), attribute),
+                "copy it again, or save it again");
   Operators operators(path);
   for (const torch::jit::Module& each : module.modules())
     for (const torch::jit::Method& method : each.get_methods()) operators.count(method.function());

@@ -49,10 +49,12 @@ std::string state_difference(const Module& a, const Module& b, const std::string
 }
 
 /// In how many of the runs is the noise above the bound? A network this small may have a run whose outputs are next to
-/// nothing; a wrong one is wrong in most.
+/// nothing, or nothing at all (-inf); a wrong one is wrong in most.
 std::string too_noisy(const std::vector<double>& sqnrs_db, double least) {
-  const auto below = std::count_if(sqnrs_db.begin(), sqnrs_db.end(), [&](double db) { return db < least; });
-  return 2 * below > kRuns ? fmt::format("SQNR of the runs: {:.1f} dB", fmt::join(sqnrs_db, ", ")) : "";
+  const auto heard = std::count_if(sqnrs_db.begin(), sqnrs_db.end(), [](double db) { return db > -INFINITY; });
+  const auto below =
+      std::count_if(sqnrs_db.begin(), sqnrs_db.end(), [&](double db) { return db > -INFINITY && db < least; });
+  return 2 * below > heard ? fmt::format("SQNR of the runs: {:.1f} dB", fmt::join(sqnrs_db, ", ")) : "";
 }
 
 using Dims = std::vector<std::int64_t>;

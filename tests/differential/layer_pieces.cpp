@@ -46,7 +46,8 @@ void branches(Drawer& d) {
 }
 
 void in_a_branch(Drawer& d) {
-  d.begin_block(d.one_of<std::string>({"if x.size(0) % 2 == 0:", "if bool(x.sum() > 0):", "for i in range(2):"}));
+  d.begin_block(
+      d.one_of<std::string>({"if x.size(0) % 2 == 0:", "if bool(x.abs().max() > 1e-3):", "for i in range(2):"}));
   block(d, layer_of_same_shape(d));
   d.line("x = x * 1.0");
   d.end_block();

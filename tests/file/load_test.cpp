@@ -335,6 +335,19 @@ TEST_F(Load, ValuesWithoutEndInSightAreRefused) {
   EXPECT_EQ(refusal_to_load(saved(few)), "no Error");
 }
 
+// Code that takes it for the other would read beyond its end.
+TEST_F(Load, AnObjectOfAnotherClassIsRefused) {
+  torch::jit::Module module = test::make_module(
+      "Net", {{"large.weight", at::ones({2})}, {"large.bias", at::ones({2})}, {"small.weight", at::ones({2})}},
+      "def forward(self, x):\n    return x * self.large.weight + self.large.bias + self.small.weight\n");
+  const fs::path path = folder_ / "classes.pt";
+  module.save(path.string());
+  EXPECT_EQ(refusal_to_load(path), "no Error");
+  module._ivalue()->setSlot(module.type()->getAttributeSlot("large"), module.attr("small"));
+  module.save(path.string());
+  EXPECT_TRUE(test::has(refusal_to_load(path), "large is not of its type"));
+}
+
 TEST_F(Load, WhatANetworkRaisesIsShortened) {
   const fs::path path = save("scale.pt");
   set_record(path, "code/__torch__/test.py", "class Scale(Module):\n  " + std::string(100000, 'x') + "\n",
