@@ -108,7 +108,8 @@ std::string add_layer(Drawer& d, const LayerSettings& layer, const std::string& 
 
 void call_batch_norm(Drawer& d, const std::string& name, const std::string& from, const std::string& to) {
   const bool affine = d.submodule(name).hasattr("weight");
-  const std::string eps = d.one_of<std::string>({"1e-5", "1e-3", "0.1"});
+  const std::string eps =
+      d.trains ? "0.5" : d.one_of<std::string>({"1e-5", "1e-3", "0.1"});  // as statistics_of_the_batch
   const std::string self = "self." + name + ".";
   if (d.traced) {
     d.line(fmt::format("{} = {}", to, batch_norm_text(self, from, affine, "False", eps)));
