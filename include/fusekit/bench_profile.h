@@ -47,10 +47,10 @@ struct MachineSpeed {
 /// A variant's time by layer.
 struct Profile {
   std::string label;
-  double forward_us = 0;          ///< of a typical observed forward: the sum of its parts
+  double forward_us = 0;               ///< of a typical observed forward: the sum of its parts
   std::vector<LayerTime> layers = {};  ///< in the order of execution
-  double plain_us = 0;            ///< time of an unobserved forward; 0: not measured
-  double page_faults = 0;         ///< minor ones, per unobserved forward
+  double plain_us = 0;                 ///< time of an unobserved forward; 0: not measured
+  double page_faults = 0;              ///< minor ones, per unobserved forward
   MachineSpeed machine = {};
 
   /// What observing added, and what neither it nor the operators took: the interpreter, moving data between operators.

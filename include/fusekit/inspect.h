@@ -46,7 +46,7 @@ struct FileInfo {
   std::vector<OperatorCount> operators;  ///< of all methods, calls followed; most frequent first
   TensorTotals parameters;
   TensorTotals buffers;
-  std::string packed_for;                ///< of a file for CPUs: the shapes of its fast roads, "1x3x224x224"; else empty
+  std::string packed_for;  ///< of a file for CPUs: the shapes of its fast roads, "1x3x224x224"; else empty
   std::vector<std::string> in_training;         ///< as Model::modules_in_training
   std::optional<MultiplyAdds> multiply_adds{};  ///< only where the inputs' shapes are given, and `read` takes the file
 };

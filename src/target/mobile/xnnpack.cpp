@@ -66,7 +66,8 @@ torch::jit::Module pack_for_xnnpack(const torch::jit::Module& tree, const ir::Pr
   }
   using namespace torch::jit;  // where LibTorch 1.13 has MobileOptimizerType; 2.13's is global
   try {
-    const Module packed = optimizeForMobile(tree, std::set{MobileOptimizerType::CONV_BN_FUSION}, other_methods(program));
+    const Module packed =
+        optimizeForMobile(tree, std::set{MobileOptimizerType::CONV_BN_FUSION}, other_methods(program));
     const LayerCounts after = layers_of(packed);
     const std::size_t layers = after.packed + after.plain;
     remarks.notes.push_back(fmt::format("packed for XNNPACK: {} of {} float convolutions and linears ({:.0f} %)",
