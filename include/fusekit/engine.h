@@ -46,6 +46,9 @@ inline constexpr const char* kQuantizeRecord = "fusekit_quantize.json";
 /// The engine of a process that chooses none (at::Context::qEngine): what a plain torch.jit.load has.
 std::string plain_load_engine();
 
+/// Whether that engine has kernels for this CPU: LibTorch 2.13's on ARM has not, and a plain load of an int8 file fails.
+bool plain_load_runs_int8();
+
 /// What stands in the file's code and in kQuantizeRecord; nothing is loaded or run. nullopt: no quantized operator,
 /// or no TorchScript file.
 std::optional<Int8Facts> int8_facts(const std::filesystem::path& file);

@@ -33,6 +33,10 @@ struct TuneOptions {
 /// One way to write the file, or to run it.
 struct Candidate {
   std::string name;  ///< "cpu", "cpu bfloat16", "int8"; "original" for the input as it is
+  /// What its file is made with: LowerOptions::target and dtype, and whether it is quantized.
+  std::string target{};
+  std::string dtype{};
+  bool int8 = false;
   /// What a program has to do before it loads the file, in words of RuntimeOptions: the engine; "" where a plain load does.
   std::string engine;
   /// LibTorch's oneDNN Graph fuser, a switch of the whole process, on the frozen file (ReadyOptions::graph_fuser).

@@ -4,21 +4,14 @@
 #include <functional>
 #include <set>
 
+#include "bench/operator_names.h"
+
 namespace fusekit::bench {
 namespace {
 
 using Sizes = std::vector<std::int64_t>;
 
 constexpr double kMultiplyAdd = 2;  ///< operations
-
-/// "conv2d" of "aten::conv2d".
-std::string unqualified(const c10::FunctionSchema& schema) {
-  const std::string& name = schema.name();
-  const std::size_t colons = name.rfind(':');
-  return colons == std::string::npos ? name : name.substr(colons + 1);
-}
-
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 /// The argument of one of these names; nullptr where there is none.
 const c10::IValue* argument_of(const OperatorCall& call, std::initializer_list<const char*> names) {
@@ -60,11 +53,6 @@ Sizes weight_sizes(const OperatorCall& call, const Weights& weights) {
   return owned != nullptr ? owned->sizes : Sizes();
 }
 
-bool is_convolution(const std::string& name) {
-  return (contains(name, "conv") || contains(name, "Conv")) && !contains(name, "prepack") &&
-         !contains(name, "unpack") && !contains(name, "reorder") && !contains(name, "backward");
-}
-
 /// Behind batch (which may be missing) and before the spatial dimensions.
 double channels_of(const at::Tensor& tensor, std::size_t spatial) {
   const auto place = tensor.dim() - static_cast<std::int64_t>(spatial) - 1;
@@ -84,21 +72,6 @@ std::optional<double> convolution_flops(const OperatorCall& call, const Weights&
   // conv1d's weight is packed as that of a two-dimensional one.
   const std::size_t spatial = contains(call.schema.name(), "1d") ? 1 : weight.size() - 2;
   return kMultiplyAdd * elements_of(side) * elements_of(weight) / std::max(1.0, channels_of(side, spatial));
-}
-
-bool is_linear(const std::string& name) {
-  static const std::set<std::string> plain = {"linear",
-                                              "_mkl_linear",
-                                              "mkldnn_linear",
-                                              "_linear_pointwise",
-                                              "linear_relu",
-                                              "linear_leaky_relu",
-                                              "linear_tanh",
-                                              "linear_dynamic",
-                                              "linear_relu_dynamic",
-                                              "linear_dynamic_fp16",
-                                              "linear_relu_dynamic_fp16"};
-  return plain.count(name) > 0 || name.starts_with("qlinear") || name.starts_with("linear_with_input_q_dq");
 }
 
 /// The first factor of a product whose outputs are sums over its last dimension.
@@ -130,72 +103,6 @@ std::optional<double> recurrent_flops(const OperatorCall& call) {
   if (!input || !in || !hidden) return std::nullopt;
   const double steps = elements_of(*input) / std::max(1.0, last_size(*input));
   return kMultiplyAdd * steps * (elements_of(*in) + elements_of(*hidden));
-}
-
-/// Those that move data and compute nothing.
-bool only_moves(const std::string& name) {
-  static const std::set<std::string> movers = {"cat",
-                                               "concat",
-                                               "concatenate",
-                                               "stack",
-                                               "hstack",
-                                               "vstack",
-                                               "contiguous",
-                                               "clone",
-                                               "copy_",
-                                               "to",
-                                               "_to_copy",
-                                               "embedding",
-                                               "index_select",
-                                               "index",
-                                               "gather",
-                                               "reshape",
-                                               "flatten",
-                                               "view",
-                                               "permute",
-                                               "transpose",
-                                               "pad",
-                                               "constant_pad_nd",
-                                               "reflection_pad2d",
-                                               "replication_pad2d",
-                                               "channel_shuffle",
-                                               "native_channel_shuffle",
-                                               "pixel_shuffle",
-                                               "pixel_unshuffle",
-                                               "repeat",
-                                               "repeat_interleave",
-                                               "expand",
-                                               "roll",
-                                               "flip",
-                                               "tile",
-                                               "zeros",
-                                               "ones",
-                                               "full",
-                                               "empty",
-                                               "zeros_like",
-                                               "ones_like",
-                                               "full_like",
-                                               "empty_like",
-                                               "arange",
-                                               "fill_",
-                                               "zero_",
-                                               "masked_fill",
-                                               "masked_fill_",
-                                               "unbind",
-                                               "split",
-                                               "chunk",
-                                               "slice",
-                                               "select",
-                                               "dropout",
-                                               "tril",
-                                               "triu",
-                                               "int_repr"};
-  return movers.count(name) > 0;
-}
-
-bool looks_up_rows(const std::string& name) {
-  return name == "embedding" || name == "index_select" || name == "index" || name == "gather" ||
-         name == "embedding_bag";
 }
 
 void for_each_tensor(const c10::IValue& value, const std::function<void(const at::Tensor&)>& visit) {

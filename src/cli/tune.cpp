@@ -101,12 +101,13 @@ class TuneCommand : public Command {
 
   /// The command that writes the candidate's file.
   [[nodiscard]] std::string made_by(const Candidate& candidate) const {
-    const bool int8 = candidate.name.starts_with("int8");
-    std::string command = fmt::format("fusekit {} {} -o FILE", int8 ? "quantize" : "fuse", input_);
-    if (candidate.name.starts_with("cpu")) command += " --for cpu";
-    if (candidate.name.starts_with("cpu bfloat16")) command += " --dtype bf16";
+    std::string command = fmt::format("fusekit {} {} -o FILE", candidate.int8 ? "quantize" : "fuse", input_);
+    if (candidate.target != "portable") command += " --for " + candidate.target;
+    if (candidate.dtype == "bfloat16") command += " --dtype bf16";
     if (!inputs_.dims.empty()) command += fmt::format(" --input_dims \"{}\"", inputs_.dims);
+    if (!candidate.int8) return command;
     for (const auto& path : calibration_.paths) command += " --calibrate " + path.string();
+    if (calibration_.random > 0) command += fmt::format(" --random-calibration {}", calibration_.random);
     return command;
   }
 

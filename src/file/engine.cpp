@@ -236,6 +236,11 @@ std::string plain_load_engine() {
   return engine_facts().standing;
 }
 
+bool plain_load_runs_int8() {
+  const std::vector<std::string> able = quantized_engines();
+  return std::find(able.begin(), able.end(), plain_load_engine()) != able.end();
+}
+
 bool saturates(const std::string& engine, const EngineFacts& facts) {
   if (!facts.is_x86 || engine == "qnnpack" || facts.has_avx512_vnni) return false;
   return !(engine == "onednn" && facts.has_avx_vnni);

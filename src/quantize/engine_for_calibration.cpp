@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <string>
 
 #include "fusekit/engine.h"
@@ -11,9 +10,8 @@ namespace {
 
 /// What to say where LibTorch by itself takes an engine that has no kernels for this CPU.
 void tell_of_plain_load(EngineChoice& choice, const EngineFacts& facts) {
+  if (facts.engines.empty() || plain_load_runs_int8()) return;
   const std::string plain = plain_load_engine();
-  const auto& able = facts.engines;
-  if (able.empty() || std::find(able.begin(), able.end(), plain) != able.end()) return;
   choice.warnings.push_back(
       fmt::format("a plain torch.jit.load of an int8 file fails on this CPU: this LibTorch takes the engine {}, which "
                   "has no kernels "

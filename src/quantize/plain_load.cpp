@@ -97,8 +97,7 @@ PlainLoad time_plain_load(const std::filesystem::path& original, const std::file
   if (const auto int8 = int8_facts(written)) files.push_back(*int8);
   load.best_engine = choose_engine("auto", facts, files).engine;
 
-  const bool plain_runs =
-      std::find(facts.engines.begin(), facts.engines.end(), load.plain_engine) != facts.engines.end();
+  const bool plain_runs = plain_load_runs_int8();
   std::vector<quantize::Timed> timed;
   timed.emplace_back(original, plain_runs ? load.plain_engine : load.best_engine);
   if (plain_runs) timed.emplace_back(written, load.plain_engine);

@@ -8,7 +8,6 @@
 #include <memory>
 #include <utility>
 
-#include "file/load.h"
 #include "file/output.h"
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
@@ -49,12 +48,6 @@ std::vector<Recipe> recipes(const TuneOptions& options) {
 /// Large activations stay in the process's heap: no new pages, and no faults for them, in each run.
 std::vector<std::string> kept_heap() {
   return {"MALLOC_MMAP_THRESHOLD_=1073741824", "MALLOC_TRIM_THRESHOLD_=4294967296"};
-}
-
-/// Whether the engine of a process that chooses none has kernels here: LibTorch 2.13's on ARM has not.
-bool plain_load_runs() {
-  const std::vector<std::string> able = quantized_engines();
-  return std::find(able.begin(), able.end(), plain_load_engine()) != able.end();
 }
 
 /// The same network once more, sharing its weights.
@@ -98,6 +91,9 @@ class Tuner {
     const auto start = std::chrono::steady_clock::now();
     Candidate candidate;
     candidate.name = recipe.name;
+    candidate.target = recipe.target;
+    candidate.dtype = recipe.dtype;
+    candidate.int8 = recipe.int8;
     const fs::path file = scratch_.path() / (recipe.name + ".pt");
     try {
       write_candidate(recipe, file, candidate);
@@ -123,7 +119,7 @@ class Tuner {
     const Candidate made = *found;
     const fs::path file = files_[static_cast<std::size_t>(found - report_.candidates.begin())];
     if (recipe.int8) {
-      if (!plain_load_runs())
+      if (!plain_load_runs_int8())
         found->refused =
             fmt::format("a plain load takes the engine {}, which has no kernels for this CPU", plain_load_engine());
       add_engine(made, file);
@@ -152,7 +148,8 @@ class Tuner {
     candidate.name += ", graph fuser";
     try {
       candidate.error = error_with_graph_fuser(input_, file, inputs_.options);
-      const double tolerance = options_.max_error.value_or(gate::default_tolerance(file::load(input_).module));
+      const double tolerance =
+          options_.max_error.value_or(gate::default_tolerance(ModelParts::of(fused_).original->module()));
       const bool holds = options_.min_sqnr_db ? candidate.error.sqnr_db >= *options_.min_sqnr_db
                                               : candidate.error.max_rel <= tolerance;
       if (!holds) candidate.refused = fmt::format("it is off by {:.2g} of the largest output", candidate.error.max_rel);
@@ -196,7 +193,7 @@ class Tuner {
 
   void measure(bench::Launcher& launcher, bench::Clock& clock) {
     std::vector<bench::Variant> variants;
-    const std::string plain_engine = plain_load_runs() ? plain_load_engine() : "auto";
+    const std::string plain_engine = plain_load_runs_int8() ? plain_load_engine() : "auto";
     for (std::size_t i = 0; i < report_.candidates.size(); ++i) {
       Candidate& candidate = report_.candidates[i];
       if (!candidate.refused.empty()) continue;

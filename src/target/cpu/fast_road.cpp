@@ -54,6 +54,12 @@ bool nothing_is_written_between(Node* first, Node* last) {
 
 Node* only_user(const Value* value) { return value->uses().size() == 1 ? value->uses().front().user : nullptr; }
 
+/// The settings of a convolution that pads both ends alike, as oneDNN's operators do.
+std::optional<ir::Geometry> symmetric_geometry(const ir::Layer& layer, const at::Tensor& weight) {
+  auto geometry = ir::geometry_of(*ir::as_convolution(layer.node), weight);
+  return geometry && geometry->padding == geometry->padding_end ? geometry : std::nullopt;
+}
+
 }  // namespace
 
 /// What is done to a layer's result at once: a sum, then an activation; either may be missing.
@@ -117,8 +123,8 @@ bool FastRoad::lower_convolution(const ir::Layer& layer, const at::Tensor& weigh
   if (input.size() == 3 && weight.dim() == 3) return lower_convolution_1d(layer, weight, input);
   if (input.size() == 5 && weight.dim() == 5) return lower_convolution_3d(layer, weight, input);
   if (input.size() != 4 || weight.dim() != 4) return false;
-  const auto geometry = ir::geometry_of(*ir::as_convolution(layer.node), weight);
-  if (!geometry || geometry->padding != geometry->padding_end) return false;
+  const auto geometry = symmetric_geometry(layer, weight);
+  if (!geometry) return false;
   const Tail tail = tail_of(layer.node, /*may_sum=*/true);
   Value* result = nullptr;
   if (is_pixelwise(layer, *geometry, weight) && tail.other == nullptr) {
@@ -139,8 +145,8 @@ bool FastRoad::lower_convolution(const ir::Layer& layer, const at::Tensor& weigh
 
 /// What pays: kernels of 2 or 3, in the layout that they are given; others are LibTorch's own as fast or faster.
 bool FastRoad::lower_convolution_3d(const ir::Layer& layer, const at::Tensor& weight, const Shape& input) {
-  const auto geometry = ir::geometry_of(*ir::as_convolution(layer.node), weight);
-  if (!geometry || geometry->padding != geometry->padding_end) return false;
+  const auto geometry = symmetric_geometry(layer, weight);
+  if (!geometry) return false;
   const Shape kernel = weight.sizes().slice(2).vec();
   const std::int64_t largest = *std::max_element(kernel.begin(), kernel.end());
   if (largest < 2 || largest > 3) return false;
@@ -152,8 +158,8 @@ bool FastRoad::lower_convolution_3d(const ir::Layer& layer, const at::Tensor& we
 
 /// What pays: one filter a channel, as pictures of one row, and products of all channels.
 bool FastRoad::lower_convolution_1d(const ir::Layer& layer, const at::Tensor& weight, const Shape& input) {
-  const auto geometry = ir::geometry_of(*ir::as_convolution(layer.node), weight);
-  if (!geometry || geometry->padding != geometry->padding_end) return false;
+  const auto geometry = symmetric_geometry(layer, weight);
+  if (!geometry) return false;
   const Tail tail = tail_of(layer.node, /*may_sum=*/false);
   if (is_pixelwise(layer, *geometry, weight)) {
     if (packing_of_product(weight, input[0] * input[2]) != Packing::mkl) return false;
