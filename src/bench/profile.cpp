@@ -25,6 +25,12 @@ struct Place {
   std::vector<OperatorWork> calls;  ///< in one run
 };
 
+/// "prim": what TorchScript's interpreter does itself, prim::ConstantChunk, say, is called nothing.
+const char* name_of(const at::RecordFunction& function) {
+  const char* name = function.name();
+  return name == nullptr || *name == '\0' ? "prim" : name;
+}
+
 /// The interpreter's observer is shown its whole stack, on which arguments of later operators may lie below.
 template <typename Stack>  // LibTorch 1.13's has constant elements
 c10::ArrayRef<c10::IValue> own_part(const Stack& stack, std::size_t count) {
@@ -41,7 +47,7 @@ class WorkRecorder : public OperatorObserver {
     Call call{function.operator_schema(), {}, 0};
     const auto inputs = own_part(function.inputs(), call.schema ? call.schema->arguments().size() : 0);
     call.inputs.assign(inputs.begin(), inputs.end());
-    if (calls_.empty()) begin_place(function.name(), call.inputs);
+    if (calls_.empty()) begin_place(name_of(function), call.inputs);
     calls_.push_back(std::move(call));
   }
 
@@ -101,7 +107,7 @@ class Stopwatch : public OperatorObserver {
 
   void enter(const at::RecordFunction& function) override {
     if (depth_++ > 0) return;
-    times.push_back({function.name(), 0});
+    times.push_back({name_of(function), 0});
     begin_ = clock_.now();
   }
   void leave(const at::RecordFunction&) override {

@@ -41,7 +41,7 @@ json to_object(const LayerTime& layer, double forward_us) {
 }
 
 LayerTime layer_of(const json& object) {
-  LayerTime layer{object.at("scope"), object.at("operator"), object.at("us"), object.at("calls")};
+  LayerTime layer{object.at("scope"), object.value("operator", ""), object.at("us"), object.at("calls")};
   layer.flops = object.value("flops", 0.0);
   layer.bytes = object.value("bytes", 0.0);
   layer.dtype = object.value("dtype", "");

@@ -7,6 +7,7 @@
 #include "ir/operators/activation.h"
 #include "ir/operators/arithmetic.h"
 #include "ir/operators/batch_norm.h"
+#include "ir/operators/channel_shuffle.h"
 #include "ir/operators/convolution.h"
 #include "ir/operators/layer.h"
 #include "ir/operators/linear.h"

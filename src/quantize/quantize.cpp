@@ -16,6 +16,7 @@
 #include "quantize/costs.h"
 #include "quantize/fallback.h"
 #include "quantize/islands.h"
+#include "quantize/lower/shuffles.h"
 #include "quantize/observe/calibrate.h"
 #include "quantize/processor.h"
 #include "quantize/weights/fitted_weights.h"
@@ -121,6 +122,7 @@ class Quantizer {
   void prepare() {
     ir::unroll_appends(graph());
     ir::pick_list_elements(graph());
+    name_shuffles(graph());
     for (const std::string& path : options_.skip) {
       const auto nodes = ir::all_nodes(graph());
       if (std::none_of(nodes.begin(), nodes.end(),

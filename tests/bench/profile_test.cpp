@@ -47,6 +47,20 @@ TEST(Profile, OperatorsCountToTheModuleWhoseWeightsTheyRead) {
   EXPECT_EQ(found.label, "net");
 }
 
+TEST(Profile, WhatTheInterpreterDoesItselfHasAName) {
+  const fusekit::test::TemporaryFolder folder;
+  fusekit::test::save_module(
+      fusekit::test::make_module("Net", {}, "def forward(self, x):\n    a, b = x.chunk(2, 1)\n    return a + b\n"),
+      folder / "net.pt");
+  Variant variant;
+  variant.label = "net";
+  variant.model = folder / "net.pt";
+  variant.arguments.inputs.dims = {{1, 4}};
+  Report report;
+  report.profiles.push_back(profile(variant, real_clock(), 0));
+  for (const LayerTime& layer : from_json(to_json(report), "x").profiles.at(0).layers) EXPECT_NE(layer.op, "");
+}
+
 TEST(Profile, IsTakenOfEachModelAfterTheTimedRounds) {
   test::FakeClock clock;
   test::FakeLauncher launcher({.run_us = {20000, 10000}}, clock, 1);

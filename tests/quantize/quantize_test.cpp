@@ -240,6 +240,78 @@ TEST(Quantize, SplitsAndShufflesPassTheirScaleOn) {
   EXPECT_GT(net.sqnr({1, 3, 9, 9}), 25);
 }
 
+/// A block of ShuffleNet: a part is passed on, and put together with the other again.
+const char* const kShuffleBlock =
+    "def forward(self, x):\n"
+    "    a = torch.relu(torch.conv2d(x, self.c1.weight, self.c1.bias))\n"
+    "    b, c = torch.chunk(a, 2, 1)\n"
+    "    d = torch.cat([b, torch.max_pool2d(c, [3, 3], [1, 1], [1, 1])], 1)\n"
+    "    n, k, h, w = d.size()\n"
+    "    e = d.view(n, 2, k // 2, h, w).transpose(1, 2).contiguous().view(n, k, h, w)\n"
+    "    return RESULT\n";
+
+std::string shuffle_block(const std::string& result) {
+  std::string source = kShuffleBlock;
+  return source.replace(source.find("RESULT"), 6, result);
+}
+
+Tensors convolutions_of_residual() {
+  Tensors weights = residual_weights();
+  weights.erase("fc.weight");
+  weights.erase("fc.bias");
+  return weights;
+}
+
+TEST(Quantize, AShuffleWrittenOutIsOneOperator) {
+  Quantized net(convolutions_of_residual(),
+                shuffle_block("torch.conv2d(e, self.c2.weight, self.c2.bias, [1, 1], [0, 0], [1, 1], 4)"),
+                {1, 3, 9, 9});
+  EXPECT_EQ(count_of("aten::channel_shuffle(", net.graph()), 1U) << net.graph();
+  EXPECT_EQ(count_of("aten::transpose(", net.graph()), 0U) << net.graph();
+  EXPECT_GT(net.sqnr({1, 3, 9, 9}), 25);
+  EXPECT_GT(net.sqnr({2, 3, 12, 7}), 25);
+}
+
+TEST(Quantize, AShuffleStaysWrittenOutWhereItsRowsAreRead) {
+  Quantized net(convolutions_of_residual(), shuffle_block("torch.sigmoid(torch.chunk(e, 2, 1)[0].view(n, -1))"),
+                {1, 3, 9, 9});
+  EXPECT_EQ(count_of("aten::channel_shuffle(", net.graph()), 0U) << net.graph();
+}
+
+TEST(Quantize, APartThatIsASliceIsMadeDenseForTheCat) {
+  Quantized net(convolutions_of_residual(), shuffle_block("torch.sigmoid(e)"), {1, 3, 9, 9});
+  const std::string graph = net.graph();
+  EXPECT_LT(graph.find("aten::contiguous("), graph.find("quantized::cat(")) << graph;
+}
+
+TEST(Quantize, APictureIsPutIntoChannelsLastByAShuffle) {
+  for (const std::int64_t side : {48, 12}) {
+    Quantized net(convolutions_of_residual(),
+                  "def forward(self, x):\n    return torch.conv2d(x, self.c1.weight, self.c1.bias)\n",
+                  {1, 3, side, side});
+    EXPECT_EQ(count_of("aten::channel_shuffle(", net.graph()), side == 48 ? 1U : 0U) << net.graph();
+    EXPECT_GT(net.sqnr({2, 3, side, side}), 25);
+    EXPECT_GT(net.sqnr({1, 3, 2 * side, side}), 25);
+  }
+}
+
+TEST(Quantize, AGrowingListIsPutTogetherOnce) {
+  Quantized net(convolutions_of_residual(),
+                "def forward(self, x):\n"
+                "    a = torch.relu(torch.conv2d(x, self.c1.weight, self.c1.bias, [1, 1], [1, 1]))\n"
+                "    b = torch.conv2d(a, self.c2.weight, self.c2.bias, [1, 1], [1, 1], [1, 1], 4)\n"
+                "    c = torch.max_pool2d(torch.cat([a, b], 1), [3, 3], [1, 1], [1, 1])\n"
+                "    return torch.sigmoid(torch.cat([a, b, c], 1))\n",
+                {1, 3, 9, 9});
+  std::vector<std::size_t> parts;
+  const auto graph = net.module.get_method("forward").graph();
+  for (const torch::jit::Node* node : graph->nodes())
+    if (node->kind().toQualString() == std::string("quantized::cat"))
+      parts.push_back(node->input(0)->node()->inputs().size());
+  EXPECT_EQ(parts, (std::vector<std::size_t>{2, 2})) << *graph;
+  EXPECT_GT(net.sqnr({1, 3, 9, 9}), 25);
+}
+
 /// Scales of the outputs of all operators of that name, in the graph's order.
 std::vector<double> scales_of(const torch::jit::Graph& graph, const char* name, std::size_t input) {
   std::vector<double> scales;

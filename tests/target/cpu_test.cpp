@@ -301,6 +301,28 @@ TEST_F(CpuTarget, AChannelShuffleStaysInItsLayout) {
   expect_same_everywhere();
 }
 
+TEST_F(CpuTarget, APictureIsPutIntoChannelsLastByAShuffle) {
+  LowerOptions options;
+  options.inputs.dims = {{1, 3, 48, 48}};
+  write_network(convolution("a", 8, 3, 3), "  return torch.conv2d(x, self.a.weight, self.a.bias)\n", options);
+  EXPECT_EQ(count("aten::channel_shuffle"), 1U);
+  const at::Tensor x = torch::randn({1, 3, 48, 48});
+  EXPECT_LE(error_on({x}), 1e-5);
+  EXPECT_LE(error_on({x.contiguous(at::MemoryFormat::ChannelsLast)}), 1e-5);
+  EXPECT_LE(error_on({torch::randn({1, 3, 48, 96}).slice(3, 0, 96, 2)}), 1e-5);
+  EXPECT_LE(error_on({torch::randn({2, 3, 40, 60})}), 1e-5);
+}
+
+TEST_F(CpuTarget, AGrowingListIsPutTogetherOnce) {
+  write_network(convolution("a", 8, 8, 3) + convolution("b", 4, 16, 3),
+                "  a = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])\n"
+                "  b = torch.conv2d(torch.cat([a, x], 1), self.b.weight, self.b.bias, [1, 1], [1, 1])\n"
+                "  return torch.relu(torch.cat([a, x, b], 1))\n");
+  expect_same_everywhere();
+  const auto graph = written_.get_method("forward").graph()->toString(false);
+  EXPECT_EQ(test::count_of("aten::cat(", graph), 4U) << graph;  // of both roads
+}
+
 TEST_F(CpuTarget, Bfloat16IsInsideAlone) {
   LowerOptions options;
   options.dtype = "bfloat16";

@@ -1,5 +1,6 @@
 #include "quantize/lower/build.h"
 
+#include "ir/concatenations.h"
 #include "quantize/lower/scales.h"
 
 namespace fusekit::quantize {
@@ -49,6 +50,7 @@ Built build(const Observed& observed, const std::function<Reason(const Node*)>& 
     built.steps[i].int8_input = emitter.int8_of(planned.steps[i].inputs.front());
     if (is_tensor[i]) built.watches.push_back({built.steps[i].output, emitter.int8_of(planned.steps[i].output)});
   }
+  ir::reuse_concatenations(graph, built.program);
   built.packings = emitter.packings();
   graph.lint();
   return built;

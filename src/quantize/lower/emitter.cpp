@@ -89,7 +89,18 @@ Value* Emitter::int8(Value* value) {
   Value* result = graph_.insert(c10::Symbol::fromQualString("aten::quantize_per_tensor"),
                                 {value, qparams.scale, qparams.zero_point, at::kQUInt8});
   result->node()->copyMetadata(value->node());
+  if (const auto channels = channels_of_picture(value)) result = ir::write_channels_last(result, *channels);
   return int8_[value] = result;
+}
+
+/// The few channels of large data that a convolution reads, which would copy them slowly.
+std::optional<std::int64_t> Emitter::channels_of_picture(const Value* value) const {
+  const auto fact = facts_.find(numbers_.of(value));
+  if (fact == facts_.end() || !ir::is_picture(fact->second.sizes)) return std::nullopt;
+  const auto& uses = value->uses();
+  const bool is_read_by_convolution = std::any_of(
+      uses.begin(), uses.end(), [](const torch::jit::Use& use) { return ir::as_convolution(use.user).has_value(); });
+  return is_read_by_convolution ? std::optional(fact->second.sizes[1]) : std::nullopt;
 }
 
 Value* Emitter::insert(const Step& step, const char* name, const std::vector<torch::jit::NamedValue>& arguments) {

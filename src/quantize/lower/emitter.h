@@ -72,6 +72,7 @@ class Emitter {
   void emit(const Step& step);
   void give_floats_back(const Step& step);
   [[nodiscard]] QParams qparams_of(const Value* value) const;
+  [[nodiscard]] std::optional<std::int64_t> channels_of_picture(const Value* value) const;
 
   ir::Program& program_;
   Graph& graph_;

@@ -73,7 +73,9 @@ Value* ChannelsLast::of(Value* value, Node* before) {
   const torch::jit::WithInsertPoint guard(writes_       ? before
                                           : is_argument ? *maker->owningBlock()->nodes().begin()
                                                         : maker->next());
-  Value* result = converted(value, graph_.insertConstant(kChannelsLast));
+  const auto sizes = inputs::seen(observed_, value).sizes;
+  Value* result = sizes && ir::is_picture(*sizes) ? ir::write_channels_last(value, (*sizes)[1])
+                                                  : converted(value, graph_.insertConstant(kChannelsLast));
   result->node()->copyMetadata(before);
   if (!writes_) converted_[value] = result;
   return result;

@@ -5,13 +5,14 @@
 #include <numeric>
 
 #include "ir/cleanup.h"
+#include "ir/concatenations.h"
 #include "ir/constants.h"
 #include "ir/functional.h"
 #include "ir/marks.h"
 #include "ir/operators.h"
 #include "ir/scale_and_shift.h"
 #include "ir/uses.h"
-#include "target/cpu/channel_shuffle.h"
+#include "target/cpu/native_shuffle.h"
 #include "target/cpu/layouts.h"
 #include "target/cpu/post_op.h"
 #include "target/cpu/product.h"
@@ -74,6 +75,7 @@ struct FastRoad::Tail {
 
 void FastRoad::build() {
   shuffle_channels(graph_, observed_);
+  ir::reuse_concatenations(graph_, program_);
   for (Node* node : ir::all_nodes(graph_))
     if (gone_.count(node) == 0) visit(node);
   channels_last_.keep_outputs();

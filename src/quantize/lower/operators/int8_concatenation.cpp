@@ -21,9 +21,23 @@ Reason why_not_concatenation(Node* node, const ir::Program&) {
 
 std::vector<Value*> concatenation_inputs(Node* node) { return ir::as_concat(node)->parts(); }
 
+/// Of a part that is a slice of something the kernel would copy each element by itself.
+Value* dense(Value* part, const Step& step, Emitter& emitter) {
+  Value* levels = emitter.int8(part);
+  if (emitter.rank_of(part) != 4 ||
+      !ir::is_operator(levels->node(), {"aten::__getitem__", "aten::slice", "aten::narrow"}))
+    return levels;
+  const auto format = static_cast<std::int64_t>(at::MemoryFormat::ChannelsLast);
+  const torch::jit::WithInsertPoint guard(step.front());
+  Value* copy =
+      levels->owningGraph()->insert(c10::aten::contiguous, {levels}, {torch::jit::NamedValue("memory_format", format)});
+  copy->node()->copyMetadata(step.front());
+  return copy;
+}
+
 Value* emit_concatenation(const Step& step, Emitter& emitter) {
   std::vector<Value*> parts;
-  for (Value* input : step.inputs) parts.push_back(emitter.int8(input));
+  for (Value* input : step.inputs) parts.push_back(dense(input, step, emitter));
   Node* node = step.front();
   const torch::jit::WithInsertPoint guard(node);
   Graph* graph = node->owningGraph();
