@@ -42,13 +42,16 @@ Built build(const Observed& observed, const std::function<Reason(const Node*)>& 
     built.declined.push_back({original(declined.node), declined.how, declined.reason});
 
   const Facts facts = with_shared_scales(observed.facts, planned, numbers);
-  Emitter emitter(built.program, graph, numbers, facts, quantizer);
+  Emitter emitter(built.program, graph, numbers, facts, quantizer, observed.leave_slower);
   std::vector<bool> is_tensor;
   for (const Step& step : planned.steps) is_tensor.push_back(step.output->type()->isSubtypeOf(*c10::TensorType::get()));
   emitter.run(planned.steps);  // the steps' own values are gone from here on
   for (std::size_t i = 0; i < planned.steps.size(); ++i) {
     built.steps[i].int8_input = emitter.int8_of(planned.steps[i].inputs.front());
-    if (is_tensor[i]) built.watches.push_back({built.steps[i].output, emitter.int8_of(planned.steps[i].output)});
+    if (!is_tensor[i]) continue;
+    const Value* output = planned.steps[i].output;
+    built.watches.push_back(
+        {built.steps[i].output, emitter.int8_of(planned.steps[i].output), emitter.channels_of_widened(output)});
   }
   ir::reuse_concatenations(graph, built.program);
   built.packings = emitter.packings();

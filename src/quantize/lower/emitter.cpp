@@ -13,6 +13,8 @@
 namespace fusekit::quantize {
 namespace {
 
+constexpr std::int64_t kMaximaAtOnce = 32;  // max_pool2d's channels; those left over are taken one by one
+
 /// Where a node has to stand to be behind the definition of `value`.
 Node* behind(Value* value) {
   Node* node = value->node();
@@ -47,6 +49,7 @@ c10::IValue call(const char* name, torch::jit::Stack stack) {
 }  // namespace
 
 void Emitter::run(const std::vector<Step>& steps) {
+  for (const Step& step : steps) fronts_.insert(step.front());
   for (const Step& step : steps) emit(step);
   for (const Step& step : steps) give_floats_back(step);
   for (auto step = steps.rbegin(); step != steps.rend(); ++step)
@@ -57,6 +60,19 @@ void Emitter::run(const std::vector<Step>& steps) {
 Value* Emitter::int8_of(Value* value) const {
   const auto found = int8_.find(value);
   return found == int8_.end() ? nullptr : found->second;
+}
+
+std::optional<std::int64_t> Emitter::channels_of_widened(const Value* value) const {
+  const auto found = widened_.find(value);
+  return found == widened_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::int64_t Emitter::best_width(const Step& step, std::int64_t channels) const {
+  const Node* reader = step.output->uses().size() == 1 ? step.output->uses().front().user : nullptr;
+  if (!for_x86_ || reader == nullptr || fronts_.count(reader) == 0 || rank_of(step.output) != 4) return channels;
+  const auto pool = ir::as_pool(step.output->uses().front().user);
+  const std::int64_t left_over = channels % kMaximaAtOnce;
+  return pool && pool->is_max && 2 * left_over > channels ? channels - left_over + kMaximaAtOnce : channels;
 }
 
 void Emitter::emit(const Step& step) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "quantize/lower/conversion.h"
 #include "quantize/observe/values.h"
@@ -34,15 +35,24 @@ struct Packing {
 /// int8 tensor is read as float.
 class Emitter {
  public:
-  /// `facts` has the scale and zero point of each observed value by its number in `numbers`.
-  Emitter(ir::Program& program, Graph& graph, const Numbering& numbers, const Facts& facts, WeightQuantizer quantizer)
-      : program_(program), graph_(graph), numbers_(numbers), facts_(facts), quantizer_(std::move(quantizer)) {}
+  /// `facts` has the scale and zero point of each observed value by its number in `numbers`. `for_x86`: the file is to be
+  /// fast under the engine x86.
+  Emitter(ir::Program& program, Graph& graph, const Numbering& numbers, const Facts& facts, WeightQuantizer quantizer,
+          bool for_x86)
+      : program_(program),
+        graph_(graph),
+        numbers_(numbers),
+        facts_(facts),
+        quantizer_(std::move(quantizer)),
+        for_x86_(for_x86) {}
 
   /// Emits all steps, which stand in the graph's order.
   void run(const std::vector<Step>& steps);
 
   /// The int8 value that stands for a float one; nullptr where it stayed float.
   [[nodiscard]] Value* int8_of(Value* value) const;
+  /// The channels of a float value whose int8 form has more, of zeros, behind them.
+  [[nodiscard]] std::optional<std::int64_t> channels_of_widened(const Value* value) const;
   /// By the number of the layer's output in the float network.
   [[nodiscard]] const std::map<int, Packing>& packings() const { return packings_; }
 
@@ -59,6 +69,10 @@ class Emitter {
   Value* ending_with(const ir::Interval& clamp, const Step& step, Value* value);
   /// The same node with int8 inputs in place of the step's float ones.
   Node* clone(const Step& step, Node* node);
+  /// How many channels the step's output of `channels` is to have, for the sake of the int8 operator that alone reads it.
+  [[nodiscard]] std::int64_t best_width(const Step& step, std::int64_t channels) const;
+  /// The int8 form of the step's output has more channels than these.
+  void note_widened(const Step& step, std::int64_t channels) { widened_[step.output] = channels; }
   /// The number of dimensions that the tensor had when it was observed; 0 where it was not.
   [[nodiscard]] std::size_t rank_of(const Value* value) const;
   /// The scale and zero point of the step's output.
@@ -79,7 +93,10 @@ class Emitter {
   const Numbering& numbers_;
   const Facts& facts_;
   WeightQuantizer quantizer_;
+  bool for_x86_;
+  std::unordered_set<const Node*> fronts_;  ///< of the steps
   std::unordered_map<Value*, Value*> int8_;
+  std::unordered_map<const Value*, std::int64_t> widened_;
   std::map<int, Packing> packings_;
 };
 

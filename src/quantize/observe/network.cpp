@@ -52,8 +52,9 @@ void watch(Graph& graph, const Watch& watch) {
   Node* node = watch.value->node();
   Node* before = node->kind() == c10::prim::Param ? node->owningBlock()->nodes().front() : node->next();
   const torch::jit::WithInsertPoint guard(before);
+  Value* seen = watch.channels ? graph.insert(c10::aten::slice, {watch.value, 1, 0, *watch.channels, 1}) : watch.value;
   Value* number = graph.insertConstant(watch.number);
-  graph.insertNode(graph.create(c10::Symbol::fromQualString(kObserve), {watch.value, number}, 0));
+  graph.insertNode(graph.create(c10::Symbol::fromQualString(kObserve), {seen, number}, 0));
 }
 
 class RunGuard {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "quantize/observe/values.h"
@@ -15,6 +16,7 @@ using See = std::function<void(int number, const at::Tensor& tensor)>;
 struct Watch {
   int number = 0;
   Value* value = nullptr;
+  std::optional<std::int64_t> channels{};  ///< so many are looked at, of more; none: all
 };
 
 /// A Program made runnable in memory, with observers at some of its values. It has a state of its own, which is the file's

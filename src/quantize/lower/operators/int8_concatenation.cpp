@@ -24,15 +24,8 @@ std::vector<Value*> concatenation_inputs(Node* node) { return ir::as_concat(node
 /// Of a part that is a slice of something the kernel would copy each element by itself.
 Value* dense(Value* part, const Step& step, Emitter& emitter) {
   Value* levels = emitter.int8(part);
-  if (emitter.rank_of(part) != 4 ||
-      !ir::is_operator(levels->node(), {"aten::__getitem__", "aten::slice", "aten::narrow"}))
-    return levels;
-  const auto format = static_cast<std::int64_t>(at::MemoryFormat::ChannelsLast);
-  const torch::jit::WithInsertPoint guard(step.front());
-  Value* copy =
-      levels->owningGraph()->insert(c10::aten::contiguous, {levels}, {torch::jit::NamedValue("memory_format", format)});
-  copy->node()->copyMetadata(step.front());
-  return copy;
+  const bool is_slice = ir::is_operator(levels->node(), {"aten::__getitem__", "aten::slice", "aten::narrow"});
+  return is_slice && emitter.rank_of(part) == 4 ? in_channels_last(levels, step) : levels;
 }
 
 Value* emit_concatenation(const Step& step, Emitter& emitter) {

@@ -29,6 +29,7 @@ struct Form {
   std::vector<std::int64_t> cut;       ///< so much comes off the beginning of each dimension of the output
   std::int64_t merged = 1;             ///< so many groups are one
   std::int64_t filled = 0;             ///< a transposed convolution's channels on both sides; 0: as they are
+  std::int64_t more_filters = 0;       ///< of weight zero, behind the others
   Reason why_not;
 };
 
@@ -95,7 +96,7 @@ std::optional<Form> form_of(const ir::Convolution& convolution, const at::Tensor
   const auto geometry = ir::geometry_of(convolution, weight);
   if (!geometry) return std::nullopt;
   const std::vector<std::int64_t> zeros(geometry->spatial(), 0);
-  Form form{*geometry, zeros, zeros, 1, 0, {}};
+  Form form{*geometry, zeros, zeros, 1, 0, 0, {}};
   if (convolution.transposed) {
     take_out_output_padding(form);
     fill_sides(form, convolution, weight);
@@ -151,6 +152,18 @@ at::Tensor filled_up(const at::Tensor& levels, std::int64_t size) {
   return at::constant_pad_nd(levels, pad);
 }
 
+LayerWeights with_more_filters(const LayerWeights& plain, std::int64_t more) {
+  if (more == 0) return plain;
+  std::vector<std::int64_t> pad(2 * plain.weight.dim(), 0);
+  pad.back() = more;
+  const at::Tensor levels = at::constant_pad_nd(plain.weight.int_repr(), pad);
+  const at::Tensor bias = plain.bias.defined() ? at::constant_pad_nd(plain.bias, {0, more}) : plain.bias;
+  if (plain.weight.qscheme() == at::kPerTensorAffine) return {with_levels(plain.weight, levels), bias};
+  const at::Tensor scales = at::constant_pad_nd(plain.weight.q_per_channel_scales(), {0, more}, 1);
+  const at::Tensor zeros = at::constant_pad_nd(plain.weight.q_per_channel_zero_points(), {0, more});
+  return {at::_make_per_channel_quantized_tensor(levels, scales, zeros, plain.weight.q_per_channel_axis()), bias};
+}
+
 WeightForm weight_form(const Form& form, std::int64_t groups) {
   return [form, groups](const LayerWeights& plain) {
     at::Tensor levels = merge_groups(with_new_taps(plain.weight.int_repr(), form.new_taps), groups, form.merged);
@@ -159,7 +172,7 @@ WeightForm weight_form(const Form& form, std::int64_t groups) {
       levels = filled_up(levels, form.filled);
       if (bias.defined()) bias = at::constant_pad_nd(bias, {0, form.filled - bias.size(0)});
     }
-    return LayerWeights{with_levels(plain.weight, levels), bias};
+    return with_more_filters({with_levels(plain.weight, levels), bias}, form.more_filters);
   };
 }
 
@@ -194,7 +207,11 @@ Value* cut_off(Value* output, const Form& form, std::int64_t channels, const Ste
 Value* emit_convolution(const Step& step, Emitter& emitter) {
   const ir::Convolution convolution = *ir::as_convolution(step.front());
   const at::Tensor weight = *ir::constant_tensor(emitter.program(), convolution.weight);
-  const Form form = *form_of(convolution, weight);
+  Form form = *form_of(convolution, weight);
+  if (const std::int64_t filters = weight.size(0); !convolution.transposed && convolution.groups == 1) {
+    form.more_filters = emitter.best_width(step, filters) - filters;
+    if (form.more_filters > 0) emitter.note_widened(step, filters);
+  }
   const std::string name =
       fmt::format("quantized::conv{}{}d", convolution.transposed ? "_transpose" : "", form.geometry.spatial());
   const auto axis = convolution.transposed ? std::nullopt : std::optional<std::int64_t>(0);

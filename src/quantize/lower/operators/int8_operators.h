@@ -30,6 +30,16 @@ inline std::vector<Value*> first_input(Node* node) { return {node->input(0)}; }
 inline std::vector<std::int64_t> any_batched_rank(Node*, const ir::Program&) { return {2, 3, 4, 5}; }
 inline bool ends_in_relu(const Step& step) { return step.clamp && step.clamp->low == 0; }
 
+/// The value, dense in channels_last.
+inline Value* in_channels_last(Value* value, const Step& step) {
+  const torch::jit::WithInsertPoint guard(step.front());
+  const auto format = static_cast<std::int64_t>(at::MemoryFormat::ChannelsLast);
+  Value* copy =
+      value->owningGraph()->insert(c10::aten::contiguous, {value}, {torch::jit::NamedValue("memory_format", format)});
+  copy->node()->copyMetadata(step.front());
+  return copy;
+}
+
 /// aten's own kernel takes int8 as it is.
 inline Value* emit_itself(const Step& step, Emitter& emitter) {
   emitter.int8(step.inputs[0]);

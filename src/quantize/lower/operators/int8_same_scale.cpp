@@ -75,6 +75,13 @@ Value* emit_clamp(const Step& step, Emitter& emitter) {
   return emitter.ending_with(clamp, step, emitter.int8(step.inputs[0]));
 }
 
+/// Cuts off channels that are there for speed alone.
+Value* emit_pool(const Step& step, Emitter& emitter) {
+  Value* result = emit_itself(step, emitter);
+  const auto channels = emitter.channels_of_widened(step.inputs[0]);
+  return channels ? in_channels_last(emitter.insert(step, "aten::slice", {result, 1, 0, *channels, 1}), step) : result;
+}
+
 Conversion same_scale(std::string_view name, bool (*matches)(Node*), Reason (*why_not)(Node*, const ir::Program&)) {
   return {.name = name,
           .summary = "the same levels, moved, picked or averaged",
@@ -91,6 +98,7 @@ Conversion same_scale(std::string_view name, bool (*matches)(Node*), Reason (*wh
 std::vector<Conversion> same_scale() {
   Conversion pool = same_scale("pooling", is_pool, nothing_against);
   pool.ranks = batched;
+  pool.emit = emit_pool;
   Conversion nearest = same_scale("interpolation", is_nearest, nothing_against);
   nearest.ranks = batched;
   Conversion bilinear = same_scale("interpolation", is_bilinear, nothing_against);
