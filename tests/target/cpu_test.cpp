@@ -313,6 +313,46 @@ TEST_F(CpuTarget, APictureIsPutIntoChannelsLastByAShuffle) {
   EXPECT_LE(error_on({torch::randn({2, 3, 40, 60})}), 1e-5);
 }
 
+/// How often a block of that many bytes is taken.
+class CountedBlocks {
+ public:
+  explicit CountedBlocks(std::int64_t bytes)
+      : handle_(at::addThreadLocalCallback(at::RecordFunctionCallback(note).needsInputs(true))) {
+    wanted() = bytes;
+    count() = 0;
+  }
+  ~CountedBlocks() { at::removeCallback(handle_); }
+  CountedBlocks(const CountedBlocks&) = delete;
+  CountedBlocks& operator=(const CountedBlocks&) = delete;
+
+  static int& count() {
+    static int count = 0;
+    return count;
+  }
+
+ private:
+  static std::int64_t& wanted() {
+    static std::int64_t wanted = 0;
+    return wanted;
+  }
+  static std::unique_ptr<at::ObserverContext> note(const at::RecordFunction& function) {
+    const auto inputs = function.inputs();
+    if (std::string_view(function.name()) == "aten::empty" && !inputs.empty() && inputs[0].isIntList() &&
+        inputs[0].toIntVector() == std::vector<std::int64_t>{wanted()})
+      ++count();
+    return nullptr;
+  }
+
+  at::CallbackHandle handle_;
+};
+
+TEST_F(CpuTarget, ALoadLetsMallocKeepWhatRunsFreeOnce) {
+  write_network(convolution("a", 16, 8, 3) + convolution("b", 4, 16, 3), kTwoConvolutions);
+  const CountedBlocks counted((32 << 20) - (64 << 10));
+  const torch::jit::Module module = torch::jit::load((folder_ / "out.pt").string());
+  EXPECT_EQ(counted.count(), 4);
+}
+
 TEST_F(CpuTarget, AGrowingListIsPutTogetherOnce) {
   write_network(convolution("a", 8, 8, 3) + convolution("b", 4, 16, 3),
                 "  a = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])\n"

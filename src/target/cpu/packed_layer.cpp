@@ -63,6 +63,18 @@ const Recipe& recipe_of(Packing packing) {
   }
 }
 
+/// Appended to `pack` of one module: blocks of 32 MiB that are freed untouched. The first that malloc maps anew (the others
+/// may fit into what loading left free) lets glibc keep up to twice as much of what a run frees. Else it gives that back to
+/// the kernel, and each run takes it anew, page by page. Their size, glibc's most, is computed and read so that no
+/// optimizer can leave them out; dtype 0 is uint8. Other allocators don't mind.
+const char* const kKeepsHeap =
+    "    bytes = 33488896 + int(torch.numel(self.WEIGHT) < 0)\n"
+    "    a = torch.empty([bytes], dtype=0)\n"
+    "    b = torch.empty([bytes], dtype=0)\n"
+    "    c = torch.empty([bytes], dtype=0)\n"
+    "    d = torch.empty([bytes], dtype=0)\n"
+    "    assert torch.numel(a) + torch.numel(b) + torch.numel(c) + torch.numel(d) > 0\n";
+
 bool has_bias(const ir::Layer& layer) { return layer.bias != nullptr && !ir::is_none(layer.bias); }
 
 /// What tells constants apart, in every copy of a graph: a weight's key, or where an anonymous tensor lies.
@@ -172,7 +184,7 @@ std::string PackedLayers::module_of(const ir::Layer& layer, const LayerShape& sh
   if (shape.packing == Packing::mkl)
     module.attributes.push_back({"matrix", c10::TensorType::get(), {}, ir::AttributeRole::packed});
   module.attributes.push_back({"packed", c10::TensorType::get(), {}, ir::AttributeRole::packed});
-  module.source = replaced(recipe.source, "WEIGHT", name);
+  module.source = replaced(std::string(recipe.source) + (modules_.empty() ? kKeepsHeap : ""), "WEIGHT", name);
   const std::string path = weight != nullptr ? ir::split_path(weight->path).first : "";
   const std::string key = *ir::module_key(ir::add_module(program_, before, path, std::move(module)));
   homes_.emplace(identity_of(layer.weight), std::pair(key, name));
