@@ -290,6 +290,17 @@ TEST_F(CpuTarget, RandomNumbersAreDrawnInTheSameOrder) {
   }
 }
 
+TEST_F(CpuTarget, RandomNumbersAreDrawnInTheOrderThatTheNetworkAskedFor) {
+  write_network(convolution("a", 8, 8, 3),
+                "  y = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1])\n"
+                "  return torch.dropout(y.contiguous(memory_format=2), 0.5, True)\n");
+  const at::Tensor x = torch::randn({2, 8, 12, 12});
+  torch::manual_seed(5);
+  const at::Tensor a = original_.forward({x}).toTensor();
+  torch::manual_seed(5);
+  EXPECT_TRUE(at::allclose(a, written_.forward({x}).toTensor(), 1e-4, 1e-5));
+}
+
 TEST_F(CpuTarget, AChannelShuffleStaysInItsLayout) {
   const std::string shuffle =
       "  n, c, h, w = y.size()\n"

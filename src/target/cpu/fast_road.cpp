@@ -79,7 +79,7 @@ void FastRoad::build() {
   for (Node* node : ir::all_nodes(graph_))
     if (gone_.count(node) == 0) visit(node);
   channels_last_.keep_outputs();
-  read_any_layout(graph_);
+  read_any_layout(graph_, observed_);
   ir::remove_dead_code(graph_);
   ir::make_in_place(graph_);
 }

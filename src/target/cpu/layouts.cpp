@@ -56,13 +56,15 @@ bool reshape_instead(Node* node) {
   return true;
 }
 
-void give_contiguous(Node* node) {
+/// What was not contiguous before is not on the fast road either: the network asked for its layout.
+void give_contiguous(Node* node, const inputs::ObservedTensors& observed) {
   torch::jit::Graph& graph = *node->owningGraph();
   const torch::jit::WithInsertPoint guard(node);
   for (std::size_t i = 0; i < node->inputs().size(); ++i) {
     Value* input = node->input(i);
     const bool is_as_given = input->node()->kind() == c10::prim::Constant || input->node()->kind() == c10::prim::Param;
     if (!ir::is_tensor(input) || is_as_given || is_written(input)) continue;
+    if (!inputs::seen(observed, input).is_contiguous.value_or(true)) continue;
     Value* contiguous = graph.insert(c10::aten::contiguous, {input});
     contiguous->node()->copyMetadata(node);
     node->replaceInput(i, contiguous);
@@ -91,10 +93,10 @@ bool looks_at_memory(torch::jit::Graph& graph) {
   return std::any_of(nodes.begin(), nodes.end(), sees_layouts);
 }
 
-void read_any_layout(torch::jit::Graph& graph) {
+void read_any_layout(torch::jit::Graph& graph, const inputs::ObservedTensors& observed) {
   for (Node* node : ir::all_nodes(graph)) {
     if (reshape_instead(node)) continue;
-    if (needs_a_layout(node) || sees_layouts(node)) give_contiguous(node);
+    if (needs_a_layout(node) || sees_layouts(node)) give_contiguous(node, observed);
   }
 }
 
