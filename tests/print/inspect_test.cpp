@@ -1,8 +1,8 @@
 #include "fusekit/inspect.h"
 
 #include <gtest/gtest.h>
-#include <torch/version.h>
 #include <torch/script.h>
+#include <torch/version.h>
 
 #include "fusekit/error.h"
 #include "fusekit/example.h"

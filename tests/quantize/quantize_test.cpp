@@ -297,10 +297,12 @@ TEST(Quantize, APictureIsPutIntoChannelsLastByAShuffle) {
 
 TEST(Quantize, AConvolutionMakesAsManyChannelsAsAMaximumTakesAtOnce) {
   at::manual_seed(2);
-  const Tensors weights = {{"a.weight", at::randn({24, 3, 3, 3}) / 5}, {"a.bias", at::randn({24})},
+  const Tensors weights = {{"a.weight", at::randn({24, 3, 3, 3}) / 5},
+                           {"a.bias", at::randn({24})},
                            {"b.weight", at::randn({5, 24, 1, 1}) / 5}};
-  const std::string pooled = "    y = torch.relu(torch.conv2d(x, self.a.weight, self.a.bias))\n"
-                             "    z = torch.max_pool2d(y, [3, 3], [2, 2], [1, 1])\n";
+  const std::string pooled =
+      "    y = torch.relu(torch.conv2d(x, self.a.weight, self.a.bias))\n"
+      "    z = torch.max_pool2d(y, [3, 3], [2, 2], [1, 1])\n";
   const auto cuts = [&](const std::string& result, Qconfig qconfig = Qconfig::automatic) {
     QuantizeOptions options;
     options.qconfig = qconfig;
@@ -312,7 +314,8 @@ TEST(Quantize, AConvolutionMakesAsManyChannelsAsAMaximumTakesAtOnce) {
   };
   EXPECT_EQ(cuts("torch.conv2d(z, self.b.weight)"), 1U);
   EXPECT_EQ(cuts("torch.sigmoid(z)"), 1U);
-  EXPECT_EQ(cuts("torch.sigmoid(torch.cat([torch.flatten(z, 1), torch.flatten(y, 1)], 1))"), 0U) << "y is read by others, too";
+  EXPECT_EQ(cuts("torch.sigmoid(torch.cat([torch.flatten(z, 1), torch.flatten(y, 1)], 1))"), 0U)
+      << "y is read by others, too";
   EXPECT_EQ(cuts("torch.conv2d(z, self.b.weight)", Qconfig::qnnpack), 0U) << "qnnpack has another kernel";
 }
 

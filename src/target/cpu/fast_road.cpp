@@ -12,8 +12,8 @@
 #include "ir/operators.h"
 #include "ir/scale_and_shift.h"
 #include "ir/uses.h"
-#include "target/cpu/native_shuffle.h"
 #include "target/cpu/layouts.h"
+#include "target/cpu/native_shuffle.h"
 #include "target/cpu/post_op.h"
 #include "target/cpu/product.h"
 
