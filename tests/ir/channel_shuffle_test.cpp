@@ -45,7 +45,8 @@ TEST(ChannelShuffle, OfFourDimensionsTheRestIsTheChannels) {
 TEST(ChannelShuffle, OtherSizesDoNot) {
   EXPECT_EQ(groups_of(shuffle("n, c // 2, 2, h, w")), std::nullopt);  // as many groups as x has channels for
   EXPECT_EQ(groups_of(shuffle("n, k, c // k, h, w")), std::nullopt);
-  EXPECT_EQ(groups_of(shuffle("n, 2, c // 2, w, h")), std::nullopt);
+  for (const char* rows : {"w, h", "w, w", "h, h"})
+    EXPECT_EQ(groups_of(shuffle(std::string("n, 2, c // 2, ") + rows)), std::nullopt) << rows;
   EXPECT_EQ(groups_of(shuffle("1, 2, 4, 6, 6")), std::nullopt);
   EXPECT_EQ(groups_of(shuffle("c, 2, n // 2, h, w")), std::nullopt);
 }
@@ -78,7 +79,9 @@ TEST_F(ChannelsLastByShuffle, AnyLayoutBatchAndTypeComesOutTheSame) {
       const at::Tensor levels = at::quantize_per_tensor(x, 0.05, 128, at::kQUInt8);
       for (const at::Tensor& plain : {x, levels}) {
         expect_same(plain);
-        expect_same(plain.contiguous(at::MemoryFormat::ChannelsLast));
+        const at::Tensor pixels = plain.contiguous(at::MemoryFormat::ChannelsLast);
+        expect_same(pixels);
+        EXPECT_TRUE(written(pixels, channels).is_alias_of(pixels)) << "there is nothing to do";
       }
       expect_same(x.slice(3, 1, 16, 2));
       expect_same(x.to(at::kBFloat16));
