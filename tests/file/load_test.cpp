@@ -298,6 +298,9 @@ std::string little_endian(std::size_t number, std::size_t bytes) {
 TEST_F(Load, AnArchiveWithTwoDirectoriesIsRefused) {
   const std::string honest = test::bytes_of(save("scale.pt"));
   EXPECT_EQ(refusal_to_load(write("more.pt", honest + "x")), "has a comment, or something else, behind its directory");
+  std::string longer = honest;  // its comment would be longer than the file; libzip says so first
+  longer.replace(honest.size() - 2, 2, little_endian(5, 2));
+  EXPECT_NE(refusal_to_load(write("longer.pt", longer)), "");
   std::string with_comment = honest + honest;  // the second as the comment of the first
   with_comment.replace(honest.size() - 2, 2, little_endian(honest.size(), 2));
   EXPECT_EQ(refusal_to_load(write("comment.pt", with_comment)), "has two directories");
