@@ -126,6 +126,12 @@ TEST(ErrorText, IsTheReasonWithoutTracebackAndBacktrace) {
     EXPECT_EQ(runtime::explain(std::runtime_error(text)), reason) << text;
 }
 
+TEST(ErrorText, ALongReasonIsShortened) {
+  const std::string text = runtime::explain(std::runtime_error(std::string(100'000, 'x')));
+  EXPECT_LT(text.size(), 2'100U);
+  EXPECT_NE(text.find("... (100000 characters)"), std::string::npos) << text.substr(1'900);
+}
+
 TEST(CapturedOutput, OfPrintsWithoutEndKeepsWhatTellsThemApart) {
   runtime::CapturedOutput captured;
   const auto printed = [&](const std::string& end) {
