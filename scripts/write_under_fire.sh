@@ -5,7 +5,7 @@
 #   that goes away; FUSEKIT as in scripts/check_zoo.sh.
 #   kill    1000 runs get SIGKILL, SIGTERM, SIGINT or SIGHUP at a random moment, or die at a certain system call; a run
 #           after that has to succeed and to clear away what was left. Takes half an hour.
-#   full    200 runs on a disk, or with a limit on a file's size, that ends at a random byte. Takes ten minutes.
+#   full    200 runs on a disk, or with a limit on a file's size, that ends at a random byte. Takes three to ten minutes.
 #   two     50 pairs of runs write one output at the same time
 #   places  outputs that can't be written or are unusual: folders, pipes, links, names, file systems, permissions
 #   same    the same input and options give the same bytes, whatever the name, time, threads and environment
