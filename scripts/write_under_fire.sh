@@ -4,7 +4,7 @@
 #   scripts/write_under_fire.sh [--count N] [--seed S] [-o DIR] [SERIES...], default all series in a folder of its own
 #   that goes away; FUSEKIT as in scripts/check_zoo.sh.
 #   kill    1000 runs get SIGKILL, SIGTERM, SIGINT or SIGHUP at a random moment, or die at a certain system call; a run
-#           after that has to succeed and to clear away what was left. Takes half an hour.
+#           after that has to succeed and to clear away what was left. Takes a quarter to half an hour.
 #   full    200 runs on a disk, or with a limit on a file's size, that ends at a random byte. Takes three to ten minutes.
 #   two     50 pairs of runs write one output at the same time
 #   places  outputs that can't be written or are unusual: folders, pipes, links, names, file systems, permissions
