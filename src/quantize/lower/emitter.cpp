@@ -68,9 +68,9 @@ std::optional<std::int64_t> Emitter::channels_of_widened(const Value* value) con
 }
 
 std::int64_t Emitter::best_width(const Step& step, std::int64_t channels) const {
-  const Node* reader = step.output->uses().size() == 1 ? step.output->uses().front().user : nullptr;
+  Node* reader = step.output->uses().size() == 1 ? step.output->uses().front().user : nullptr;
   if (!for_x86_ || reader == nullptr || fronts_.count(reader) == 0 || rank_of(step.output) != 4) return channels;
-  const auto pool = ir::as_pool(step.output->uses().front().user);
+  const auto pool = ir::as_pool(reader);
   const std::int64_t left_over = channels % kMaximaAtOnce;
   return pool && pool->is_max && 2 * left_over > channels ? channels - left_over + kMaximaAtOnce : channels;
 }
