@@ -26,7 +26,7 @@ struct Place {
 };
 
 /// "prim": what TorchScript's interpreter does itself, prim::ConstantChunk, say, is called nothing.
-const char* name_of(const at::RecordFunction& function) {
+std::string name_of(const at::RecordFunction& function) {
   const char* name = function.name();
   return name == nullptr || *name == '\0' ? "prim" : name;
 }
@@ -115,7 +115,7 @@ class Stopwatch : public OperatorObserver {
   }
 
   struct Time {
-    const char* op;
+    std::string op;  ///< the function may not outlive the call
     double us;
   };
   std::vector<Time> times;
@@ -144,7 +144,7 @@ void add_times(Profile& profile, const WorkRecorder& recorded, const std::deque<
   for (std::size_t r = 0; r < runs.size(); ++r) {
     between.push_back(runs[r].forward_us);
     for (std::size_t i = 0; i < runs[r].times.size(); ++i) {
-      const auto [op, us] = runs[r].times[i];
+      const auto& [op, us] = runs[r].times[i];
       const bool known = i < recorded.sequence().size() && profile.layers[recorded.sequence()[i]].op == op;
       const std::size_t place = known ? recorded.sequence()[i] : elsewhere.try_emplace(op, times.size()).first->second;
       if (place == times.size()) {
