@@ -15,6 +15,8 @@ bool reads_only_metadata(const Node* node) {
                                                       "prim::layout", "prim::is_quantized"});
 }
 
+Node* only_user(const Value* value) { return value->uses().size() == 1 ? value->uses().front().user : nullptr; }
+
 Node* only_reader(const Value* value) {
   Node* reader = nullptr;
   for (const torch::jit::Use& use : value->uses()) {

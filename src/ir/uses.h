@@ -15,6 +15,9 @@ bool reads_only_shape(const Node* node);
 /// Does it read no more than shape, dtype, device and layout: what a rewrite of float operators leaves as it was?
 bool reads_only_metadata(const Node* node);
 
+/// The one node that has `value` among its inputs, once; nullptr where there are none or several.
+Node* only_user(const Value* value);
+
 /// The one node that reads more of `value` than its shape; nullptr where there are none or several.
 Node* only_reader(const Value* value);
 

@@ -31,10 +31,6 @@ bool is_share_of_channels(const Value* number, const Value* x, std::int64_t grou
          constant_number(node->input(1)) == static_cast<double>(groups);
 }
 
-Value* ints(torch::jit::Graph& graph, const std::vector<Value*>& numbers) {
-  return graph.insertNode(graph.createList(c10::IntType::get(), numbers))->output();
-}
-
 }  // namespace
 
 std::optional<std::int64_t> ChannelShuffle::groups(bool has_rank_4) const {
@@ -57,41 +53,6 @@ std::optional<ChannelShuffle> as_channel_shuffle(Node* node) {
     return std::nullopt;
   Node* split = inner->input(0)->node();
   return is_view(split) ? std::optional(ChannelShuffle{node, split->input(0), split}) : std::nullopt;
-}
-
-bool is_picture(const std::vector<std::int64_t>& sizes) {
-  constexpr std::int64_t kMostPlanes = 4;
-  constexpr std::int64_t kLeastPixels = 2048;
-  return sizes.size() == 4 && sizes[1] > 1 && sizes[1] <= kMostPlanes && sizes[2] * sizes[3] >= kLeastPixels;
-}
-
-Value* write_channels_last(Value* x, std::int64_t channels) {
-  torch::jit::Graph& graph = *x->owningGraph();
-  const auto insert = [&](const char* name, const std::vector<torch::jit::NamedValue>& arguments) {
-    return graph.insert(c10::Symbol::fromQualString(name), arguments);
-  };
-  Node* branch = graph.insertNode(graph.create(c10::prim::If, {insert("aten::is_contiguous", {x})}, 0));
-  torch::jit::Block* planes = branch->addBlock();
-  torch::jit::Block* pixels = branch->addBlock();
-  {
-    const torch::jit::WithInsertPoint guard(planes);
-    const auto size = [&](std::int64_t dim) { return insert("aten::size", {x, dim}); };
-    // All of a sample as the channels of one pixel, in strides that say so.
-    Value* flat = insert("aten::flatten", {x, 1, -1});
-    flat = insert("aten::unsqueeze", {insert("aten::unsqueeze", {flat, 1}), 1});
-    flat = insert("aten::permute", {flat, std::vector<std::int64_t>{0, 3, 1, 2}});
-    Value* shuffled = insert("aten::channel_shuffle", {flat, channels});
-    shuffled = insert("aten::permute", {shuffled, std::vector<std::int64_t>{0, 2, 3, 1}});
-    Value* rows =
-        insert("aten::view", {shuffled, ints(graph, {size(0), size(2), size(3), graph.insertConstant(channels)})});
-    planes->registerOutput(insert("aten::permute", {rows, std::vector<std::int64_t>{0, 3, 1, 2}}));
-  }
-  {
-    const torch::jit::WithInsertPoint guard(pixels);
-    const auto format = static_cast<std::int64_t>(at::MemoryFormat::ChannelsLast);
-    pixels->registerOutput(graph.insert(c10::aten::contiguous, {x}, {torch::jit::NamedValue("memory_format", format)}));
-  }
-  return branch->addOutput()->setType(c10::TensorType::get());
 }
 
 }  // namespace fusekit::ir

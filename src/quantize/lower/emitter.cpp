@@ -7,13 +7,13 @@
 #include "fusekit/error.h"
 #include "ir/cleanup.h"
 #include "ir/flatten.h"
+#include "ir/layout.h"
 #include "ir/marks.h"
+#include "ir/uses.h"
 #include "quantize/lower/clamps.h"
 
 namespace fusekit::quantize {
 namespace {
-
-constexpr std::int64_t kMaximaAtOnce = 32;  // max_pool2d's channels; those left over are taken one by one
 
 /// Where a node has to stand to be behind the definition of `value`.
 Node* behind(Value* value) {
@@ -67,12 +67,9 @@ std::optional<std::int64_t> Emitter::channels_of_widened(const Value* value) con
   return found == widened_.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::int64_t Emitter::best_width(const Step& step, std::int64_t channels) const {
-  Node* reader = step.output->uses().size() == 1 ? step.output->uses().front().user : nullptr;
-  if (!for_x86_ || reader == nullptr || fronts_.count(reader) == 0 || rank_of(step.output) != 4) return channels;
-  const auto pool = ir::as_pool(reader);
-  const std::int64_t left_over = channels % kMaximaAtOnce;
-  return pool && pool->is_max && 2 * left_over > channels ? channels - left_over + kMaximaAtOnce : channels;
+Node* Emitter::int8_reader(const Step& step) const {
+  Node* reader = ir::only_user(step.output);
+  return reader != nullptr && fronts_.count(reader) > 0 ? reader : nullptr;
 }
 
 void Emitter::emit(const Step& step) {

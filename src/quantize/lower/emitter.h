@@ -69,8 +69,10 @@ class Emitter {
   Value* ending_with(const ir::Interval& clamp, const Step& step, Value* value);
   /// The same node with int8 inputs in place of the step's float ones.
   Node* clone(const Step& step, Node* node);
-  /// How many channels the step's output of `channels` is to have, for the sake of the int8 operator that alone reads it.
-  [[nodiscard]] std::int64_t best_width(const Step& step, std::int64_t channels) const;
+  /// Is the file to be fast under the engine x86?
+  [[nodiscard]] bool is_for_x86() const { return for_x86_; }
+  /// The operator that alone reads the step's output, and becomes int8; nullptr: there is none.
+  [[nodiscard]] Node* int8_reader(const Step& step) const;
   /// The int8 form of the step's output has more channels than these.
   void note_widened(const Step& step, std::int64_t channels) { widened_[step.output] = channels; }
   /// The number of dimensions that the tensor had when it was observed; 0 where it was not.

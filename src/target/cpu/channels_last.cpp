@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ir/layout.h"
 #include "ir/operators.h"
 #include "ir/uses.h"
 #include "target/cpu/layouts.h"
@@ -75,7 +76,7 @@ Value* ChannelsLast::of(Value* value, Node* before) {
                                                         : maker->next());
   const auto sizes = inputs::seen(observed_, value).sizes;
   Value* result = sizes && ir::is_picture(*sizes) ? ir::write_channels_last(value, (*sizes)[1])
-                                                  : converted(value, graph_.insertConstant(kChannelsLast));
+                                                  : ir::write_contiguous(value, at::MemoryFormat::ChannelsLast);
   result->node()->copyMetadata(before);
   if (!writes_) converted_[value] = result;
   return result;

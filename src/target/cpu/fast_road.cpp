@@ -53,8 +53,6 @@ bool nothing_is_written_between(Node* first, Node* last) {
   return true;
 }
 
-Node* only_user(const Value* value) { return value->uses().size() == 1 ? value->uses().front().user : nullptr; }
-
 /// The settings of a convolution that pads both ends alike, as oneDNN's operators do.
 std::optional<ir::Geometry> symmetric_geometry(const ir::Layer& layer, const at::Tensor& weight) {
   auto geometry = ir::geometry_of(*ir::as_convolution(layer.node), weight);
@@ -262,7 +260,7 @@ bool FastRoad::lower_batch_norm(Node* node) {
 FastRoad::Tail FastRoad::tail_of(Node* layer, bool may_sum) const {
   Tail tail;
   tail.nodes.push_back(layer);
-  Node* user = only_user(layer->output());
+  Node* user = ir::only_user(layer->output());
   if (may_sum && user != nullptr && ir::is_plain_sum(user) && user->owningBlock() == graph_.block() &&
       nothing_is_written_between(layer, user)) {
     Value* other = user->input(user->input(0) == layer->output() ? 1 : 0);
@@ -276,7 +274,7 @@ FastRoad::Tail FastRoad::tail_of(Node* layer, bool may_sum) const {
 }
 
 void FastRoad::take_activation(Tail& tail) const {
-  Node* user = only_user(tail.last()->output());
+  Node* user = ir::only_user(tail.last()->output());
   if (user == nullptr || user->owningBlock() != tail.last()->owningBlock()) return;
   const auto post_op = post_op_of(user);
   if (!post_op || !nothing_is_written_between(tail.nodes.front(), user)) return;

@@ -209,7 +209,7 @@ Value* emit_convolution(const Step& step, Emitter& emitter) {
   const at::Tensor weight = *ir::constant_tensor(emitter.program(), convolution.weight);
   Form form = *form_of(convolution, weight);
   if (const std::int64_t filters = weight.size(0); !convolution.transposed && convolution.groups == 1) {
-    form.more_filters = emitter.best_width(step, filters) - filters;
+    form.more_filters = width_for_pool(step, filters, emitter) - filters;
     if (form.more_filters > 0) emitter.note_widened(step, filters);
   }
   const std::string name =

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "ir/layout.h"
 #include "quantize/lower/clamps.h"
 #include "quantize/lower/emitter.h"
 
@@ -24,6 +25,9 @@ inline std::vector<torch::jit::NamedValue> with_qparams(std::vector<torch::jit::
   return arguments;
 }
 
+/// How many channels the step's output of `channels` is to have, for the sake of the max_pool2d that alone reads it.
+std::int64_t width_for_pool(const Step& step, std::int64_t channels, const Emitter& emitter);
+
 // What several of them share.
 inline Reason nothing_against(Node*, const ir::Program&) { return {}; }
 inline std::vector<Value*> first_input(Node* node) { return {node->input(0)}; }
@@ -33,9 +37,7 @@ inline bool ends_in_relu(const Step& step) { return step.clamp && step.clamp->lo
 /// The value, dense in channels_last.
 inline Value* in_channels_last(Value* value, const Step& step) {
   const torch::jit::WithInsertPoint guard(step.front());
-  const auto format = static_cast<std::int64_t>(at::MemoryFormat::ChannelsLast);
-  Value* copy =
-      value->owningGraph()->insert(c10::aten::contiguous, {value}, {torch::jit::NamedValue("memory_format", format)});
+  Value* copy = ir::write_contiguous(value, at::MemoryFormat::ChannelsLast);
   copy->node()->copyMetadata(step.front());
   return copy;
 }

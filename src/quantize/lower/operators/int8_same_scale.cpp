@@ -7,6 +7,8 @@
 namespace fusekit::quantize {
 namespace {
 
+constexpr std::int64_t kMaximaAtOnce = 32;  // max_pool2d's channels; those left over are taken one by one
+
 bool is_layout_operator(Node* node) {
   return ir::is_operator(
       node, {"aten::flatten", "aten::reshape", "aten::view", "aten::permute", "aten::transpose", "aten::squeeze",
@@ -82,6 +84,19 @@ Value* emit_pool(const Step& step, Emitter& emitter) {
   return channels ? in_channels_last(emitter.insert(step, "aten::slice", {result, 1, 0, *channels, 1}), step) : result;
 }
 
+/// The mean of each picture as a pool, which is more than twice as fast.
+Value* emit_mean(const Step& step, Emitter& emitter) {
+  const auto dims = ir::constant_ints(ir::argument(step.front(), "dim"));
+  const auto keeps = ir::constant_bool(ir::argument(step.front(), "keepdim"));
+  const bool is_of_pictures =
+      dims && (*dims == std::vector<std::int64_t>{2, 3} || *dims == std::vector<std::int64_t>{-2, -1} ||
+               *dims == std::vector<std::int64_t>{-1, -2});
+  if (!is_of_pictures || !keeps || emitter.rank_of(step.inputs[0]) != 4) return emit_itself(step, emitter);
+  Value* mean = emitter.insert(step, "aten::adaptive_avg_pool2d",
+                               {emitter.int8(step.inputs[0]), std::vector<std::int64_t>{1, 1}});
+  return *keeps ? mean : emitter.insert(step, "aten::flatten", {mean, 1, -1});
+}
+
 Conversion same_scale(std::string_view name, bool (*matches)(Node*), Reason (*why_not)(Node*, const ir::Program&)) {
   return {.name = name,
           .summary = "the same levels, moved, picked or averaged",
@@ -94,6 +109,14 @@ Conversion same_scale(std::string_view name, bool (*matches)(Node*), Reason (*wh
 }
 
 }  // namespace
+
+std::int64_t width_for_pool(const Step& step, std::int64_t channels, const Emitter& emitter) {
+  Node* reader = emitter.int8_reader(step);
+  if (!emitter.is_for_x86() || reader == nullptr || emitter.rank_of(step.output) != 4) return channels;
+  const auto pool = ir::as_pool(reader);
+  const std::int64_t left_over = channels % kMaximaAtOnce;
+  return pool && pool->is_max && 2 * left_over > channels ? channels - left_over + kMaximaAtOnce : channels;
+}
 
 std::vector<Conversion> same_scale() {
   Conversion pool = same_scale("pooling", is_pool, nothing_against);
@@ -108,10 +131,12 @@ std::vector<Conversion> same_scale() {
   clamp.emit = emit_clamp;
   Conversion slow_layout = same_scale("layout", copies_slowly, pads_with_another_value);
   slow_layout.slower_from = 2048;
+  Conversion mean = same_scale("mean", is_mean, mean_has_a_dtype);
+  mean.emit = emit_mean;
   return {same_scale("layout", is_layout_operator, gives_several_tensors),
           slow_layout,
           pool,
-          same_scale("mean", is_mean, mean_has_a_dtype),
+          mean,
           nearest,
           bilinear,
           clamp,
