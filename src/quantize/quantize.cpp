@@ -52,6 +52,7 @@ bool is_below(const std::string& scope, const std::string& path) {
 
 constexpr std::size_t kSamplesToWrite = 3;
 constexpr double kSlackDb = 6;        // below the worst sample: rounding may fall otherwise in another run
+constexpr double kSlackOfFitDb = 12;  // the same where levels were fitted to that sample: what is gained so may be lost
 constexpr double kSlackAlone = 0.25;  // of a sample's detections, for the same reason
 constexpr double kMostDb = 100;       // of what is all float again: float32's own rounding is not much finer
 
@@ -80,6 +81,7 @@ class Quantizer {
           observed, [&](const Node* node) { return why_float(node, keep); }, weights.quantizer);
     };
     const Judge judge(observed, samples.judged);
+    judged_are_learned_ = samples.same;
     if (fits()) weights = fit(observed, {}, samples.learned, judge);
 
     std::set<const Node*> floats;
@@ -261,7 +263,8 @@ class Quantizer {
     for (const Sample& sample : samples) allowance->samples.push_back({sample.name, sample.inputs});
     double least = report.worst_sqnr_db;
     if (!program_.written.empty()) least = std::min(least, judge.least_sqnr(final, samples, gate::Allowance::kRuns));
-    allowance->min_sqnr_db = std::min(least, kMostDb) - kSlackDb;
+    const bool is_fitted = judged_are_learned_ && report.rounding != Rounding::nearest;
+    allowance->min_sqnr_db = std::min(least, kMostDb) - (is_fitted ? kSlackOfFitDb : kSlackDb);
     allowance->most_alone = std::max(0.5, report.lost_detections + kSlackAlone);
     return allowance;
   }
@@ -279,6 +282,7 @@ class Quantizer {
   Rounding rounding_;
   std::set<const Node*> slow_;  ///< layers that are faster in float
   std::map<const Node*, double> alone_db_;
+  bool judged_are_learned_ = false;  ///< too few samples to judge on others
   std::shared_ptr<const gate::Allowance> allowance_;
 };
 

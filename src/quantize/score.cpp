@@ -153,6 +153,7 @@ SampleSplit split_samples(std::vector<Sample> samples, bool learned) {
   const bool apart = learned && samples.size() >= kLeastToSplit;
   const std::size_t every = samples.size() == most_to_split(learned) ? 2 : 4;
   SampleSplit split;
+  split.same = learned && !apart;
   for (std::size_t k = 0; k < samples.size(); ++k) {
     const bool judged = !apart || k % every == every - 1;
     if (judged) split.judged.push_back(samples[k]);

@@ -57,6 +57,7 @@ class Judge {
 struct SampleSplit {
   std::vector<Sample> learned;  ///< weights are fitted to these
   std::vector<Sample> judged;   ///< the network's error is measured on these, at most 64
+  bool same = false;            ///< they are the same ones
 };
 
 /// How many samples split_samples wants, from all over the data.

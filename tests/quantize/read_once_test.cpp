@@ -101,5 +101,27 @@ TEST(Int8Write, WritesNothingThatIsFurtherOffThanItWasInMemory) {
   EXPECT_EQ(folder.entries(), 1U);
 }
 
+// What was fitted to a sample is nearer to it than to any other: a road that rounds otherwise may lose that.
+TEST(Int8Write, WhatWasFittedToItsJudgesIsHeldToLess) {
+  at::manual_seed(4);
+  const test::TemporaryFolder folder;
+  test::save_module(test::make_module("Net", {{"c.weight", at::randn({8, 3, 3, 3}) / 5}},
+                                      "def forward(self, x):\n  return torch.relu(torch.conv2d(x, self.c.weight))\n"),
+                    folder / "in.pt");
+  const auto slack = [&](Rounding rounding, std::size_t samples) {
+    Model model = read(folder / "in.pt");
+    QuantizeOptions options;
+    options.calibration.random = samples;
+    options.calibration.inputs.dims = {{1, 3, 12, 12}};
+    options.rounding = rounding;
+    const QuantizeReport report = to_int8(model, options);
+    EXPECT_EQ(report.rounding, rounding);
+    return report.worst_sqnr_db - ModelParts::of(model).allowance->min_sqnr_db;
+  };
+  EXPECT_NEAR(slack(Rounding::corrected, 4), 12, 1e-9);
+  EXPECT_NEAR(slack(Rounding::corrected, 8), 6, 1e-9) << "judged on others";
+  EXPECT_NEAR(slack(Rounding::nearest, 4), 6, 1e-9);
+}
+
 }  // namespace
 }  // namespace fusekit
