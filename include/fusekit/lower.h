@@ -31,12 +31,16 @@ struct LowerOptions {
   /// Of target "cpu": "float" (what the file has is kept), or "bfloat16": layers compute in bfloat16 and keep their
   /// weights so; what forward takes and gives keeps its dtype.
   std::string dtype = "float";
+  /// Of target "cpu": what computes int8 layers for the shapes of `inputs`: "quantized": quantized::*, on quint8 tensors, as
+  /// for other shapes; "onednn": onednn::q*, on plain uint8 tensors, with sums, Hardswish and SiLU inside. These round
+  /// less often, so a file that was int8 before needs a tolerance for it (VerifyOptions).
+  std::string int8_dialect = "quantized";
 };
 
 /// Turns a fused or quantized network into what runs best on a target; the last step, after which it can only be written.
 /// `write` does it where it was not done. Does nothing where the network was lowered for this target already.
-/// Error{unsupported}: there is no such target or dtype, or this LibTorch lacks its operators; Error{usage}: it was lowered
-/// for another one; Error{input}: the network can't be run on the inputs.
+/// Error{unsupported}: there is no such target, dtype or dialect, or this LibTorch lacks its operators; Error{usage}: it
+/// was lowered for another one; Error{input}: the network can't be run on the inputs.
 void lower(Model& model, const LowerOptions& options);
 void lower(Model& model, const std::string& target = "portable");
 

@@ -37,6 +37,7 @@ struct Candidate {
   std::string target{};
   std::string dtype{};
   bool int8 = false;
+  std::string int8_dialect{};  ///< LowerOptions::int8_dialect
   /// What a program has to do before it loads the file, in words of RuntimeOptions: the engine; "" where a plain load does.
   std::string engine;
   /// LibTorch's oneDNN Graph fuser, a switch of the whole process, on the frozen file (ReadyOptions::graph_fuser).

@@ -166,6 +166,9 @@ void add_write_options(CLI::App& app, WriteFlags& flags, const std::string& suff
         ->type_name("DIR");
   app.add_option("--for", flags.target, "Target: portable, cpu (oneDNN's operators, for the shapes given) or mobile")
       ->capture_default_str();
+  app.add_option("--int8-dialect", flags.options.int8_dialect,
+                 "With --for cpu, what computes int8 layers: quantized, or onednn (plain uint8 tensors)")
+      ->capture_default_str();
   const char* group = "With --for mobile";
   app.add_flag("--lite", flags.options.lite, "Also with bytecode for the mobile interpreter (.ptl)")->group(group);
   app.add_flag("--bundle", flags.options.bundle, "Put an input into the file, for --use_bundled_input 0")->group(group);

@@ -104,6 +104,7 @@ class TuneCommand : public Command {
     std::string command = fmt::format("fusekit {} {} -o FILE", candidate.int8 ? "quantize" : "fuse", input_);
     if (candidate.target != "portable") command += " --for " + candidate.target;
     if (candidate.dtype == "bfloat16") command += " --dtype bf16";
+    if (candidate.int8_dialect == "onednn") command += " --int8-dialect onednn";
     if (!inputs_.dims.empty()) command += fmt::format(" --input_dims \"{}\"", inputs_.dims);
     if (!candidate.int8) return command;
     for (const auto& path : calibration_.paths) command += " --calibrate " + path.string();

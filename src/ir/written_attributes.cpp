@@ -23,6 +23,15 @@ bool holds_more_than_plain_values(const c10::IValue& value) {
   return false;
 }
 
+/// Packed weights of a quantized operator, which nothing can write that does not unpack them.
+bool is_packed_and_stays_so(const Value* object, const c10::IValue& value) {
+  if (!value.isObject() || !value.toObject()->type()->name()->name().ends_with("PackedParamsBase")) return false;
+  return std::ranges::all_of(object->uses(), [](const torch::jit::Use& use) {
+    const std::string_view name = use.user->kind().toQualString();
+    return name.starts_with("quantized::") && name.find("unpack") == std::string_view::npos;
+  });
+}
+
 bool writes_an_object(const FlatGraph& flat, const Node* node) {
   return node->kind() == c10::prim::SetAttr && !is_module_attribute(flat, node);
 }
@@ -43,8 +52,10 @@ void add_in_place_writes(const FlatGraph& flat, std::set<std::string>& written) 
   for (const Node* node : nodes) {
     if (node->kind() != c10::prim::GetAttr || !is_module_attribute(flat, node)) continue;
     const ModuleAt& owner = flat.modules.at(node->input(0));
-    bool is_written =
-        aliases.hasWriters(node->output()) || holds_more_than_plain_values(owner.module.attr(node->s(c10::attr::name)));
+    const c10::IValue value = owner.module.attr(node->s(c10::attr::name));
+    const bool may_be_written_inside =
+        holds_more_than_plain_values(value) && !is_packed_and_stays_so(node->output(), value);
+    bool is_written = aliases.hasWriters(node->output()) || may_be_written_inside;
     for (const Value* target : hidden)
       is_written = is_written || target == node->output() || aliases.mayAlias(target, node->output());
     if (is_written) written.insert(attribute_path(flat, node));

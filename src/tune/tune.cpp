@@ -33,6 +33,7 @@ struct Recipe {
   std::string target = "portable";
   std::string dtype = "float";
   bool int8 = false;
+  std::string int8_dialect = "quantized";
 };
 
 /// From the most exact on: what is no faster beyond doubt than one before it does not win.
@@ -40,7 +41,11 @@ std::vector<Recipe> recipes(const TuneOptions& options) {
   std::vector<Recipe> all = {{"portable"}, {"cpu", "cpu"}};
   if (options.max_error || options.min_sqnr_db) {
     all.push_back({"cpu bfloat16", "cpu", "bfloat16"});
-    if (options.calibration) all.push_back({"int8", "portable", "float", true});
+    if (options.calibration) {
+      all.push_back({"int8", "portable", "float", true});
+      all.push_back({"int8 cpu", "cpu", "float", true});
+      all.push_back({"int8 cpu onednn", "cpu", "float", true, "onednn"});
+    }
   }
   return all;
 }
@@ -49,6 +54,11 @@ std::vector<Recipe> recipes(const TuneOptions& options) {
 std::vector<std::string> kept_heap() {
   return {"MALLOC_MMAP_THRESHOLD_=1073741824", "MALLOC_TRIM_THRESHOLD_=4294967296"};
 }
+
+struct Quantized {
+  Model model;
+  QuantizeReport report;
+};
 
 /// The same network once more, sharing its weights.
 Model copy_of(const Model& model) {
@@ -94,6 +104,7 @@ class Tuner {
     candidate.target = recipe.target;
     candidate.dtype = recipe.dtype;
     candidate.int8 = recipe.int8;
+    candidate.int8_dialect = recipe.int8_dialect;
     const fs::path file = scratch_.path() / (recipe.name + ".pt");
     try {
       write_candidate(recipe, file, candidate);
@@ -122,7 +133,7 @@ class Tuner {
       if (!plain_load_runs_int8())
         found->refused =
             fmt::format("a plain load takes the engine {}, which has no kernels for this CPU", plain_load_engine());
-      add_engine(made, file);
+      if (recipe.target == "portable") add_engine(made, file);
     } else if (recipe.target == "portable") {
       add_graph_fuser(made, file);
     } else {
@@ -162,33 +173,54 @@ class Tuner {
     add(candidate, file);
   }
 
+  /// The int8 network, made once for all of its candidates.
+  const Quantized& quantized() {
+    if (quantized_) return *quantized_;
+    QuantizeOptions quantize;
+    quantize.calibration = *options_.calibration;
+    if (!quantize.calibration.inputs.given()) quantize.calibration.inputs = inputs_.options;
+    quantize.max_error = options_.max_error;
+    quantize.min_sqnr_db = options_.min_sqnr_db;
+    Model model = copy_of(fused_);
+    QuantizeReport report = to_int8(model, quantize);
+    return quantized_.emplace(Quantized{std::move(model), std::move(report)});
+  }
+
   void write_candidate(const Recipe& recipe, const fs::path& file, Candidate& candidate) {
     Model model = copy_of(fused_);
     WriteOptions write_options;
     write_options.target = recipe.target;
     write_options.dtype = recipe.dtype;
+    write_options.int8_dialect = recipe.int8_dialect;
     write_options.verify.inputs = inputs_.options;
     write_options.verify.tolerance = options_.max_error;
     write_options.verify.min_sqnr_db = options_.min_sqnr_db;
     if (recipe.int8) {
-      QuantizeOptions quantize;
-      quantize.calibration = *options_.calibration;
-      if (!quantize.calibration.inputs.given()) quantize.calibration.inputs = inputs_.options;
-      quantize.max_error = options_.max_error;
-      quantize.min_sqnr_db = options_.min_sqnr_db;
-      const QuantizeReport report = to_int8(model, quantize);
-      candidate.error = report.whole;
-      if (!report.bound_holds) {
+      const Quantized& int8 = quantized();
+      candidate.error = int8.report.whole;
+      if (!int8.report.bound_holds) {
         candidate.refused = "the bound does not hold in int8";
         return;
       }
+      model = copy_of(int8.model);
     }
     const WriteReport written = write(std::move(model), file, write_options);
-    for (const MethodCheck& check : written.methods)
-      if (check.report && check.method == "forward" && !recipe.int8)
-        candidate.error = gate::worse(candidate.error, check.report->worst);
+    if (!recipe.int8 || recipe.target != "portable") {  // these round as the network in memory does not
+      candidate.error = {};
+      for (const MethodCheck& check : written.methods)
+        if (check.report && check.method == "forward")
+          candidate.error = gate::worse(candidate.error, check.report->worst);
+    }
     if (!written.written)
       candidate.refused = written.failure() != nullptr ? written.failure()->failure : "it could not be verified";
+    else if (recipe.int8 && !holds(candidate.error))
+      candidate.refused = fmt::format("it is off by {:.2g} of the largest output", candidate.error.max_rel);
+  }
+
+  /// Is it within the bounds that were given?
+  [[nodiscard]] bool holds(const OutputError& error) const {
+    return (!options_.max_error || error.max_rel <= *options_.max_error) &&
+           (!options_.min_sqnr_db || error.sqnr_db >= *options_.min_sqnr_db);
   }
 
   void measure(bench::Launcher& launcher, bench::Clock& clock) {
@@ -255,6 +287,7 @@ class Tuner {
   const TuneOptions& options_;
   ScratchFolder scratch_;
   Model fused_;
+  std::optional<Quantized> quantized_;
   InputSummary inputs_;
   std::vector<fs::path> files_;  ///< of the candidates
   TuneReport report_;

@@ -14,6 +14,11 @@ namespace fusekit::test {
 
 using Tensors = std::map<std::string, at::Tensor>;
 
+inline Tensors operator+(Tensors a, const Tensors& b) {
+  a.insert(b.begin(), b.end());
+  return a;
+}
+
 /// Networks that are written for the cpu and loaded again, beside the original.
 class CpuTarget : public testing::Test {
  protected:

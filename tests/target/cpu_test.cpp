@@ -9,17 +9,13 @@
 namespace fusekit {
 namespace {
 
+using test::operator+;
 using test::Tensors;
 using CpuTarget = test::CpuTarget;
 
 Tensors convolution(const std::string& name, std::int64_t out, std::int64_t in, std::int64_t kernel) {
   return {{name + ".weight", torch::randn({out, in, kernel, kernel}) / std::sqrt(double(in * kernel * kernel))},
           {name + ".bias", torch::randn({out})}};
-}
-
-Tensors operator+(Tensors a, const Tensors& b) {
-  a.insert(b.begin(), b.end());
-  return a;
 }
 
 const char* const kTwoConvolutions =

@@ -86,15 +86,19 @@ TEST_F(Tune, WhatIsNoFasterBeyondDoubtDoesNotWin) {
 TEST_F(Tune, ABoundLetsInexactOnesIn) {
   options_.max_error = 0.2;
   options_.calibration = CalibrationOptions{.paths = {}, .pictures = {}, .random = 4, .inputs = {}};
-  const TuneReport report = tuned({1000, 900, 500, 300, 400, 900, 500, 310, 200});
+  const TuneReport report = tuned({1000, 900, 500, 300, 400, 390, 380, 900, 500, 310, 200});
   const auto names = names_of(report);
-  ASSERT_GE(names.size(), 5U);
+  ASSERT_GE(names.size(), 7U);
   EXPECT_EQ(names[3], "cpu bfloat16");
   EXPECT_EQ(names[4], "int8");
+  EXPECT_EQ(names[5], "int8 cpu");
+  EXPECT_EQ(names[6], "int8 cpu onednn");
+  EXPECT_EQ(report.candidates[6].int8_dialect, "onednn");
+  EXPECT_GT(report.candidates[6].error.max_rel, 0);
   EXPECT_EQ(report.candidates[report.winner].name, "cpu bfloat16");
   for (std::size_t i = 1; i < names.size(); ++i) EXPECT_LT(report.candidates[i].error.max_rel, 0.2) << names[i];
-  if (names.size() == 9) {
-    EXPECT_EQ(report.fastest, 8U) << "an engine that a plain load has not is told, and not written";
+  if (names.size() == 11) {
+    EXPECT_EQ(report.fastest, 10U) << "an engine that a plain load has not is told, and not written";
   }
 }
 

@@ -8,6 +8,7 @@
 #include "target/cpu/attention.h"
 #include "target/cpu/bfloat16.h"
 #include "target/cpu/fast_road.h"
+#include "target/cpu/int8/onednn_int8.h"
 #include "target/cpu/layouts.h"
 #include "target/cpu/take_apart.h"
 #include "target/cpu/two_roads.h"
@@ -70,8 +71,21 @@ std::vector<inputs::Sample> samples_of(const file::Original& original, const Low
   return samples;
 }
 
+bool is_onednn(const std::string& dialect) {
+  if (dialect == "quantized") return false;
+  if (dialect != "onednn")
+    throw Error(ErrorKind::unsupported, fmt::format("there is no int8 dialect {}", dialect),
+                "LowerOptions::int8_dialect is quantized or onednn");
+  if (!PackedInt8::are_supported())
+    throw Error(ErrorKind::unsupported, "this LibTorch has no onednn::qconv2d_pointwise",
+                "LibTorch 2.13 has it on x86; LowerOptions::int8_dialect = quantized runs everywhere");
+  return true;
+}
+
 void lower_forward(ir::Program& program, ir::Method& method, const file::Original& original,
                    const LowerOptions& options, PackedLayers& layers) {
+  const bool with_onednn_int8 = is_onednn(options.int8_dialect);
+  PackedInt8 int8(program);
   const std::vector<inputs::Sample> samples = samples_of(original, options);
   if (options.dtype == "bfloat16") {
     const inputs::ObservedTensors observed = observe(original, method, *method.graph, samples.front());
@@ -82,13 +96,13 @@ void lower_forward(ir::Program& program, ir::Method& method, const file::Origina
   std::vector<Road> roads;
   for (const inputs::Sample& sample : samples) {
     const std::shared_ptr<ir::Graph> fast = method.graph->copy();
-    const inputs::ObservedTensors observed =
-        attend(program, *fast, [&] { return observe(original, method, *fast, sample); });
+    inputs::ObservedTensors observed = attend(program, *fast, [&] { return observe(original, method, *fast, sample); });
     roads.push_back({fast, {arguments_of(method, sample), looks_at_memory(*fast)}});
+    if (with_onednn_int8) write_onednn_int8(program, *fast, observed, int8);
     FastRoad(program, *fast, observed, layers).build();
   }
   ir::make_in_place(*method.graph);
-  if (layers.empty()) return;
+  if (layers.empty() && int8.empty()) return;
   layers.use_in(*method.graph);
   for (const Road& road : roads) layers.use_in(*road.graph);
   while (!roads.empty()) {  // the first is asked about first
