@@ -7,8 +7,8 @@
 #include "fusekit/error.h"
 #include "ir/cleanup.h"
 #include "ir/flatten.h"
-#include "ir/layout.h"
 #include "ir/marks.h"
+#include "ir/memory_layout.h"
 #include "ir/uses.h"
 #include "quantize/lower/clamps.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ir/layout.h"
+#include "ir/memory_layout.h"
 #include "ir/operators.h"
 #include "ir/uses.h"
 #include "target/cpu/layouts.h"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "ir/layout.h"
+#include "ir/memory_layout.h"
 #include "quantize/lower/clamps.h"
 #include "quantize/lower/emitter.h"
 

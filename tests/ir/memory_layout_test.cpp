@@ -1,5 +1,5 @@
 // Pictures in channels_last, by a shuffle of their planes.
-#include "ir/layout.h"
+#include "ir/memory_layout.h"
 
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>

@@ -1,4 +1,4 @@
-#include "ir/layout.h"
+#include "ir/memory_layout.h"
 
 namespace fusekit::ir {
 namespace {
