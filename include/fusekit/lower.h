@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,10 @@ struct LowerOptions {
   /// for other shapes; "onednn": onednn::q*, on plain uint8 tensors, with sums, Hardswish and SiLU inside. These round
   /// less often, so a file that was int8 before needs a tolerance for it (VerifyOptions).
   std::string int8_dialect = "quantized";
+  /// Of target "cpu": a file of times that layers take on this machine, by which the fastest of several operators is chosen
+  /// for each linear and 1x1 convolution. What it does not know of this CPU, LibTorch and number of threads is measured and
+  /// added; it is made where there is none. Empty: by rules, so that the same options write the same file everywhere.
+  std::filesystem::path layer_times{};
 };
 
 /// Turns a fused or quantized network into what runs best on a target; the last step, after which it can only be written.

@@ -23,7 +23,8 @@ struct TuneOptions {
   std::optional<double> max_error{};
   std::optional<double> min_sqnr_db{};
   std::optional<CalibrationOptions> calibration{};
-  int threads = 0;  ///< of the runs that are timed; 0: LibTorch's default
+  std::filesystem::path layer_times{};  ///< LowerOptions::layer_times; empty: they are measured and not kept
+  int threads = 0;                      ///< of the runs that are timed; 0: LibTorch's default
   ReadOptions read{};
   bool force = false;      ///< an existing output may be replaced
   bench::Options bench{};  ///< how long it may be timed, ...
@@ -38,6 +39,7 @@ struct Candidate {
   std::string dtype{};
   bool int8 = false;
   std::string int8_dialect{};  ///< LowerOptions::int8_dialect
+  bool times_layers = false;   ///< made with LowerOptions::layer_times
   /// What a program has to do before it loads the file, in words of RuntimeOptions: the engine; "" where a plain load does.
   std::string engine;
   /// LibTorch's oneDNN Graph fuser, a switch of the whole process, on the frozen file (ReadyOptions::graph_fuser).

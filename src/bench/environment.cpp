@@ -10,20 +10,10 @@
 
 #include "bench/statistics.h"
 #include "fusekit/bench.h"
+#include "runtime/cpu_name.h"
 
 namespace fusekit::bench {
 namespace {
-
-std::string cpu_name() {
-  std::ifstream file("/proc/cpuinfo");
-  std::string line;
-  while (std::getline(file, line)) {
-    if (!line.starts_with("model name")) continue;
-    const auto colon = line.find(": ");
-    if (colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "unknown";
-}
 
 int usable_cpus() {
   cpu_set_t set;
@@ -67,7 +57,7 @@ void measure_clock(Clock& clock, Environment& environment) {
 
 Environment this_environment(Clock& clock) {
   Environment environment;
-  environment.cpu = cpu_name();
+  environment.cpu = runtime::cpu_name();
   environment.cpus = usable_cpus();
   utsname system{};
   if (uname(&system) == 0) environment.kernel = std::string(system.sysname) + " " + system.release;

@@ -24,6 +24,7 @@ constexpr std::array kOptionFlags = {
     OptionFlag{"LowerOptions::target", "--for"},
     OptionFlag{"LowerOptions::dtype", "--dtype"},
     OptionFlag{"LowerOptions::int8_dialect", "--int8-dialect"},
+    OptionFlag{"LowerOptions::layer_times", "--layer-times"},
     OptionFlag{"LowerOptions::inputs", "--input_dims"},
     OptionFlag{"FuseOptions::disabled", "--disable"},
     OptionFlag{"FuseOptions::modules", "--modules"},

@@ -67,7 +67,7 @@ class FuseCommand : public Command {
  private:
   [[nodiscard]] std::vector<std::string> outputs() const {
     if (dry_run_) return {};
-    std::vector<std::string> outputs;
+    std::vector<std::string> outputs = {files_.options.layer_times};
     for (const WriteFlags::Job& job : jobs_) outputs.push_back(job.output);
     return outputs;
   }

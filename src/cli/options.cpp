@@ -169,6 +169,9 @@ void add_write_options(CLI::App& app, WriteFlags& flags, const std::string& suff
   app.add_option("--int8-dialect", flags.options.int8_dialect,
                  "With --for cpu, what computes int8 layers: quantized, or onednn (plain uint8 tensors)")
       ->capture_default_str();
+  app.add_option("--layer-times", flags.options.layer_times,
+                 "With --for cpu, choose each layer's operator by times measured here; they are kept in this file")
+      ->type_name("FILE");
   const char* group = "With --for mobile";
   app.add_flag("--lite", flags.options.lite, "Also with bytecode for the mobile interpreter (.ptl)")->group(group);
   app.add_flag("--bundle", flags.options.bundle, "Put an input into the file, for --use_bundled_input 0")->group(group);

@@ -59,7 +59,7 @@ class QuantizeCommand : public Command {
   int run(Console& console) override {
     console.set_verbosity(common_.verbosity());
     check_call();
-    common_.enter_sandbox({file_.output});
+    common_.enter_sandbox({file_.output, files_.options.layer_times});
     settle_engine(console);
     check_output(file_.output, file_.input, files_.options);
     Model model = read(file_.input, files_.read);

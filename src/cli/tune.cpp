@@ -41,6 +41,9 @@ class TuneCommand : public Command {
         ->take_all();
     app.add_option("--random-calibration", calibration_.random, "Calibrate on so many random samples instead");
     app.add_option("--max-time", options_.bench.max_seconds, "Seconds for all timed runs")->capture_default_str();
+    app.add_option("--layer-times", options_.layer_times,
+                   "Keep the times of single layers in this file, for other networks")
+        ->type_name("FILE");
     app.add_option("--html", html_, "Write the times as a page");
     add_input_options(app, inputs_);
     add_common_options(app, common_, /*runs_a_model=*/true);
@@ -51,7 +54,7 @@ class TuneCommand : public Command {
     if (common_.runtime.engine != "auto" && !common_.runtime.engine.empty())
       throw Error(ErrorKind::usage, "tune tries the engines by itself", "leave --engine out");
     const InterruptWatch watch;
-    common_.enter_sandbox({output_, html_}, /*starts_programs=*/true);
+    common_.enter_sandbox({output_, html_, options_.layer_times}, /*starts_programs=*/true);
     apply(common_.runtime);
     options_.inputs = inputs_.finish();
     options_.threads = common_.runtime.threads;
@@ -104,6 +107,8 @@ class TuneCommand : public Command {
     std::string command = fmt::format("fusekit {} {} -o FILE", candidate.int8 ? "quantize" : "fuse", input_);
     if (candidate.target != "portable") command += " --for " + candidate.target;
     if (candidate.dtype == "bfloat16") command += " --dtype bf16";
+    if (candidate.times_layers)
+      command += " --layer-times " + (options_.layer_times.empty() ? "FILE.json" : options_.layer_times.string());
     if (candidate.int8_dialect == "onednn") command += " --int8-dialect onednn";
     if (!inputs_.dims.empty()) command += fmt::format(" --input_dims \"{}\"", inputs_.dims);
     if (!candidate.int8) return command;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "file/output.h"
+#include "file/text_file.h"
 #include "fusekit/engine.h"
 #include "fusekit/error.h"
 #include "fusekit/fuse.h"
@@ -34,11 +35,13 @@ struct Recipe {
   std::string dtype = "float";
   bool int8 = false;
   std::string int8_dialect = "quantized";
+  bool times_layers = false;
 };
 
 /// From the most exact on: what is no faster beyond doubt than one before it does not win.
 std::vector<Recipe> recipes(const TuneOptions& options) {
-  std::vector<Recipe> all = {{"portable"}, {"cpu", "cpu"}};
+  std::vector<Recipe> all = {
+      {"portable"}, {"cpu", "cpu"}, {.name = "cpu, timed layers", .target = "cpu", .times_layers = true}};
   if (options.max_error || options.min_sqnr_db) {
     all.push_back({"cpu bfloat16", "cpu", "bfloat16"});
     if (options.calibration) {
@@ -105,6 +108,7 @@ class Tuner {
     candidate.dtype = recipe.dtype;
     candidate.int8 = recipe.int8;
     candidate.int8_dialect = recipe.int8_dialect;
+    candidate.times_layers = recipe.times_layers;
     const fs::path file = scratch_.path() / (recipe.name + ".pt");
     try {
       write_candidate(recipe, file, candidate);
@@ -115,7 +119,13 @@ class Tuner {
     }
     candidate.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (candidate.refused.empty()) candidate.bytes = fs::file_size(file);
+    if (recipe.times_layers && candidate.refused.empty() && is_the_same(file, files_.back()))
+      candidate.refused = fmt::format("it is the same as \"{}\"", report_.candidates.back().name);
     add(candidate, file);
+  }
+
+  static bool is_the_same(const fs::path& a, const fs::path& b) {
+    return fs::exists(b) && file::read_text_file(a, "") == file::read_text_file(b, "");
   }
 
   void add(const Candidate& candidate, const fs::path& file) {
@@ -136,7 +146,7 @@ class Tuner {
       if (recipe.target == "portable") add_engine(made, file);
     } else if (recipe.target == "portable") {
       add_graph_fuser(made, file);
-    } else {
+    } else if (!recipe.times_layers) {
       Candidate candidate = made;
       candidate.name += ", kept heap";
       candidate.environment = kept_heap();
@@ -192,6 +202,8 @@ class Tuner {
     write_options.target = recipe.target;
     write_options.dtype = recipe.dtype;
     write_options.int8_dialect = recipe.int8_dialect;
+    if (recipe.times_layers)
+      write_options.layer_times = options_.layer_times.empty() ? scratch_.path() / "times.json" : options_.layer_times;
     write_options.verify.inputs = inputs_.options;
     write_options.verify.tolerance = options_.max_error;
     write_options.verify.min_sqnr_db = options_.min_sqnr_db;

@@ -196,7 +196,8 @@ const target::Target& lower_for_writing(Model& model, const WriteOptions& option
                 fmt::format("the target {} has no {}", name,
                             options.lite ? "files for the mobile interpreter" : "bundled inputs"),
                 "give WriteOptions::target = mobile");
-  lower(model, LowerOptions{name, options.verify.inputs, options.more_inputs, options.dtype, options.int8_dialect});
+  lower(model, LowerOptions{name, options.verify.inputs, options.more_inputs, options.dtype, options.int8_dialect,
+                            options.layer_times});
   return target;
 }
 

@@ -2,7 +2,6 @@
 // branches and of one dimension.
 #include <limits>
 
-#include "target/cpu/product.h"
 #include "target/cpu_target.h"
 
 namespace fusekit {
@@ -299,19 +298,6 @@ TEST_F(CpuBranches, ThreeDimensionalConvolutionsOfSmallKernelsArePacked) {
   EXPECT_EQ(count("mkldnn::_convolution_pointwise"), 1U);
   for (const std::int64_t batch : {2, 3}) EXPECT_LE(error_on({torch::randn({batch, 4, 6, 8, 8})}), 1e-5);
   EXPECT_LE(error_on({torch::randn({2, 4, 6, 8, 8}).contiguous(at::MemoryFormat::ChannelsLast3d)}), 1e-5);
-}
-
-TEST(PackingOfProduct, DependsOnRowsAndWeight) {
-  using target::Packing;
-  const at::Tensor small = torch::zeros({32, 32});
-  const at::Tensor large = torch::zeros({512, 512});
-  const Packing by_mkl = target::PackedLayers::is_supported(Packing::mkl) ? Packing::mkl : Packing::linear;
-  EXPECT_EQ(target::packing_of_product(large, 16), Packing::matrix);
-  EXPECT_EQ(target::packing_of_product(large.to(at::kBFloat16), 16), Packing::linear);
-  EXPECT_EQ(target::packing_of_product(large.to(at::kBFloat16), 100), Packing::linear);
-  EXPECT_EQ(target::packing_of_product(small, 100), by_mkl);
-  EXPECT_EQ(target::packing_of_product(small, 1000), Packing::linear);
-  EXPECT_EQ(target::packing_of_product(large, 10000), Packing::linear);
 }
 
 }  // namespace

@@ -93,12 +93,13 @@ TEST_F(CpuTarget, PixelwiseConvolutionsAreProducts) {
   large.inputs.dims = {{2, 8, 12, 12}};
   write_network(tensors, body, large);
   EXPECT_EQ(count("mkldnn::_linear_pointwise"), 2U);
-  EXPECT_EQ(count("aten::linear"), 1U);
+  EXPECT_EQ(count("aten::linear") + count("mkl::_mkl_linear"), 1U) << "two rows: MKL's on Intel";
   expect_same_everywhere();
   LowerOptions small;
   small.inputs.dims = {{2, 8, 8, 8}};
   write_network(tensors, body, small);
-  EXPECT_EQ(count("mkl::_mkl_linear"), target::PackedLayers::is_supported(target::Packing::mkl) ? 2U : 0U);
+  EXPECT_GE(count("mkl::_mkl_linear"), target::PackedLayers::is_supported(target::Packing::mkl) ? 2U : 0U);
+  EXPECT_EQ(count("aten::conv2d"), 3U) << "for other shapes alone";
   EXPECT_LE(error_on({torch::randn({2, 8, 8, 8})}), 1e-5);
   expect_same_everywhere();
 }
@@ -108,7 +109,7 @@ TEST_F(CpuTarget, LinearsArePackedForTheirRows) {
       {{"a.weight", torch::randn({32, 12}) / 4}, {"a.bias", torch::randn({32})}, {"b.weight", torch::randn({5, 32})}},
       "  y = torch.gelu(torch.linear(x, self.a.weight, self.a.bias))\n"
       "  return torch.linear(y.mean([1, 2]), self.b.weight)\n");
-  EXPECT_EQ(count("mkldnn::_linear_pointwise") + count("mkl::_mkl_linear"), 1U);
+  EXPECT_GE(count("mkldnn::_linear_pointwise") + count("mkl::_mkl_linear"), 1U) << "and the one of two rows, on Intel";
   const at::Tensor x = torch::randn({2, 8, 12, 12});
   EXPECT_LE(error_on({x}), 1e-5);
   EXPECT_LE(error_on({torch::randn({3, 8, 5, 12})}), 1e-5);

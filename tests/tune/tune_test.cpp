@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "bench/fake.h"
+#include "file/text_file.h"
 #include "fusekit/error.h"
 #include "support/module.h"
 #include "support/refusal.h"
@@ -56,8 +59,8 @@ class Tune : public testing::Test {
 
 TEST_F(Tune, WritesTheFastestAndLeavesNothingElse) {
   const TuneReport report = tuned({1000, 950, 500, 800, 500});
-  EXPECT_EQ(names_of(report),
-            (std::vector<std::string>{"original", "portable", "cpu", "portable, graph fuser", "cpu, kept heap"}));
+  EXPECT_EQ(names_of(report), (std::vector<std::string>{"original", "portable", "cpu", "cpu, timed layers",
+                                                        "portable, graph fuser", "cpu, kept heap"}));
   EXPECT_EQ(report.candidates[report.winner].name, "cpu");
   EXPECT_EQ(report.fastest, report.winner);
   EXPECT_LT(report.candidates[2].error.max_rel, 1e-5);
@@ -74,7 +77,7 @@ TEST_F(Tune, WhatNeedsASwitchIsToldAndNotWritten) {
   EXPECT_FALSE(fastest.needs_no_switch());
   EXPECT_LT(fastest.error.max_rel, 1e-5);
   EXPECT_GT(fastest.error.max_abs, 0) << "other kernels round otherwise";
-  EXPECT_FALSE(report.candidates[4].environment.empty());
+  EXPECT_FALSE(report.candidates[5].environment.empty());
 }
 
 TEST_F(Tune, WhatIsNoFasterBeyondDoubtDoesNotWin) {
@@ -88,24 +91,46 @@ TEST_F(Tune, ABoundLetsInexactOnesIn) {
   options_.calibration = CalibrationOptions{.paths = {}, .pictures = {}, .random = 4, .inputs = {}};
   const TuneReport report = tuned({1000, 900, 500, 300, 400, 390, 380, 900, 500, 310, 200});
   const auto names = names_of(report);
-  ASSERT_GE(names.size(), 7U);
-  EXPECT_EQ(names[3], "cpu bfloat16");
-  EXPECT_EQ(names[4], "int8");
-  EXPECT_EQ(names[5], "int8 cpu");
-  EXPECT_EQ(names[6], "int8 cpu onednn");
-  EXPECT_EQ(report.candidates[6].int8_dialect, "onednn");
-  EXPECT_GT(report.candidates[6].error.max_rel, 0);
+  ASSERT_GE(names.size(), 8U);
+  EXPECT_EQ(names[3], "cpu, timed layers");
+  EXPECT_EQ(report.candidates[3].refused, "it is the same as \"cpu\"") << "it has no products";
+  EXPECT_EQ(names[4], "cpu bfloat16");
+  EXPECT_EQ(names[5], "int8");
+  EXPECT_EQ(names[6], "int8 cpu");
+  EXPECT_EQ(names[7], "int8 cpu onednn");
+  EXPECT_EQ(report.candidates[7].int8_dialect, "onednn");
+  EXPECT_GT(report.candidates[7].error.max_rel, 0);
   EXPECT_EQ(report.candidates[report.winner].name, "cpu bfloat16");
   for (std::size_t i = 1; i < names.size(); ++i) EXPECT_LT(report.candidates[i].error.max_rel, 0.2) << names[i];
-  if (names.size() == 11) {
-    EXPECT_EQ(report.fastest, 10U) << "an engine that a plain load has not is told, and not written";
+  if (names.size() == 12) {
+    EXPECT_EQ(report.fastest, 11U) << "an engine that a plain load has not is told, and not written";
   }
+}
+
+TEST_F(Tune, LayersCanBeWrittenByTheirMeasuredTimes) {
+  test::save_module(
+      test::make_module("Net", {{"a.weight", torch::randn({8, 3, 3, 3})}, {"b.weight", torch::randn({4, 8})}},
+                        "def forward(self, x):\n  y = torch.relu(torch.conv2d(x, self.a.weight))\n"
+                        "  return torch.linear(y.mean([2, 3]), self.b.weight)\n"),
+      folder_ / "in.pt");
+  options_.layer_times = folder_ / "times.json";
+  tuned({1000, 950, 500, 800, 500, 500});
+  nlohmann::json times = nlohmann::json::parse(file::read_text_file(options_.layer_times, ""));
+  times["machines"][0]["products"].at("1 rows, 8 to 4")["onednn"] = 0.001;  // by the rules it is one of the others
+  file::write_text_file(options_.layer_times, times.dump());
+  options_.force = true;
+  const TuneReport report = tuned({1000, 950, 500, 400, 800, 500});
+  EXPECT_EQ(report.candidates[3].refused, "");
+  EXPECT_TRUE(report.candidates[3].times_layers);
+  EXPECT_EQ(report.candidates[report.winner].name, "cpu, timed layers");
+  const auto text = torch::jit::load((folder_ / "out.pt").string()).get_method("forward").graph()->toString(false);
+  EXPECT_NE(text.find("mkldnn::_linear_pointwise"), std::string::npos);
 }
 
 TEST_F(Tune, WhatIsTooFarOffIsNoCandidate) {
   options_.max_error = 1e-4;
   const TuneReport report = tuned({1000, 900, 500, 900, 500});
-  const Candidate& bfloat16 = report.candidates.at(3);
+  const Candidate& bfloat16 = report.candidates.at(4);
   EXPECT_EQ(bfloat16.name, "cpu bfloat16");
   EXPECT_NE(bfloat16.refused, "");
   EXPECT_FALSE(bfloat16.outcome.has_value());

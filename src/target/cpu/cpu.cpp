@@ -58,6 +58,16 @@ inputs::ObservedTensors attend(const ir::Program& program, ir::Graph& graph, con
   return observe();
 }
 
+std::vector<Product> products_in(const ir::Program& program, ir::Graph& graph,
+                                 const inputs::ObservedTensors& observed) {
+  std::vector<Product> products;
+  for (ir::Node* node : ir::all_nodes(graph)) {
+    const auto layer = ir::as_layer(node);
+    if (const auto product = layer ? as_product(*layer, program, observed) : std::nullopt) products.push_back(*product);
+  }
+  return products;
+}
+
 struct Road {
   std::shared_ptr<ir::Graph> graph;
   Expected expected;  ///< what it is for
@@ -86,6 +96,8 @@ void lower_forward(ir::Program& program, ir::Method& method, const file::Origina
                    const LowerOptions& options, PackedLayers& layers) {
   const bool with_onednn_int8 = is_onednn(options.int8_dialect);
   PackedInt8 int8(program);
+  std::optional<ProductTimes> times;
+  if (!options.layer_times.empty()) times.emplace(options.layer_times);
   const std::vector<inputs::Sample> samples = samples_of(original, options);
   if (options.dtype == "bfloat16") {
     const inputs::ObservedTensors observed = observe(original, method, *method.graph, samples.front());
@@ -99,8 +111,10 @@ void lower_forward(ir::Program& program, ir::Method& method, const file::Origina
     inputs::ObservedTensors observed = attend(program, *fast, [&] { return observe(original, method, *fast, sample); });
     roads.push_back({fast, {arguments_of(method, sample), looks_at_memory(*fast)}});
     if (with_onednn_int8) write_onednn_int8(program, *fast, observed, int8);
-    FastRoad(program, *fast, observed, layers).build();
+    if (times) times->measure(products_in(program, *fast, observed));
+    FastRoad(program, *fast, observed, layers, times ? &*times : nullptr).build();
   }
+  if (times) times->save();
   ir::make_in_place(*method.graph);
   if (layers.empty() && int8.empty()) return;
   layers.use_in(*method.graph);

@@ -1,8 +1,6 @@
 #include "target/cpu/fast_road.h"
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
 
 #include "ir/cleanup.h"
 #include "ir/concatenations.h"
@@ -23,16 +21,6 @@ namespace {
 using torch::jit::NamedValue;
 using torch::jit::Node;
 using torch::jit::Value;
-
-bool are_all(const std::vector<std::int64_t>& numbers, std::int64_t of) {
-  return std::all_of(numbers.begin(), numbers.end(), [of](std::int64_t number) { return number == of; });
-}
-
-/// Is it a matrix product of each pixel's channels?
-bool is_pixelwise(const ir::Layer& layer, const ir::Geometry& geometry, const at::Tensor& weight) {
-  return layer.groups == 1 && are_all(weight.sizes().slice(2).vec(), 1) && are_all(geometry.stride, 1) &&
-         are_all(geometry.padding, 0);
-}
 
 /// Does `node` read the memory of `value`, be it through views?
 bool reads(const Node* node, const Value* value) {
@@ -97,8 +85,7 @@ bool FastRoad::lower_layer(Node* node) {
   const bool is_known_type = weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kBFloat16;
   if (!is_known_type || input.dtype != weight.scalar_type() || !input.sizes || input.sizes->size() < 2) return false;
   if (layer->transposed) return lower_transposed(*layer, weight, *input.sizes);
-  return layer->is_linear ? lower_linear(*layer, weight, *input.sizes)
-                          : lower_convolution(*layer, weight, *input.sizes);
+  return layer->is_linear ? lower_linear(*layer) : lower_convolution(*layer, weight, *input.sizes);
 }
 
 bool FastRoad::lower_transposed(const ir::Layer& layer, const at::Tensor& weight, const Shape& input) {
@@ -127,10 +114,11 @@ bool FastRoad::lower_convolution(const ir::Layer& layer, const at::Tensor& weigh
   if (!geometry) return false;
   const Tail tail = tail_of(layer.node, /*may_sum=*/true);
   Value* result = nullptr;
-  if (is_pixelwise(layer, *geometry, weight) && tail.other == nullptr) {
+  const auto pixelwise = as_product(layer, program_, observed_);
+  if (pixelwise && tail.other == nullptr) {
     Value* pixels =
         insert(tail.last(), "aten::permute", {channels_last_.of(layer.input, tail.last()), Shape{0, 2, 3, 1}});
-    Value* made = product(layer, tail, input[0] * input[2] * input[3], pixels);
+    Value* made = product(layer, tail, *pixelwise, pixels);
     result = insert(tail.last(), "aten::permute", {made, Shape{0, 3, 1, 2}});
   } else {
     Value* x = channels_last_.of(layer.input, tail.last());
@@ -161,10 +149,10 @@ bool FastRoad::lower_convolution_1d(const ir::Layer& layer, const at::Tensor& we
   const auto geometry = symmetric_geometry(layer, weight);
   if (!geometry) return false;
   const Tail tail = tail_of(layer.node, /*may_sum=*/false);
-  if (is_pixelwise(layer, *geometry, weight)) {
-    if (packing_of_product(weight, input[0] * input[2]) != Packing::mkl) return false;
+  if (const auto each = as_product(layer, program_, observed_)) {
+    if (packing_of(*each, times_) != Packing::mkl) return false;
     Value* columns = insert(tail.last(), "aten::transpose", {layer.input, 1, 2});
-    replace(tail, insert(tail.last(), "aten::transpose", {product(layer, tail, input[0] * input[2], columns), 1, 2}));
+    replace(tail, insert(tail.last(), "aten::transpose", {product(layer, tail, *each, columns), 1, 2}));
     return true;
   }
   if (layer.groups == 1 || layer.groups != input[1]) return false;
@@ -176,12 +164,11 @@ bool FastRoad::lower_convolution_1d(const ir::Layer& layer, const at::Tensor& we
   return true;
 }
 
-bool FastRoad::lower_linear(const ir::Layer& layer, const at::Tensor& weight, const Shape& input) {
-  const std::int64_t rows =
-      std::accumulate(input.begin(), input.end() - 1, std::int64_t{1}, std::multiplies<std::int64_t>());
-  if (packing_of_product(weight, rows) == Packing::matrix) return false;
+bool FastRoad::lower_linear(const ir::Layer& layer) {
+  const auto rows = as_product(layer, program_, observed_);
+  if (!rows || packing_of(*rows, times_) == Packing::matrix) return false;
   const Tail tail = tail_of(layer.node, /*may_sum=*/false);
-  replace(tail, product(layer, tail, rows, layer.input));
+  replace(tail, product(layer, tail, *rows, layer.input));
   return true;
 }
 
@@ -208,9 +195,10 @@ Value* FastRoad::convolution(const ir::Layer& layer, const ir::Geometry& geometr
   return insert(before, "mkldnn::_convolution_pointwise_", arguments);
 }
 
-Value* FastRoad::product(const ir::Layer& layer, const Tail& tail, std::int64_t rows, Value* x) {
+Value* FastRoad::product(const ir::Layer& layer, const Tail& tail, const Product& product, Value* x) {
   Node* before = tail.last();
-  const Packing packing = packing_of_product(*ir::constant_tensor(program_, layer.weight), rows);
+  const std::int64_t rows = product.rows;
+  const Packing packing = packing_of(product, times_);
   const auto read = [&](const char* attribute) { return layers_.read(layer, {packing, {rows}}, attribute, before); };
   if (packing == Packing::matrix) {
     Value* matrix = read("packed");

@@ -6,6 +6,7 @@
 #include "ir/operators/batch_norm.h"
 #include "target/cpu/channels_last.h"
 #include "target/cpu/packed_layer.h"
+#include "target/cpu/product.h"
 
 namespace fusekit::target {
 
@@ -15,11 +16,14 @@ namespace fusekit::target {
 class FastRoad {
  public:
   /// `observed`: what the graph's tensors are on the inputs that the road is for.
-  FastRoad(ir::Program& program, ir::Graph& graph, inputs::ObservedTensors observed, PackedLayers& layers)
+  /// `times`: by which products are packed, where it is not null.
+  FastRoad(ir::Program& program, ir::Graph& graph, inputs::ObservedTensors observed, PackedLayers& layers,
+           const ProductTimes* times = nullptr)
       : program_(program),
         graph_(graph),
         observed_(std::move(observed)),
         layers_(layers),
+        times_(times),
         channels_last_(graph, observed_) {}
 
   void build();
@@ -36,14 +40,14 @@ class FastRoad {
   bool lower_transposed(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
   bool lower_convolution_1d(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
   bool lower_convolution_3d(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
-  bool lower_linear(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
+  bool lower_linear(const ir::Layer& layer);
   bool lower_batch_norm(Node* node);
 
   [[nodiscard]] Tail tail_of(Node* layer, bool may_sum) const;
   [[nodiscard]] bool may_be_summed_into(Value* other, Node* sum) const;
   void take_activation(Tail& tail) const;
   Value* convolution(const ir::Layer& layer, const ir::Geometry& geometry, Value* x, Value* packed, const Tail& tail);
-  Value* product(const ir::Layer& layer, const Tail& tail, std::int64_t rows, Value* x);
+  Value* product(const ir::Layer& layer, const Tail& tail, const Product& product, Value* x);
   Value* activated(Value* value, const Tail& tail);
   void replace(const Tail& tail, Value* result);
 
@@ -55,6 +59,7 @@ class FastRoad {
   ir::Graph& graph_;
   inputs::ObservedTensors observed_;
   PackedLayers& layers_;
+  const ProductTimes* times_;
   ChannelsLast channels_last_;
   std::set<const Value*> own_;  ///< memory of the road's own, whatever the operator's schema says
   std::set<const Node*> gone_;

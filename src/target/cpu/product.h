@@ -1,11 +1,20 @@
 #pragma once
 
+#include <optional>
+
+#include "inputs/observed_tensors.h"
 #include "target/cpu/packed_layer.h"
+#include "target/cpu/product_times.h"
 
 namespace fusekit::target {
 
-/// How the product of `rows` rows with a linear's or 1x1 convolution's weight runs fastest on this kind of CPU: as one
-/// of Packing's last three.
-Packing packing_of_product(const at::Tensor& weight, std::int64_t rows);
+/// The product that a linear computes, or a 1x1 convolution of each pixel; nullopt: the layer is none, its weight is
+/// computed or neither float32 nor bfloat16, or its data was not seen.
+std::optional<Product> as_product(const ir::Layer& layer, const ir::Program& program,
+                                  const inputs::ObservedTensors& observed);
+
+/// How the product runs fastest, as one of Packing's last three: by its measured times, or where there are none, by what
+/// was found on this kind of CPU.
+Packing packing_of(const Product& product, const ProductTimes* times = nullptr);
 
 }  // namespace fusekit::target

@@ -73,7 +73,12 @@ class Taker {
     const auto sizes = inputs::seen(observed_, node->input(0)).sizes;
     const auto weight = ir::constant_tensor(program_, attention.in.weight);
     if (!sizes || sizes->size() != 3 || !weight || attention.width < kWide) return false;
-    return packing_of_product(*weight, sizes->at(0) * sizes->at(1)) == Packing::mkl;
+    Product product;
+    product.rows = sizes->at(0) * sizes->at(1);
+    product.in = weight->size(1);
+    product.out = weight->size(0);
+    product.dtype = weight->scalar_type();
+    return packing_of(product) == Packing::mkl;
   }
 
   void replace(Value* output, Value* by) const {
