@@ -148,8 +148,8 @@ std::string Console::styled(const char* code, const std::string& text) const {
 }
 
 std::string time_left(double fraction, double seconds) {
-  constexpr double kEnoughSeconds = 2;  // what was done before says little
-  if (seconds < kEnoughSeconds || fraction <= 0.02 || fraction >= 1) return {};
+  constexpr double enough_seconds = 2;  // what was done before says little
+  if (seconds < enough_seconds || fraction <= 0.02 || fraction >= 1) return {};
   const double left = seconds * (1 - fraction) / fraction;
   if (left < 100) return fmt::format(", {:.0f} s left", std::ceil(left));
   return fmt::format(", {:.0f} min left", std::ceil(left / 60));

@@ -31,8 +31,8 @@ std::size_t hanging_indent(const std::string& line, std::size_t columns) {
   for (std::size_t at = first + 2; at < line.size() && at <= columns / 2; ++at)
     if (line[at] != ' ' && line[at - 1] == ' ' && line[at - 2] == ' ') last = at;
   if (last > first) return last;
-  constexpr std::size_t kText = 20;  // so far to the right stands the text of what is above
-  return first > columns / 2 ? 2 : first >= kText ? first : first + 2;
+  constexpr std::size_t text_column = 20;  // so far to the right stands the text of what is above
+  return first > columns / 2 ? 2 : first >= text_column ? first : first + 2;
 }
 
 std::string wrapped_line(std::string line, std::size_t columns) {

@@ -7,9 +7,9 @@ namespace fusekit::file {
 namespace {
 
 std::uint64_t hash_of_bytes(const char* bytes, std::size_t size) {
-  constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;
+  constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;
   std::uint64_t hash = size;
-  const auto mix = [&](std::uint64_t word) { hash = std::rotl((hash ^ word) * kOdd, 29); };
+  const auto mix = [&](std::uint64_t word) { hash = std::rotl((hash ^ word) * odd, 29); };
   std::uint64_t word = 0;
   std::size_t at = 0;
   for (; at + sizeof(word) <= size; at += sizeof(word)) {

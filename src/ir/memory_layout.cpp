@@ -32,9 +32,9 @@ Value* write_contiguous(Value* x, at::MemoryFormat format) {
 }
 
 bool is_picture(const std::vector<std::int64_t>& sizes) {
-  constexpr std::int64_t kMostPlanes = 4;
-  constexpr std::int64_t kLeastPixels = 2048;
-  return sizes.size() == 4 && sizes[1] > 1 && sizes[1] <= kMostPlanes && sizes[2] * sizes[3] >= kLeastPixels;
+  constexpr std::int64_t most_planes = 4;
+  constexpr std::int64_t least_pixels = 2048;
+  return sizes.size() == 4 && sizes[1] > 1 && sizes[1] <= most_planes && sizes[2] * sizes[3] >= least_pixels;
 }
 
 Value* write_channels_last(Value* x, std::int64_t channels) {

@@ -100,6 +100,7 @@ TEST_F(Tune, ABoundLetsInexactOnesIn) {
   EXPECT_EQ(names[7], "int8 cpu onednn");
   EXPECT_EQ(report.candidates[7].int8_dialect, "onednn");
   EXPECT_GT(report.candidates[7].error.max_rel, 0);
+  EXPECT_GT(report.candidates[7].bytes, report.candidates[6].bytes) << "with weights for the other operators";
   EXPECT_EQ(report.candidates[report.winner].name, "cpu bfloat16");
   for (std::size_t i = 1; i < names.size(); ++i) EXPECT_LT(report.candidates[i].error.max_rel, 0.2) << names[i];
   if (names.size() == 12) {
