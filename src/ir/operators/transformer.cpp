@@ -77,7 +77,8 @@ class Writer {
     const char* fused = "aten::scaled_dot_product_attention";  // LibTorch 2.0 and later
     if (!torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(fused)).empty())
       return insert(fused, {query, key, value}, scope);
-    const double scale = 1 / std::sqrt(static_cast<double>(attention.width / attention.heads));
+    const std::int64_t width_of_head = attention.width / attention.heads;
+    const double scale = 1 / std::sqrt(static_cast<double>(width_of_head));
     Value* scores =
         insert("aten::matmul",
                {insert("aten::mul", {query, scale}, scope), insert("aten::transpose", {key, -2, -1}, scope)}, scope);
