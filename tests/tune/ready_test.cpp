@@ -19,6 +19,7 @@ namespace {
 class LoadReady : public testing::Test {
  protected:
   LoadReady() {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");  // OpenMP waits for ever for threads that a fork does not copy
     at::manual_seed(2);
     test::save_module(test::make_module("Net", {{"c.weight", at::randn({8, 3, 3, 3})}, {"count", at::zeros({1})}},
                                         "def forward(self, x):\n    self.count += 1\n"
