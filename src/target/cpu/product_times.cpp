@@ -55,7 +55,7 @@ std::function<void()> run_of(const Product& product, Packing packing) {
   const bool activated = product.is_activated;
   if (packing == Packing::linear) {
     const at::Tensor packed = call("mkldnn::_reorder_linear_weight", {weight, product.rows});
-    const c10::List<std::optional<at::Scalar>> none;
+    const c10::impl::GenericList none(c10::OptionalType::create(c10::NumberType::get()));
     return [=] {
       call("mkldnn::_linear_pointwise", {x, packed, bias, activated ? "relu" : "none", none, c10::IValue()});
     };
