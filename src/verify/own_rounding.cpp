@@ -22,7 +22,7 @@ namespace {
 constexpr double kSlack = 4;            ///< times the original's own error: errors of this kind are random
 constexpr double kFew = 4;              ///< more of it for few elements, whose largest error is small by chance
 constexpr double kMostRounding = 5e-3;  ///< of the largest value of a tensor: beyond it the original's is noise,
-constexpr double kMostNoise = 1e-6;     ///< unless it is next to nothing beside the largest output
+constexpr double kMostNoise = 2e-6;     ///< unless it is next to nothing beside the largest output
 
 at::Tensor as_double(const at::Tensor& tensor) {
   const bool converts = tensor.defined() && tensor.is_floating_point() && tensor.layout() == at::kStrided;
