@@ -238,6 +238,10 @@ std::vector<WriteFlags::Job> WriteFlags::finish(const std::string& verb, const s
                                                      : options.bundle ? "--bundle"
                                                                       : "--list-ops"),
                 list_operators ? "add --for mobile; fusekit inspect has --list-ops, too" : "add --for mobile");
+  const bool has_dialect = options.int8_dialect != WriteOptions{}.int8_dialect;
+  if ((has_dialect || !options.layer_times.empty()) && target != "cpu")
+    throw Error(ErrorKind::usage, fmt::format("{} needs --for cpu", has_dialect ? "--int8-dialect" : "--layer-times"),
+                "add --for cpu");
   std::vector<Job> jobs;
   for (const std::string& input : inputs) jobs.push_back({input, output_of(input, suffix)});
   if (writes) check_distinct(jobs);

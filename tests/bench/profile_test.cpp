@@ -58,7 +58,9 @@ TEST(Profile, WhatTheInterpreterDoesItselfHasAName) {
   variant.arguments.inputs.dims = {{1, 4}};
   Report report;
   report.profiles.push_back(profile(variant, real_clock(), 0));
-  for (const LayerTime& layer : from_json(to_json(report), "x").profiles.at(0).layers) EXPECT_NE(layer.op, "");
+  const Report read = from_json(to_json(report), "x");
+  ASSERT_FALSE(read.profiles.at(0).layers.empty());
+  for (const LayerTime& layer : read.profiles.at(0).layers) EXPECT_NE(layer.op, "");
 }
 
 TEST(Profile, IsTakenOfEachModelAfterTheTimedRounds) {
