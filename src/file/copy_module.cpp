@@ -61,7 +61,7 @@ class Copier {
       for (const c10::IValue& element : value.toListRef()) {
         auto part = copy(path, element);
         if (!part) return std::nullopt;
-        list.push_back(std::move(*part));
+        list.push_back(*part);
       }
       return c10::IValue(std::move(list));
     }
@@ -71,7 +71,7 @@ class Copier {
       for (const auto& entry : entries) {
         auto part = copy(path, entry.value());
         if (!part || !is_immutable(entry.key())) return std::nullopt;
-        dict.insert(entry.key(), std::move(*part));
+        dict.insert(entry.key(), *part);
       }
       return c10::IValue(std::move(dict));
     }

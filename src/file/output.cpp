@@ -92,6 +92,7 @@ AtomicFile begin_output(const fs::path& output, const fs::path& input, const Wri
   return AtomicFile(output);
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): output.h says why
 void serialize(ir::Program program, AtomicFile& file, const Saving& saving) {
   // In-memory first where it can fail, on the disk as a stream: the archive is never in memory as a whole.
   torch::jit::Module module = rebuild(program);

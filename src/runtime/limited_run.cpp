@@ -72,7 +72,7 @@ class AskingAllocator : public c10::Allocator {
 
 void install_asking_allocator() {
   static const bool installed = [] {
-    // Never destroyed: memory may be asked for until the very end.
+    // Never destroyed: memory may be asked for until the very end. NOLINTNEXTLINE(cppcoreguidelines-owning-memory)
     c10::SetCPUAllocator(new AskingAllocator(c10::GetCPUAllocator()), /*priority=*/255);
     return true;
   }();
@@ -85,7 +85,8 @@ void install_asking_allocator() {
 class Watchman {
  public:
   static Watchman& only() {
-    static auto* const watchman = new Watchman;  // never destroyed: its thread goes on to the end
+    // Never destroyed: its thread goes on to the end. NOLINTNEXTLINE(cppcoreguidelines-owning-memory)
+    static auto* const watchman = new Watchman;
     return *watchman;
   }
 

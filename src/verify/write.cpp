@@ -214,7 +214,7 @@ void save(ModelParts& parts, const target::Target& target, const WriteOptions& o
   file::Saving saving{{}, options.lite};
   target::Remarks remarks;
   if (target.is_for_phones()) {
-    saving.finish = [&](torch::jit::Module tree, const ir::Program& program) {
+    saving.finish = [&](const torch::jit::Module& tree, const ir::Program& program) {
       torch::jit::Module packed = target.pack(tree, program, remarks);
       if (options.bundle) target::bundle_inputs(packed, sample_to_bundle(parts, options.verify));
       return packed;

@@ -12,12 +12,12 @@ namespace {
 
 using c10::IValue;
 
-IValue ints(std::vector<std::int64_t> numbers) { return c10::List<std::int64_t>(numbers); }
+IValue ints(const std::vector<std::int64_t>& numbers) { return c10::List<std::int64_t>(numbers); }
 
 /// Calls the operator, and tells what that was.
 class Counted {
  public:
-  Counted(const std::string& name, torch::jit::Stack inputs, const std::string& overload = "",
+  Counted(const std::string& name, const torch::jit::Stack& inputs, const std::string& overload = "",
           const torch::jit::Module& module = torch::jit::Module("Nothing"), double inner_flops = 0) {
     const torch::NoGradGuard no_grad;
     const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(name.c_str(), overload.c_str());
@@ -33,7 +33,7 @@ class Counted {
   std::optional<double> products;
 };
 
-at::Tensor data(std::vector<std::int64_t> sizes) { return torch::randn(sizes); }
+at::Tensor data(const std::vector<std::int64_t>& sizes) { return torch::randn(sizes); }
 
 TEST(OperatorWork, ConvolutionsCountTheWeightsOfOneOutputForEachPosition) {
   const auto conv = [](std::vector<std::int64_t> in, std::vector<std::int64_t> weight, std::int64_t stride,

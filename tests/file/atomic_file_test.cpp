@@ -147,7 +147,7 @@ TEST(AtomicFile, TakesAwayWhatAKilledWriterLeft) {
   const auto locked = left(".fusekit-0123abcf", std::chrono::minutes(5));
   const int descriptor = ::open(locked.c_str(), O_RDONLY | O_CLOEXEC);
   ASSERT_EQ(flock(descriptor, LOCK_EX | LOCK_NB), 0);
-  file::AtomicFile(folder / "out.pt");
+  { const file::AtomicFile next(folder / "out.pt"); }
   close(descriptor);
   EXPECT_FALSE(std::filesystem::exists(abandoned));
   EXPECT_TRUE(std::filesystem::exists(young)) << "its writer may be about to lock it";

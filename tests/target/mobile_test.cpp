@@ -165,7 +165,7 @@ TEST_F(MobileTarget, BundlesTheInputThatItWasComparedOn) {
   torch::jit::Module written = torch::jit::load(out().string());
   EXPECT_EQ(written.get_method("get_num_bundled_inputs")({}).toInt(), 1);
   const auto inputs = written.get_method("get_all_bundled_inputs")({}).toList();
-  const c10::IValue first = inputs.get(0);
+  const c10::IValue& first = inputs.get(0);
   EXPECT_EQ(first.toTupleRef().elements()[0].toTensor().sizes(), (std::vector<std::int64_t>{2, 4, 9, 9}));
   torch::jit::mobile::Module phone = torch::jit::_load_for_mobile(out().string());
   EXPECT_EQ(phone.get_method("get_num_bundled_inputs")({}).toInt(), 1);

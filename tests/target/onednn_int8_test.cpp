@@ -73,7 +73,8 @@ class OnednnInt8 : public test::CpuTarget {
 };
 
 Tensors layer(const std::string& name, const std::vector<std::int64_t>& sizes) {
-  const double scale = 1 / std::sqrt(double(c10::multiply_integers(sizes) / sizes[0]));
+  const std::int64_t fan_in = c10::multiply_integers(sizes) / sizes[0];
+  const double scale = 1 / std::sqrt(static_cast<double>(fan_in));
   return {{name + ".weight", torch::randn(sizes) * scale}, {name + ".bias", torch::randn({sizes[0]}) / 4}};
 }
 
