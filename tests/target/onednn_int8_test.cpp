@@ -22,22 +22,30 @@ class OnednnInt8 : public test::CpuTarget {
   void write_int8(const Tensors& tensors, const std::string& body) {
     test::save_module(test::make_module("Net", tensors, "def forward(self, x):\n" + body), folder_ / "in.pt");
     original_ = torch::jit::load((folder_ / "in.pt").string());
-    quantized_ = write_in("quantized");
-    written_ = write_in("onednn");
+    quantized_ = written_in("quantized", int8_network());
+    written_ = written_in("onednn", int8_network());
   }
 
-  torch::jit::Module write_in(const std::string& dialect) {
+  /// in.pt in int8. Prefer::speed leaves SiLU in float.
+  [[nodiscard]] Model int8_network(Prefer prefer = Prefer::size) const {
     Model model = read(folder_ / "in.pt");
     QuantizeOptions quantize;
     quantize.calibration.random = 4;
     quantize.calibration.inputs.dims = {kDims};
-    quantize.prefer = Prefer::size;
+    quantize.prefer = prefer;
     quantize.rounding = Rounding::nearest;
     EXPECT_TRUE(to_int8(model, quantize).bound_holds);
+    return model;
+  }
+
+  [[nodiscard]] torch::jit::Module written_in(const std::string& dialect, Model model,
+                                              std::optional<double> min_sqnr_db = {}) const {
     WriteOptions options;
     options.target = "cpu";
     options.int8_dialect = dialect;
-    options.verify.inputs = quantize.calibration.inputs;
+    options.force = true;
+    options.verify.inputs.dims = {kDims};
+    options.verify.min_sqnr_db = min_sqnr_db;
     const auto file = folder_ / (dialect + ".pt");
     EXPECT_TRUE(write(std::move(model), file, options).written);
     return torch::jit::load(file.string());
@@ -99,18 +107,7 @@ TEST_F(OnednnInt8, SiluIsComputedWithTheLayerInsteadOfInFloat) {
                         "  return torch.silu(torch.conv2d(y, self.b.weight, self.b.bias, [1, 1], [1, 1]))\n"),
       folder_ / "in.pt");
   original_ = torch::jit::load((folder_ / "in.pt").string());
-  Model model = read(folder_ / "in.pt");
-  QuantizeOptions quantize;
-  quantize.calibration.random = 4;
-  quantize.calibration.inputs.dims = {kDims};
-  quantize.rounding = Rounding::nearest;
-  to_int8(model, quantize);  // Prefer::speed leaves SiLU in float
-  WriteOptions options;
-  options.target = "cpu";
-  options.int8_dialect = "onednn";
-  options.verify.inputs = quantize.calibration.inputs;
-  ASSERT_TRUE(write(std::move(model), folder_ / "out.pt", options).written);
-  written_ = torch::jit::load((folder_ / "out.pt").string());
+  written_ = written_in("onednn", int8_network(Prefer::speed));
   EXPECT_EQ(count("onednn::qconv2d_pointwise"), 2U);
   EXPECT_EQ(count("aten::silu") + count("aten::silu_"), 2U) << "for other shapes";
   EXPECT_EQ(count("aten::dequantize"), 2U);
@@ -183,22 +180,10 @@ TEST_F(OnednnInt8, AFileThatIsInt8AlreadyCanChangeItsDialect) {
   write_int8(layer("a", {16, 8, 3, 3}) + layer("b", {8, 16, 3, 3}),
              "  y = torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1]).relu_()\n"
              "  return torch.conv2d(y, self.b.weight, self.b.bias, [1, 1], [1, 1]).mul_(2)\n");
-  WriteOptions options;
-  options.target = "portable";
-  Model model = read(folder_ / "in.pt");
-  QuantizeOptions quantize;
-  quantize.calibration.random = 4;
-  quantize.calibration.inputs.dims = {kDims};
-  quantize.prefer = Prefer::size;
-  quantize.rounding = Rounding::nearest;
-  to_int8(model, quantize);
-  ASSERT_TRUE(write(std::move(model), folder_ / "portable.pt", options).written);
-  options.target = "cpu";
-  options.int8_dialect = "onednn";
-  options.verify.inputs = quantize.calibration.inputs;
-  options.verify.min_sqnr_db = 30;
-  ASSERT_TRUE(write(read(folder_ / "portable.pt"), folder_ / "out.pt", options).written);
-  written_ = torch::jit::load((folder_ / "out.pt").string());
+  WriteOptions portable;
+  portable.target = "portable";
+  ASSERT_TRUE(write(int8_network(), folder_ / "portable.pt", portable).written);
+  written_ = written_in("onednn", read(folder_ / "portable.pt"), 30);
   EXPECT_EQ(count("onednn::qconv2d_pointwise"), 2U);
 }
 

@@ -6,11 +6,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <random>
-#include <sstream>
 
 #include "file/text_file.h"
 #include "fusekit/error.h"
@@ -107,12 +106,11 @@ double median_us(std::vector<double> seconds) {
 }  // namespace
 
 ProductTimes::ProductTimes(std::filesystem::path file) : file_(std::move(file)), others_("[]") {
-  std::ifstream in(file_);
-  if (!in) return;
-  std::stringstream text;
-  text << in.rdbuf();
+  file::check_text_file(file_);
+  if (!std::filesystem::exists(file_)) return;
+  const std::string text = file::read_text_file(file_, "give a file that can be read, or a new one");
   try {
-    const json all = json::parse(text.str());
+    const json all = json::parse(text);
     if (all.at("kind") != kKind) throw std::invalid_argument("another kind");
     json others = json::array();
     for (const json& machine : all.at("machines")) {

@@ -109,7 +109,6 @@ class OnednnInt8 {
 
   Value* write(Node* mover) {
     const torch::jit::WithInsertPoint guard(mover);
-    const auto read = [&](Value* value) { return plain(value); };
     if (ir::is_operator(mover, {"quantized::cat"})) {
       std::vector<Value*> parts;
       for (Value* part : mover->input(0)->node()->inputs()) parts.push_back(plain(part));
@@ -120,7 +119,7 @@ class OnednnInt8 {
     }
     return graph_
         .insertNode(
-            graph_.createClone(mover, [&](Value* input) { return input == mover->input(0) ? read(input) : input; }))
+            graph_.createClone(mover, [&](Value* input) { return input == mover->input(0) ? plain(input) : input; }))
         ->output();
   }
 

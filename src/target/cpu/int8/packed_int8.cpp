@@ -5,6 +5,8 @@
 #include <fmt/ranges.h>
 #include <torch/csrc/jit/runtime/operator.h>
 
+#include <cstring>
+
 #include "ir/flatten.h"
 #include "ir/written_attributes.h"
 
