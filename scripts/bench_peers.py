@@ -209,6 +209,7 @@ TOOLS = {
     "cpu": lambda o: fusekit(o, "fuse", ["--for", "cpu"]),
     "cpu bf16": lambda o: fusekit(o, "fuse", ["--for", "cpu", "--dtype", "bf16"]),
     "int8": lambda o: fusekit(o, "quantize", ["--calibrate", calibration_file(o)]),
+    "int8 cpu": lambda o: fusekit(o, "quantize", ["--for", "cpu", "--calibrate", calibration_file(o)]),
 }
 
 

@@ -25,12 +25,14 @@ struct LowerOptions {
   /// are packed when the file is loaded, for inference; an input of another shape than `inputs` takes plain operators.
   /// "mobile": for apps on phones; see WriteOptions::lite.
   std::string target = "portable";
-  /// Of target "cpu": what forward is given in use. Neither shapes nor a file: worked out of the graph.
+  /// What forward is given in use, of target "cpu", and of any in bfloat16. Neither shapes nor a file: worked out of the
+  /// graph.
   InputOptions inputs{};
   /// Of target "cpu": further inputs that it is packed for, too. Each costs its packed weights in memory, and time to load.
   std::vector<InputOptions> more_inputs{};
-  /// Of target "cpu": "float" (what the file has is kept), or "bfloat16": layers compute in bfloat16 and keep their
-  /// weights so; what forward takes and gives keeps its dtype.
+  /// Of the targets "cpu" and "portable": "float" (what the file has is kept), or "bfloat16": layers compute in bfloat16 and
+  /// keep their weights so; what forward takes and gives keeps its dtype. A portable file in bfloat16 is for GPUs, and for
+  /// LibTorch's oneDNN Graph fuser: its plain operators are slow on a CPU.
   std::string dtype = "float";
   /// Of target "cpu": what computes int8 layers for the shapes of `inputs`: "quantized": quantized::*, on quint8 tensors, as
   /// for other shapes; "onednn": onednn::q*, on plain uint8 tensors, with sums, Hardswish and SiLU inside. These round

@@ -37,7 +37,8 @@ class FuseCommand : public Command {
     add_write_options(app, files_, kFusedSuffix, /*several=*/true);
     add_modules_option(app, module_lists_, "Fuse just these, e.g. conv1,bn1,relu (repeatable)");
     app.add_flag("--strict", options_.strict, "A list that can't be fused is an error");
-    app.add_option("--dtype", dtype_, "What layers compute in: float, bf16 (with --for cpu)")->capture_default_str();
+    app.add_option("--dtype", dtype_, "What layers compute in: float, bf16 (--for cpu; --for portable for GPUs)")
+        ->capture_default_str();
     app.add_option("--disable", options_.disabled, "Leave this rule out (repeatable)")->expected(1)->take_all();
     app.add_flag("--dry-run", dry_run_, "Say what would be fused, write nothing");
     app.add_flag("--explain", explain_, "Say for each place what was done or why not");
@@ -61,6 +62,10 @@ class FuseCommand : public Command {
     files_.options.more_inputs = inputs_.finish_all();
     files_.options.verify.inputs = options_.inputs = files_.options.more_inputs.front();
     files_.options.more_inputs.erase(files_.options.more_inputs.begin());
+    if (dtype_ == "bf16" && files_.options.target == "portable")
+      console.note(
+          "plain operators in bfloat16 are for GPUs, and for LibTorch's oneDNN Graph fuser; on a CPU by themselves "
+          "they are slower than in float, and --for cpu is fast");
     return jobs_.size() == 1 ? fuse_one(console) : fuse_all(console);
   }
 
@@ -159,8 +164,8 @@ class FuseCommand : public Command {
     if (dtype_ != "float" && dtype_ != "bf16")
       throw Error(ErrorKind::unsupported, fmt::format("--dtype {}: there is no such conversion", dtype_),
                   "the dtypes of this version: float (what the file has is kept), bf16");
-    if (dtype_ == "bf16" && files_.options.target != "cpu")
-      throw Error(ErrorKind::usage, "--dtype bf16 needs --for cpu", "add --for cpu");
+    if (dtype_ == "bf16" && files_.options.target == "mobile")
+      throw Error(ErrorKind::usage, "--dtype bf16 is not --for mobile", "--for cpu and --for portable have it");
     if (dtype_ == "bf16") files_.options.dtype = "bfloat16";
     options_.modules = split_lists(module_lists_);
   }

@@ -291,7 +291,7 @@ TEST_F(FuseCommand, RefusesBadCalls) {
 }
 
 TEST_F(FuseCommand, RefusesDtypesThatTheTargetLacks) {
-  expect_refusal(fuse({"-o", out_, "--dtype", "bf16"}), "--dtype bf16 needs --for cpu");
+  expect_refusal(fuse({"-o", out_, "--for", "mobile", "--dtype", "bf16"}), "--dtype bf16 is not --for mobile");
   expect_refusal(fuse({"-o", out_, "--int8-dialect", "onednn"}), "--int8-dialect needs --for cpu");
   expect_refusal(fuse({"-o", out_, "--layer-times", out_ + ".json"}), "--layer-times needs --for cpu");
   expect_refusal(fuse({"-o", out_, "--for", "cpu", "--dtype", "int4"}), "--dtype int4: there is no such conversion");

@@ -376,29 +376,6 @@ TEST_F(CpuTarget, AGrowingListIsPutTogetherOnce) {
   EXPECT_EQ(lengths, (std::multiset<std::size_t>{2, 2, 2, 3}));
 }
 
-TEST_F(CpuTarget, Bfloat16IsInsideAlone) {
-  LowerOptions options;
-  options.dtype = "bfloat16";
-  write_network(convolution("a", 16, 8, 3) + convolution("b", 4, 16, 3), kTwoConvolutions, options);
-  for (const at::Tensor& tensor : written_.parameters()) EXPECT_EQ(tensor.scalar_type(), at::kBFloat16);
-  expect_same_everywhere(3e-2);
-  EXPECT_GT(error_on({torch::randn({2, 8, 12, 12})}), 1e-4);  // it is not float
-  EXPECT_GT(error_on({torch::randn({3, 8, 12, 12})}), 1e-4);
-}
-
-TEST_F(CpuTarget, ARowIsAPlainProductInFloatAndAPackedOneInBfloat16) {
-  const Tensors tensors = {{"a.weight", torch::randn({32, 16}) / 4}, {"a.bias", torch::randn({32})}};
-  LowerOptions options;
-  options.inputs.dims = {{2, 16}};
-  write_network(tensors, "  return torch.relu(torch.linear(x, self.a.weight, self.a.bias))\n", options);
-  EXPECT_EQ(count("aten::linear"), 1U);
-  options.dtype = "bfloat16";
-  write_network(tensors, "  return torch.relu(torch.linear(x, self.a.weight, self.a.bias))\n", options);
-  EXPECT_EQ(count("mkldnn::_linear_pointwise"), 1U);
-  EXPECT_LE(error_on({torch::randn({2, 16})}), 2e-2);
-  EXPECT_LE(error_on({torch::randn({5, 16})}), 2e-2);
-}
-
 TEST_F(CpuTarget, AFileForTheCpuCanBeReadAgain) {
   write_network(convolution("a", 16, 8, 3) + convolution("b", 4, 16, 3), kTwoConvolutions);
   Model model = read(folder_ / "out.pt");
@@ -434,7 +411,7 @@ TEST_F(CpuTarget, WhatCannotBeDoneIsRefused) {
   EXPECT_TRUE(test::refuses(ErrorKind::unsupported, "float8", [&] { lower(model, options); }));
   options = {.target = "cpu", .inputs = {.dims = {{1, 3, 5, 5}}}, .dtype = "float"};
   EXPECT_TRUE(test::refuses(ErrorKind::input, "can't be run", [&] { lower(model, options); }));
-  options = {.target = "portable", .inputs = {}, .dtype = "bfloat16"};
+  options = {.target = "mobile", .inputs = {}, .dtype = "bfloat16"};
   EXPECT_TRUE(test::refuses(ErrorKind::unsupported, "bfloat16", [&] { lower(model, options); }));
 }
 

@@ -5,13 +5,14 @@
 #include "inputs/observed_tensors.h"
 #include "ir/cleanup.h"
 #include "ir/functional.h"
+#include "target/bfloat16.h"
 #include "target/cpu/attention.h"
-#include "target/cpu/bfloat16.h"
 #include "target/cpu/fast_road.h"
 #include "target/cpu/int8/onednn_int8.h"
 #include "target/cpu/layouts.h"
 #include "target/cpu/take_apart.h"
 #include "target/cpu/two_roads.h"
+#include "target/sample_run.h"
 
 namespace fusekit::target {
 namespace {
@@ -20,15 +21,6 @@ namespace {
 void make_for_inference(ir::Program& program) {
   for (auto& [key, weight] : program.weights)
     if (weight.packed.isNone()) weight.tensor = weight.tensor.detach();
-}
-
-inputs::ObservedTensors observe(const file::Original& original, const ir::Method& method, ir::Graph& graph,
-                                const inputs::Sample& sample) {
-  auto observed = inputs::observed_tensors(original.fresh(), graph, method.schema, sample);
-  if (observed.empty())
-    throw Error(ErrorKind::input, "the network can't be run on these inputs",
-                "LowerOptions::inputs are what it is packed for");
-  return observed;
 }
 
 /// What forward is given with the sample, defaults included. Error{unsupported} where the written file could not tell
@@ -99,12 +91,7 @@ void lower_forward(ir::Program& program, ir::Method& method, const file::Origina
   std::optional<ProductTimes> times;
   if (!options.layer_times.empty()) times.emplace(options.layer_times);
   const std::vector<inputs::Sample> samples = samples_of(original, options);
-  if (options.dtype == "bfloat16") {
-    const inputs::ObservedTensors observed = observe(original, method, *method.graph, samples.front());
-    compute_in_bfloat16(program, *method.graph, observed);
-    if (inputs::observed_tensors(original.fresh(), *method.graph, method.schema, samples.front()).empty())
-      multiply_in_bfloat16(*method.graph, observed);
-  }
+  if (options.dtype == "bfloat16") compute_in_bfloat16(program, method, original, samples.front());
   std::vector<Road> roads;
   for (const inputs::Sample& sample : samples) {
     const std::shared_ptr<ir::Graph> fast = method.graph->copy();

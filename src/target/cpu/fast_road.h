@@ -42,6 +42,7 @@ class FastRoad {
   bool lower_convolution_3d(const ir::Layer& layer, const at::Tensor& weight, const Shape& input);
   bool lower_linear(const ir::Layer& layer);
   bool lower_batch_norm(Node* node);
+  [[nodiscard]] bool is_faster_as_convolution(const Node* batch_norm) const;
 
   [[nodiscard]] Tail tail_of(Node* layer, bool may_sum) const;
   [[nodiscard]] bool may_be_summed_into(Value* other, Node* sum) const;

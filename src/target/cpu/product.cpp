@@ -81,4 +81,8 @@ Packing packing_of(const Product& product, const ProductTimes* times) {
   return product.rows <= kFewRows ? Packing::matrix : Packing::linear;
 }
 
+bool is_faster_in_float(const Product& product) {
+  return product.rows <= kFewRows && product.in * product.out <= kLargeWeight;
+}
+
 }  // namespace fusekit::target

@@ -17,4 +17,8 @@ std::optional<Product> as_product(const ir::Layer& layer, const ir::Program& pro
 /// was found on this kind of CPU.
 Packing packing_of(const Product& product, const ProductTimes* times = nullptr);
 
+/// Would bfloat16 cost more than it saves? A product of few rows with a small weight, as in squeeze-and-excitation, has
+/// no operator in bfloat16 whose call takes less than its arithmetic.
+bool is_faster_in_float(const Product& product);
+
 }  // namespace fusekit::target

@@ -1,15 +1,22 @@
 #include "target/portable/portable.h"
 
 #include "fusekit/error.h"
+#include "inputs/inputs.h"
 #include "ir/functional.h"
+#include "target/bfloat16.h"
 
 namespace fusekit::target {
 namespace {
 
-void lower_to_portable(ir::Program& program, const file::Original& /*original*/, const LowerOptions& options) {
-  if (options.dtype != "float")
+void lower_to_portable(ir::Program& program, const file::Original& original, const LowerOptions& options) {
+  const bool is_portable = options.target == portable().name;  // the target mobile is lowered so, too
+  if (options.dtype == "bfloat16" && is_portable) {
+    const auto inputs = inputs::resolve_inputs(original, options.inputs).options;
+    compute_in_bfloat16(program, program.methods.front(), original, inputs::draw_sample(inputs, 0));  // forward
+  } else if (options.dtype != "float") {
     throw Error(ErrorKind::unsupported, fmt::format("the target {} has no dtype {}", options.target, options.dtype),
-                "LowerOptions::target = cpu has it");
+                is_portable ? "the dtypes of this version: float, bfloat16" : "the targets cpu and portable have it");
+  }
   for (const ir::Method& method : program.methods) ir::make_in_place(*method.graph);
 }
 

@@ -1,11 +1,16 @@
-#include "target/cpu/bfloat16.h"
+#include "target/bfloat16.h"
 
 #include <algorithm>
+#include <set>
 
+#include "ir/cleanup.h"
 #include "ir/constants.h"
 #include "ir/operators.h"
+#include "ir/uses.h"
 #include "target/cpu/channels_last.h"
 #include "target/cpu/packed_layer.h"
+#include "target/cpu/product.h"
+#include "target/sample_run.h"
 
 namespace fusekit::target {
 namespace {
@@ -31,10 +36,22 @@ class Converter {
       : program_(program), graph_(graph), observed_(observed) {}
 
   void run() {
-    for (Node* node : ir::all_nodes(graph_)) {
+    const auto nodes = ir::all_nodes(graph_);
+    for (Node* node : nodes) {
+      if (!stays_float(node)) continue;
+      in_float_.insert(node);
+      still_float_.insert(result_of(node));
+    }
+    for (Node* node : nodes) {
+      if (in_float_.count(node) > 0) {
+        give_float(node);
+        continue;
+      }
       if (const auto layer = ir::as_layer(node); layer && convert(*layer)) continue;
       if (needs_float(node)) give_float(node);
     }
+    for (Node* node : nodes)
+      if (in_float_.count(node) > 0) leave_float(node);
     give_back();
   }
 
@@ -46,6 +63,27 @@ class Converter {
       if (value != nullptr && !ir::is_none(value)) layer.node->replaceInputWith(value, rounded(value, layer.node));
     layer.node->replaceInputWith(layer.input, converted(layer.input, layer.node, at::kBFloat16));
     return true;
+  }
+
+  [[nodiscard]] bool stays_float(Node* node) const {
+    const auto layer = ir::as_layer(node);
+    const auto product = layer ? as_product(*layer, program_, observed_) : std::nullopt;
+    return product && product->dtype == at::kFloat && is_faster_in_float(*product);
+  }
+
+  /// The result of a layer that stayed in float, with its activation.
+  static Value* result_of(Node* layer) {
+    Node* user = ir::only_user(layer->output());
+    return user != nullptr && ir::as_activation(user) ? user->output() : layer->output();
+  }
+
+  /// It is bfloat16 again, where it is neither for the next layer that stayed in float nor what the graph gives out.
+  void leave_float(Node* layer) {
+    Value* result = result_of(layer);
+    const Node* user = ir::only_user(result);
+    if (user != nullptr && (in_float_.count(user) > 0 || user->kind() == c10::prim::Return)) return;
+    Value* rounded = converted(result, result->node()->next(), at::kBFloat16);
+    result->replaceAllUsesAfterNodeWith(rounded->node(), rounded);
   }
 
   /// The weight in bfloat16, under the same path; each is made once.
@@ -76,7 +114,8 @@ class Converter {
   /// Everything that was float in the run is float again for this operator.
   void give_float(Node* node) {
     for (std::size_t i = 0; i < node->inputs().size(); ++i)
-      if (ir::constant_tensor(program_, node->input(i)) == std::nullopt && was_float(node->input(i)))
+      if (ir::constant_tensor(program_, node->input(i)) == std::nullopt && was_float(node->input(i)) &&
+          still_float_.count(node->input(i)) == 0)
         node->replaceInput(i, converted(node->input(i), node, at::kFloat));
   }
 
@@ -90,11 +129,13 @@ class Converter {
   ir::Program& program_;
   ir::Graph& graph_;
   const inputs::ObservedTensors& observed_;
+  std::set<const Node*> in_float_;              ///< layers that stay so
+  std::set<const Value*> still_float_;          ///< what they make
   std::map<std::string, std::string> rounded_;  ///< key of a weight to that of the one in bfloat16
 };
 
-}  // namespace
-
+/// For a graph that does not run after that: a mask in float makes float of scores, and a product takes one dtype. What was
+/// float in the run is bfloat16 for every product of two tensors.
 void multiply_in_bfloat16(ir::Graph& graph, const inputs::ObservedTensors& observed) {
   for (Node* node : ir::all_nodes(graph)) {
     if (!ir::is_operator(node, {"aten::matmul", "aten::mm", "aten::bmm", "aten::baddbmm", "aten::addmm",
@@ -106,8 +147,15 @@ void multiply_in_bfloat16(ir::Graph& graph, const inputs::ObservedTensors& obser
   }
 }
 
-void compute_in_bfloat16(ir::Program& program, ir::Graph& graph, const inputs::ObservedTensors& observed) {
-  Converter(program, graph, observed).run();
+}  // namespace
+
+void compute_in_bfloat16(ir::Program& program, ir::Method& method, const file::Original& original,
+                         const inputs::Sample& sample) {
+  const inputs::ObservedTensors observed = observe(original, method, *method.graph, sample);
+  Converter(program, *method.graph, observed).run();
+  if (inputs::observed_tensors(original.fresh(), *method.graph, method.schema, sample).empty())
+    multiply_in_bfloat16(*method.graph, observed);
+  ir::remove_dead_code(*method.graph);  // the weights that it had are read no more
 }
 
 }  // namespace fusekit::target
