@@ -9,6 +9,7 @@
 #include "ir/operators/batch_norm.h"
 #include "ir/operators/channel_shuffle.h"
 #include "ir/operators/convolution.h"
+#include "ir/operators/dtype_conversion.h"
 #include "ir/operators/layer.h"
 #include "ir/operators/linear.h"
 #include "ir/operators/pad.h"

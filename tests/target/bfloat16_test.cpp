@@ -39,6 +39,21 @@ TEST_F(Bfloat16, IsInsideAlone) {
   EXPECT_GT(error_on({torch::randn({3, 8, 12, 12})}), 1e-4);
 }
 
+TEST_F(Bfloat16, APictureIsInChannelsLastBeforeItIsConvertedAndThenNothingIs) {
+  write_in_bfloat16(random_layer("a", {16, 3, 3, 3}) + random_layer("b", {4, 16, 3, 3}),
+                    "  y = torch.relu(torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1]))\n"
+                    "  return torch.conv2d(y, self.b.weight, self.b.bias, [2, 2], [1, 1])\n",
+                    {1, 3, 64, 48});
+  const std::string text = written_.get_method("forward").graph()->toString(false);
+  const std::string fast = text.substr(0, text.rfind("block1():", text.find("aten::conv2d(")));
+  EXPECT_EQ(test::count_of(" aten::to(", fast), 2U) << "in, and out\n" << fast;
+  EXPECT_LT(fast.find("aten::channel_shuffle("), fast.find(" aten::to("));
+  for (const std::int64_t width : {48, 50}) {
+    EXPECT_LE(error_on({torch::randn({1, 3, 64, width})}), 3e-2);
+    EXPECT_LE(error_on({torch::randn({1, 3, 64, width}).contiguous(at::MemoryFormat::ChannelsLast)}), 3e-2);
+  }
+}
+
 TEST_F(Bfloat16, AFewRowsTimesASmallWeightStayFloat) {
   const std::string body = "  return torch.relu(torch.linear(x, self.a.weight, self.a.bias))\n";
   write_in_bfloat16(random_layer("a", {32, 16}), body, {2, 16});

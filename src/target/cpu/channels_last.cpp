@@ -68,6 +68,7 @@ bool ChannelsLast::is_kept_by(Node* node) const {
 Value* ChannelsLast::of(Value* value, Node* before) {
   if (has(value)) return value;
   if (const auto known = converted_.find(value); known != converted_.end()) return known->second;
+  if (Value* picture = converted_picture(value)) return picture;
   // Where nothing is written, once for all readers: as soon as the value is there.
   Node* maker = value->node();
   const bool is_argument = maker->kind() == c10::prim::Param;
@@ -80,6 +81,18 @@ Value* ChannelsLast::of(Value* value, Node* before) {
   result->node()->copyMetadata(before);
   if (!writes_) converted_[value] = result;
   return result;
+}
+
+/// A picture that is converted to another dtype: shuffling its pixels takes half the time in float that it takes in bfloat16.
+Value* ChannelsLast::converted_picture(Value* value) {
+  const auto conversion = ir::as_conversion(value->node());
+  if (!conversion || ir::only_user(value) == nullptr || inputs::seen(observed_, conversion->input).dtype != at::kFloat)
+    return nullptr;
+  const auto sizes = inputs::seen(observed_, value).sizes;
+  if (!sizes || !ir::is_picture(*sizes)) return nullptr;
+  conversion->node->replaceInput(0, of(conversion->input, conversion->node));
+  add(value);
+  return value;
 }
 
 void ChannelsLast::keep_outputs() {

@@ -32,6 +32,7 @@ class ChannelsLast {
   void keep_outputs();
 
  private:
+  Value* converted_picture(Value* value);
   Value* format_of_input();
   Value* converted(Value* value, Value* format);
 

@@ -48,6 +48,15 @@ std::optional<ir::Geometry> symmetric_geometry(const ir::Layer& layer, const at:
   return geometry && geometry->padding == geometry->padding_end ? geometry : std::nullopt;
 }
 
+/// A tensor that has a dtype already is not given it once more.
+void drop_idle_conversions(ir::Graph& graph, const inputs::ObservedTensors& observed) {
+  for (Node* node : ir::all_nodes(graph)) {
+    const auto conversion = ir::as_conversion(node);
+    if (conversion && inputs::seen(observed, conversion->input).dtype == conversion->dtype)
+      node->output()->replaceAllUsesWith(conversion->input);
+  }
+}
+
 }  // namespace
 
 /// What is done to a layer's result at once: a sum, then an activation; either may be missing.
@@ -61,6 +70,7 @@ struct FastRoad::Tail {
 };
 
 void FastRoad::build() {
+  drop_idle_conversions(graph_, observed_);
   shuffle_channels(graph_, observed_);
   ir::reuse_concatenations(graph_, program_);
   for (Node* node : ir::all_nodes(graph_))

@@ -6,6 +6,7 @@
 
 #include "ir/constants.h"
 #include "ir/operators/activation.h"
+#include "ir/operators/dtype_conversion.h"
 #include "ir/program.h"
 #include "ir/uses.h"
 
@@ -85,7 +86,8 @@ bool keeps_layout(const Node* node) {
                                               "aten::addcmul",
                                               "aten::native_channel_shuffle"};
   return !node->inputs().empty() &&
-         (names.count(node->kind().toQualString()) > 0 || ir::as_activation(const_cast<Node*>(node)).has_value());
+         (names.count(node->kind().toQualString()) > 0 || ir::as_activation(const_cast<Node*>(node)).has_value() ||
+          ir::as_conversion(const_cast<Node*>(node)).has_value());
 }
 
 bool looks_at_memory(torch::jit::Graph& graph) {
