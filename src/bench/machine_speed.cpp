@@ -1,7 +1,6 @@
 #include "bench/machine_speed.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <torch/script.h>
@@ -9,6 +8,8 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+
+#include "runtime/libtorch_operators.h"
 
 namespace fusekit::bench {
 namespace {
@@ -59,17 +60,12 @@ std::function<void()> product_of(at::ScalarType type) {
   return [a, b, out]() mutable { at::mm_out(out, a, b); };
 }
 
-c10::IValue call(const char* name, torch::jit::Stack stack) {
-  c10::Dispatcher::singleton().findSchemaOrThrow(name, "").callBoxed(&stack);
-  return stack.front();
-}
-
 /// Under the engine that stands.
 std::function<void()> int8_product() {
   const at::Tensor weight = at::quantize_per_tensor(at::ones({side(), side()}), 0.02, 0, at::kQInt8);
   const at::Tensor data = at::quantize_per_tensor(at::ones({side(), side()}), 0.02, 0, at::kQUInt8);
-  const c10::IValue packed = call("quantized::linear_prepack", {weight, c10::IValue()});
-  return [packed, data] { call("quantized::linear", {data, packed, 1.0, std::int64_t{0}}); };
+  const c10::IValue packed = runtime::call_operator("quantized::linear_prepack", {weight, c10::IValue()});
+  return [packed, data] { runtime::call_operator("quantized::linear", {data, packed, 1.0, std::int64_t{0}}); };
 }
 
 std::function<void()> product_in(const std::string& dtype) {

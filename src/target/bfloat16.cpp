@@ -30,6 +30,12 @@ bool was_float_in(const Value* value, const inputs::ObservedTensors& observed) {
   return inputs::seen(observed, value).dtype == at::kFloat;
 }
 
+/// Does the node do no more than give its inputs out, or put them into a tuple or dict?
+bool gives_out(const Node* node) {
+  const auto kind = node->kind();
+  return kind == c10::prim::Return || kind == c10::prim::TupleConstruct || kind == c10::prim::DictConstruct;
+}
+
 class Converter {
  public:
   Converter(ir::Program& program, ir::Graph& graph, const inputs::ObservedTensors& observed)
@@ -81,7 +87,7 @@ class Converter {
   void leave_float(Node* layer) {
     Value* result = result_of(layer);
     const Node* user = ir::only_user(result);
-    if (user != nullptr && (in_float_.count(user) > 0 || user->kind() == c10::prim::Return)) return;
+    if (user != nullptr && (in_float_.count(user) > 0 || gives_out(user))) return;
     Value* rounded = converted(result, result->node()->next(), at::kBFloat16);
     result->replaceAllUsesAfterNodeWith(rounded->node(), rounded);
   }

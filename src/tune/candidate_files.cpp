@@ -146,11 +146,8 @@ void CandidateFiles::add_graph_fuser(Candidate candidate, const fs::path& file) 
   candidate.name += ", graph fuser";
   try {
     candidate.error = error_with_graph_fuser(input_, file, inputs_.options);
-    const double tolerance =
-        options_.max_error.value_or(gate::default_tolerance(ModelParts::of(fused_).original->module()));
-    const bool holds =
-        options_.min_sqnr_db ? candidate.error.sqnr_db >= *options_.min_sqnr_db : candidate.error.max_rel <= tolerance;
-    if (!holds) candidate.refused = fmt::format("it is off by {:.2g} of the largest output", candidate.error.max_rel);
+    if (!holds(candidate.error))
+      candidate.refused = fmt::format("it is off by {:.2g} of the largest output", candidate.error.max_rel);
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
@@ -206,8 +203,10 @@ void CandidateFiles::write(const Recipe& recipe, const fs::path& file, Candidate
     candidate.refused = fmt::format("it is off by {:.2g} of the largest output", candidate.error.max_rel);
 }
 
-/// Is it within the bounds that were given?
+/// Is it within the bounds that were given, or else as near as `verify` asks for?
 bool CandidateFiles::holds(const OutputError& error) const {
+  if (!options_.max_error && !options_.min_sqnr_db)
+    return error.max_rel <= gate::default_tolerance(ModelParts::of(fused_).original->module());
   return (!options_.max_error || error.max_rel <= *options_.max_error) &&
          (!options_.min_sqnr_db || error.sqnr_db >= *options_.min_sqnr_db);
 }

@@ -11,6 +11,7 @@
 #include "ir/memory_layout.h"
 #include "ir/uses.h"
 #include "quantize/lower/clamps.h"
+#include "runtime/libtorch_operators.h"
 
 namespace fusekit::quantize {
 namespace {
@@ -39,11 +40,6 @@ bool levels_reach_past(const ir::Interval& clamp, QParams qparams, const Node* n
   const double high = qparams.scale * static_cast<double>(kUnsigned8.high - qparams.zero_point);
   const bool is_relu = std::string_view(node->kind().toUnqualString()).ends_with("_relu");
   return high > clamp.high + qparams.scale || (!is_relu && low < clamp.low - qparams.scale);
-}
-
-c10::IValue call(const char* name, torch::jit::Stack stack) {
-  c10::Dispatcher::singleton().findSchemaOrThrow(name, "").callBoxed(&stack);
-  return stack.at(0);
 }
 
 }  // namespace
@@ -161,7 +157,7 @@ Value* Emitter::packed_weights(const Step& step, Value* weight, Value* bias, std
     const LayerWeights weights = form ? form(fitted) : fitted;
     torch::jit::Stack stack{weights.weight, weights.bias.defined() ? c10::IValue(weights.bias) : c10::IValue()};
     stack.insert(stack.end(), settings.begin(), settings.end());
-    return call(prepack.c_str(), std::move(stack));
+    return runtime::call_operator(prepack, std::move(stack));
   };
   Value* packed = ir::add_packed(program_, step.front(), packed_path(program_, weight, step.front()), pack(layer));
   packings_[number] = {*ir::weight_key(packed), pack};

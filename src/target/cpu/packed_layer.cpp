@@ -1,11 +1,10 @@
 #include "target/cpu/packed_layer.h"
 
-#include <torch/csrc/jit/runtime/operator.h>
-
 #include <algorithm>
 
 #include "ir/flatten.h"
 #include "ir/value_names.h"
+#include "runtime/libtorch_operators.h"
 
 namespace fusekit::target {
 namespace {
@@ -156,9 +155,7 @@ bool has_constant_weights(const ir::Layer& layer, const ir::Program& program) {
 
 bool PackedLayers::are_supported() { return is_supported(Packing::convolution) && is_supported(Packing::linear); }
 
-bool PackedLayers::is_supported(Packing packing) {
-  return !torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(recipe_of(packing).needs)).empty();
-}
+bool PackedLayers::is_supported(Packing packing) { return runtime::has_operator(recipe_of(packing).needs); }
 
 std::string PackedLayers::module_of(const ir::Layer& layer, const LayerShape& shape, Node* before) {
   const at::Tensor tensor = *ir::constant_tensor(program_, layer.weight);

@@ -14,6 +14,7 @@
 #include "file/text_file.h"
 #include "fusekit/error.h"
 #include "runtime/cpu_name.h"
+#include "runtime/libtorch_operators.h"
 
 namespace fusekit::target {
 namespace {
@@ -41,9 +42,8 @@ json this_machine() {
   return {{"cpu", runtime::cpu_name()}, {"libtorch", TORCH_VERSION}, {"threads", at::get_num_threads()}};
 }
 
-at::Tensor call(const char* name, torch::jit::Stack stack) {
-  c10::Dispatcher::singleton().findSchemaOrThrow(name, "").callBoxed(&stack);
-  return stack.at(0).toTensor();
+at::Tensor call(const char* name, torch::jit::Stack arguments) {
+  return runtime::call_operator(name, std::move(arguments)).toTensor();
 }
 
 /// One product in one way, with an activation where it has one.

@@ -3,12 +3,12 @@
 #include <ATen/native/quantized/PackedParams.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/csrc/jit/runtime/operator.h>
 
 #include <cstring>
 
 #include "ir/flatten.h"
 #include "ir/written_attributes.h"
+#include "runtime/libtorch_operators.h"
 
 namespace fusekit::target {
 namespace {
@@ -30,10 +30,6 @@ const char* const kLinear =
     "SCALES"
     "    self.zero_points = torch.zeros_like(self.scales, dtype=3)\n"
     "    self.packed = ops.onednn.qlinear_prepack(torch.int_repr(self.weight), self.packing)\n";
-
-bool has_operator(const char* name) {
-  return !torch::jit::getAllOperatorsFor(c10::Symbol::fromQualString(name)).empty();
-}
 
 /// The same weights, with numbers of their own.
 at::Tensor with_numbers(const at::Tensor& weight, const at::Tensor& numbers) {
@@ -107,7 +103,7 @@ std::optional<Int8Weights> taken_apart(const Int8Weights& weights) {
 }
 
 bool PackedInt8::are_supported() {
-  return has_operator("onednn::qconv2d_pointwise") && has_operator("onednn::qlinear_pointwise");
+  return runtime::has_operator("onednn::qconv2d_pointwise") && runtime::has_operator("onednn::qlinear_pointwise");
 }
 
 PackedInt8::Arguments PackedInt8::read(const Int8Weights& weights, const Levels& levels,
