@@ -89,25 +89,22 @@ TEST_F(Tune, WhatIsNoFasterBeyondDoubtDoesNotWin) {
 TEST_F(Tune, ABoundLetsInexactOnesIn) {
   options_.max_error = 0.2;
   options_.calibration = CalibrationOptions{.paths = {}, .pictures = {}, .random = 4, .inputs = {}};
-  const TuneReport report = tuned({1000, 900, 500, 950, 300, 400, 390, 380, 900, 500, 960, 310, 200});
+  const TuneReport report = tuned({1000, 900, 500, 300, 400, 390, 380, 900, 500, 310, 200});
   const auto names = names_of(report);
-  ASSERT_GE(names.size(), 13U);
+  ASSERT_GE(names.size(), 8U);
   EXPECT_EQ(names[3], "cpu, timed layers");
   EXPECT_EQ(report.candidates[3].refused, "it is the same as \"cpu\"") << "it has no products";
-  EXPECT_EQ(names[4], "portable bfloat16");
-  EXPECT_EQ(names[5], "cpu bfloat16");
-  EXPECT_EQ(names[6], "int8");
-  EXPECT_EQ(names[7], "int8 cpu");
-  EXPECT_EQ(names[8], "int8 cpu onednn");
-  EXPECT_EQ(names[11], "portable bfloat16, graph fuser");
-  EXPECT_GT(report.candidates[11].error.max_rel, 1e-4);
-  EXPECT_EQ(report.candidates[8].int8_dialect, "onednn");
-  EXPECT_GT(report.candidates[8].error.max_rel, 0);
-  EXPECT_GT(report.candidates[8].bytes, report.candidates[7].bytes) << "with weights for the other operators";
+  EXPECT_EQ(names[4], "cpu bfloat16");
+  EXPECT_EQ(names[5], "int8");
+  EXPECT_EQ(names[6], "int8 cpu");
+  EXPECT_EQ(names[7], "int8 cpu onednn");
+  EXPECT_EQ(report.candidates[7].int8_dialect, "onednn");
+  EXPECT_GT(report.candidates[7].error.max_rel, 0);
+  EXPECT_GT(report.candidates[7].bytes, report.candidates[6].bytes) << "with weights for the other operators";
   EXPECT_EQ(report.candidates[report.winner].name, "cpu bfloat16");
   for (std::size_t i = 1; i < names.size(); ++i) EXPECT_LT(report.candidates[i].error.max_rel, 0.2) << names[i];
-  if (names.size() == 14) {
-    EXPECT_EQ(report.fastest, 13U) << "an engine that a plain load has not is told, and not written";
+  if (names.size() == 12) {
+    EXPECT_EQ(report.fastest, 11U) << "an engine that a plain load has not is told, and not written";
   }
 }
 
@@ -134,8 +131,7 @@ TEST_F(Tune, LayersCanBeWrittenByTheirMeasuredTimes) {
 TEST_F(Tune, WhatIsTooFarOffIsNoCandidate) {
   options_.max_error = 1e-4;
   const TuneReport report = tuned({1000, 900, 500, 900, 500});
-  EXPECT_NE(report.candidates.at(4).refused, "");
-  const Candidate& bfloat16 = report.candidates.at(5);
+  const Candidate& bfloat16 = report.candidates.at(4);
   EXPECT_EQ(bfloat16.name, "cpu bfloat16");
   EXPECT_NE(bfloat16.refused, "");
   EXPECT_FALSE(bfloat16.outcome.has_value());
