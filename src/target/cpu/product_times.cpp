@@ -59,7 +59,7 @@ std::function<void()> run_of(const Product& product, Packing packing) {
       call("mkldnn::_linear_pointwise", {x, packed, bias, activated ? "relu" : "none", none, c10::IValue()});
     };
   }
-  const auto activate = [activated](at::Tensor y) {
+  const auto activate = [activated](const at::Tensor& y) {
     if (activated) y.relu_();
   };
   if (packing == Packing::matrix)
