@@ -23,19 +23,23 @@ Tensors pixelwise() { return {{"a.weight", torch::randn({64, 8, 1, 1}) / 2}, {"a
 
 std::string text(const std::array<std::int64_t, 2>& pair) { return fmt::format("[{}, {}]", pair[0], pair[1]); }
 
-class MaxPools : public test::CpuTarget, public testing::WithParamInterface<MaxPoolCase> {};
+class MaxPools : public test::CpuTarget, public testing::WithParamInterface<MaxPoolCase> {
+ protected:
+  /// `result`: of forward, with `y` in channels_last and of both signs.
+  void write_result(const std::string& result, const std::vector<std::int64_t>& input,
+                    const std::string& dtype = "float") {
+    LowerOptions options;
+    options.inputs.dims = {input};
+    options.dtype = dtype;
+    write_network(pixelwise(), "  y = torch.conv2d(x, self.a.weight, self.a.bias)\n  return " + result + "\n", options);
+  }
+};
 
 TEST_P(MaxPools, AreMaximaOfSlices) {
   const MaxPoolCase& pool = GetParam();
-  LowerOptions options;
-  options.inputs.dims = {pool.input};
-  options.dtype = pool.dtype;
-  write_network(
-      pixelwise(),
-      fmt::format("  y = torch.conv2d(x, self.a.weight, self.a.bias)\n"  // with elements of both signs
-                  "  return torch.max_pool2d(y, {}, {}, {}, [1, 1], {})\n",
-                  text(pool.kernel), text(pool.stride), text(pool.padding), pool.ceil_mode ? "True" : "False"),
-      options);
+  write_result(fmt::format("torch.max_pool2d(y, {}, {}, {}, [1, 1], {})", text(pool.kernel), text(pool.stride),
+                           text(pool.padding), pool.ceil_mode ? "True" : "False"),
+               pool.input, pool.dtype);
   EXPECT_EQ(count("aten::max_pool2d"), pool.is_lowered ? 1U : 2U) << "one is for other shapes";
   EXPECT_EQ(count("aten::clamp_min_") > 0, pool.is_lowered);
   const double tolerance = pool.dtype == "float" ? 1e-6 : 2e-2;
@@ -67,34 +71,20 @@ INSTANTIATE_TEST_SUITE_P(Geometries, MaxPools, testing::ValuesIn(kMaxPools),
                          [](const auto& info) { return info.param.name; });
 
 TEST_F(MaxPools, AWindowOfPaddingAloneAtTheEdgeIsLeftToLibTorch) {
-  LowerOptions options;
-  options.inputs.dims = {{1, 8, 64, 64}};
-  write_network(pixelwise(),  // the last window has one element, and no place is in all windows
-                "  y = torch.conv2d(x, self.a.weight, self.a.bias)\n"
-                "  return torch.max_pool2d(y, [3, 3], [2, 2], [1, 1], [1, 1], True)\n",
-                options);
+  // the last window has one element, and no place is in all windows
+  write_result("torch.max_pool2d(y, [3, 3], [2, 2], [1, 1], [1, 1], True)", {1, 8, 64, 64});
   EXPECT_EQ(count("aten::max_pool2d"), 2U);
   EXPECT_LE(error_on({torch::randn({1, 8, 64, 64})}), 1e-6);
 }
 
 TEST_F(MaxPools, DilatedOnesAreLeftToLibTorch) {
-  LowerOptions options;
-  options.inputs.dims = {{1, 8, 64, 64}};
-  write_network(pixelwise(),
-                "  y = torch.conv2d(x, self.a.weight, self.a.bias)\n"
-                "  return torch.max_pool2d(y, [3, 3], [1, 1], [1, 1], [2, 2], False)\n",
-                options);
+  write_result("torch.max_pool2d(y, [3, 3], [1, 1], [1, 1], [2, 2], False)", {1, 8, 64, 64});
   EXPECT_EQ(count("aten::max_pool2d"), 2U);
   EXPECT_LE(error_on({torch::randn({1, 8, 64, 64})}), 1e-6);
 }
 
 TEST_F(MaxPools, WhatElseReadsTheInputFindsItAsItWas) {
-  LowerOptions options;
-  options.inputs.dims = {{1, 8, 30, 30}};
-  write_network(pixelwise(),
-                "  y = torch.relu(torch.conv2d(x, self.a.weight, self.a.bias))\n"
-                "  return torch.cat([y, torch.max_pool2d(y, [3, 3], [1, 1], [1, 1]), y.neg()], 1)\n",
-                options);
+  write_result("torch.cat([y, torch.max_pool2d(y, [3, 3], [1, 1], [1, 1]), y.neg()], 1)", {1, 8, 30, 30});
   EXPECT_EQ(count("aten::max_pool2d"), 1U);
   EXPECT_LE(error_on({torch::randn({1, 8, 30, 30})}), 1e-6);
 }

@@ -32,6 +32,8 @@ struct Place {
   std::int64_t to = 0;
 };
 
+bool is_in_all(const Place& place, const Window& window) { return place.to - place.from == window.output; }
+
 /// `a` / `b` rounded up; `b` is above 0, `a` may be below.
 std::int64_t rounded_up(std::int64_t a, std::int64_t b) { return a <= 0 ? -(-a / b) : (a + b - 1) / b; }
 
@@ -44,18 +46,20 @@ std::vector<Place> places_of(const Window& window) {
     const std::int64_t to = std::min(window.output, rounded_up(window.length - offset, window.stride));
     if (from < to) places.push_back({offset, from, to});
   }
-  std::stable_partition(places.begin(), places.end(),
-                        [&](const Place& place) { return place.to - place.from == window.output; });
+  std::stable_partition(places.begin(), places.end(), [&](const Place& place) { return is_in_all(place, window); });
   return places;
 }
 
 bool some_place_is_in_all(const Window& window) {
   const auto places = places_of(window);
-  return !places.empty() && places.front().to - places.front().from == window.output;
+  return !places.empty() && is_in_all(places.front(), window);
 }
 
+/// In front of the pool that stands at the insert point, whose place in the network it has.
 Value* insert(torch::jit::Graph& graph, const char* op, const std::vector<torch::jit::NamedValue>& arguments) {
-  return graph.insert(c10::Symbol::fromQualString(op), arguments);
+  Value* result = graph.insert(c10::Symbol::fromQualString(op), arguments);
+  result->node()->copyMetadata(graph.insertPoint());
+  return result;
 }
 
 /// Every `step`th element of `from` to `to` - 1.
@@ -70,14 +74,13 @@ Value* largest_along(Value* x, const Window& window) {
     const std::int64_t first = place.from * window.stride + place.offset;
     return slice(x, window.dim, first, first + (place.to - place.from - 1) * window.stride + 1, window.stride);
   };
-  const auto is_in_all = [&](const Place& place) { return place.to - place.from == window.output; };
   const std::vector<Place> places = places_of(window);
-  const bool two_in_all = places.size() > 1 && is_in_all(places[1]);
+  const bool two_in_all = places.size() > 1 && is_in_all(places[1], window);
   Value* result = two_in_all ? insert(graph, "aten::maximum", {elements(places[0]), elements(places[1])})
                              : insert(graph, "aten::clone", {elements(places[0])});
   for (std::size_t i = two_in_all ? 2 : 1; i < places.size(); ++i) {
     const Place& place = places[i];
-    Value* part = is_in_all(place) ? result : slice(result, window.dim, place.from, place.to, 1);
+    Value* part = is_in_all(place, window) ? result : slice(result, window.dim, place.from, place.to, 1);
     insert(graph, "aten::clamp_min_", {part, elements(place)});
   }
   return result;
