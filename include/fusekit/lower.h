@@ -34,6 +34,10 @@ struct LowerOptions {
   /// keep their weights so; what forward takes and gives keeps its dtype. A portable file in bfloat16 is for GPUs, and for
   /// LibTorch's oneDNN Graph fuser: its plain operators are slow on a CPU.
   std::string dtype = "float";
+  /// Of the targets "cpu" (for other shapes than `inputs`) and "portable": "channels_last": weights of convolutions are stored
+  /// so where that pays, and LibTorch's convolutions then work in that layout. What forward is given and gives lies in
+  /// memory as it did. "preserve": weights lie as they do in the original.
+  std::string memory_format = "channels_last";
   /// Of target "cpu": what computes int8 layers for the shapes of `inputs`: "quantized": quantized::*, on quint8 tensors, as
   /// for other shapes; "onednn": onednn::q*, on plain uint8 tensors, with sums, Hardswish and SiLU inside. These round
   /// less often, so a file that was int8 before needs a tolerance for it (VerifyOptions).

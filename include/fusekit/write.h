@@ -17,8 +17,9 @@ struct WriteOptions {
   std::string target{};
   /// LowerOptions::dtype; its inputs are those of `verify`.
   std::string dtype = "float";
-  std::string int8_dialect = "quantized";  ///< LowerOptions::int8_dialect
-  std::filesystem::path layer_times{};     ///< LowerOptions::layer_times
+  std::string memory_format = "channels_last";  ///< LowerOptions::memory_format
+  std::string int8_dialect = "quantized";       ///< LowerOptions::int8_dialect
+  std::filesystem::path layer_times{};          ///< LowerOptions::layer_times
   /// Of target "mobile": also with the bytecode of the mobile interpreter (a .ptl file), in which it is compared, too.
   bool lite = false;
   /// Of target "mobile": the first input of the comparison goes into the file, as torch.utils.bundled_inputs puts it there.

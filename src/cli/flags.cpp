@@ -23,6 +23,7 @@ constexpr std::array kOptionFlags = {
     OptionFlag{"ReadOptions::eval", "--eval"},
     OptionFlag{"LowerOptions::target", "--for"},
     OptionFlag{"LowerOptions::dtype", "--dtype"},
+    OptionFlag{"LowerOptions::memory_format", "--memory-format"},
     OptionFlag{"LowerOptions::int8_dialect", "--int8-dialect"},
     OptionFlag{"LowerOptions::layer_times", "--layer-times"},
     OptionFlag{"LowerOptions::inputs", "--input_dims"},

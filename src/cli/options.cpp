@@ -166,6 +166,9 @@ void add_write_options(CLI::App& app, WriteFlags& flags, const std::string& suff
         ->type_name("DIR");
   app.add_option("--for", flags.target, "Target: portable, cpu (oneDNN's operators, for the shapes given) or mobile")
       ->capture_default_str();
+  app.add_option("--memory-format", flags.options.memory_format,
+                 "How weights of convolutions are stored: channels_last where that pays, or preserve")
+      ->capture_default_str();
   app.add_option("--int8-dialect", flags.options.int8_dialect,
                  "With --for cpu, what computes int8 layers: quantized, or onednn (plain uint8 tensors)")
       ->capture_default_str();

@@ -7,9 +7,10 @@
 #include "ir/constants.h"
 #include "ir/operators.h"
 #include "ir/uses.h"
-#include "target/cpu/channels_last.h"
 #include "target/cpu/packed_layer.h"
 #include "target/cpu/product.h"
+#include "target/idle_conversions.h"
+#include "target/layouts.h"
 #include "target/sample_run.h"
 
 namespace fusekit::target {
@@ -161,6 +162,7 @@ void compute_in_bfloat16(ir::Program& program, ir::Method& method, const file::O
   Converter(program, *method.graph, observed).run();
   if (inputs::observed_tensors(original.fresh(), *method.graph, method.schema, sample).empty())
     multiply_in_bfloat16(*method.graph, observed);
+  drop_certain_conversions(*method.graph, program);
   ir::remove_dead_code(*method.graph);  // the weights that it had are read no more
 }
 

@@ -64,6 +64,7 @@ std::vector<CandidateFiles::Recipe> CandidateFiles::recipes(const TuneOptions& o
       {"portable"}, {"cpu", "cpu"}, {.name = "cpu, timed layers", .target = "cpu", .times_layers = true}};
   if (options.max_error || options.min_sqnr_db) {
     all.push_back({"cpu bfloat16", "cpu", "bfloat16"});
+    all.push_back({"portable bfloat16", "portable", "bfloat16"});
     if (options.calibration) {
       all.push_back({"int8", "portable", "float", true});
       all.push_back({"int8 cpu", "cpu", "float", true});

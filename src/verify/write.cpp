@@ -196,8 +196,8 @@ const target::Target& lower_for_writing(Model& model, const WriteOptions& option
                 fmt::format("the target {} has no {}", name,
                             options.lite ? "files for the mobile interpreter" : "bundled inputs"),
                 "give WriteOptions::target = mobile");
-  lower(model, LowerOptions{name, options.verify.inputs, options.more_inputs, options.dtype, options.int8_dialect,
-                            options.layer_times});
+  lower(model, LowerOptions{name, options.verify.inputs, options.more_inputs, options.dtype, options.memory_format,
+                            options.int8_dialect, options.layer_times});
   return target;
 }
 

@@ -23,10 +23,31 @@ constexpr int kRuns = 6;
 constexpr double kTolerance = 1e-4;  // of fused files; state carries rounding from run to run
 constexpr double kLeastSqnr = 3;     // of int8 files whose own judgement is far better
 
-/// Are they one value, floating-point tensors within this bound?
+/// Is a tensor contiguous in `a`, and its counterpart in `b`, which is built alike, not?
+bool lies_otherwise(const c10::IValue& a, const c10::IValue& b) {
+  if (a.isTensor()) {
+    const at::Tensor& x = a.toTensor();
+    return x.defined() && x.layout() == at::kStrided && x.is_contiguous() && !b.toTensor().is_contiguous();
+  }
+  const auto elements = [](const c10::IValue& value) {
+    if (value.isTuple()) return value.toTupleRef().elements().vec();
+    if (value.isList()) return value.toListRef().vec();
+    std::vector<c10::IValue> values;
+    if (value.isGenericDict())
+      for (const auto& entry : value.toGenericDict()) values.push_back(entry.value());
+    return values;
+  };
+  const auto xs = elements(a);
+  const auto ys = elements(b);
+  return !std::equal(xs.begin(), xs.end(), ys.begin(), ys.end(),
+                     [](const auto& x, const auto& y) { return !lies_otherwise(x, y); });
+}
+
+/// Are they one value, floating-point tensors within this bound, that lies in memory alike?
 std::string difference(const c10::IValue& a, const c10::IValue& b, const std::string& place, double max_rel) {
   const gate::Comparison comparison = gate::compare(a, b, place);
   if (!comparison.failure.empty()) return comparison.failure;
+  if (lies_otherwise(a, b)) return place + " is not contiguous any more";
   if (comparison.error.max_rel > max_rel && comparison.error.max_abs > max_rel)
     return fmt::format("{} is off by {:.2g}", comparison.worst_at, comparison.error.max_rel);
   return "";

@@ -129,17 +129,24 @@ TEST_F(Bfloat16, ALargeBatchNormWithAnActivationIsAConvolution) {
   expect_same_everywhere(3e-2);
 }
 
-TEST_F(Bfloat16, APortableFileHasPlainOperators) {
-  test::save_module(test::make_module("Net", random_layer("a", {8, 8, 3, 3}),
-                                      "def forward(self, x):\n"
-                                      "  return torch.relu(torch.conv2d(x, self.a.weight, self.a.bias))\n"),
-                    folder_ / "in.pt");
-  WriteOptions options;
-  options.dtype = "bfloat16";
-  options.verify.inputs.dims = {{2, 8, 9, 9}};
-  ASSERT_TRUE(write(read(folder_ / "in.pt"), folder_ / "out.pt", options).written);
-  original_ = torch::jit::load((folder_ / "in.pt").string());
-  written_ = torch::jit::load((folder_ / "out.pt").string());
+/// Portable files, beside the original.
+class PortableBfloat16 : public Bfloat16 {
+ protected:
+  void write_portable(const Tensors& tensors, const std::string& body, const std::vector<std::int64_t>& input) {
+    test::save_module(test::make_module("Net", tensors, "def forward(self, x):\n" + body), folder_ / "in.pt");
+    WriteOptions options;
+    options.dtype = "bfloat16";
+    options.force = true;
+    options.verify.inputs.dims = {input};
+    ASSERT_TRUE(write(read(folder_ / "in.pt"), folder_ / "out.pt", options).written);
+    original_ = torch::jit::load((folder_ / "in.pt").string());
+    written_ = torch::jit::load((folder_ / "out.pt").string());
+  }
+};
+
+TEST_F(PortableBfloat16, HavePlainOperators) {
+  write_portable(random_layer("a", {8, 8, 3, 3}), "  return torch.relu(torch.conv2d(x, self.a.weight, self.a.bias))\n",
+                 {2, 8, 9, 9});
   EXPECT_EQ(dtypes().at("a.weight"), at::kBFloat16);
   EXPECT_EQ(count("aten::conv2d"), 1U);
   for (const std::int64_t size : {9, 14}) {
@@ -147,6 +154,29 @@ TEST_F(Bfloat16, APortableFileHasPlainOperators) {
     EXPECT_LE(error, 3e-2);
     EXPECT_GT(error, 1e-4);
   }
+}
+
+TEST_F(PortableBfloat16, ConvertNothingBetweenLayers) {
+  write_portable(random_layer("a", {8, 8, 3, 3}) + random_layer("b", {4, 8, 1, 1}) + random_layer("c", {4, 8, 1, 1}) +
+                     random_layer("d", {100, 8 * 49}),
+                 "  x = torch.max_pool2d(torch.relu(torch.conv2d(x, self.a.weight, self.a.bias)), [1, 1])\n"
+                 "  b = torch.conv2d(x, self.b.weight, self.b.bias)\n"
+                 "  x = torch.cat([torch.silu(b), torch.conv2d(x, self.c.weight, self.c.bias)], 1) * 2 + x\n"
+                 "  return torch.linear(torch.flatten(x, 1), self.d.weight, self.d.bias)\n",
+                 {20, 8, 9, 9});
+  EXPECT_EQ(count("aten::to"), 2U) << "in, and out\n" << written_.get_method("forward").graph()->toString(false);
+  EXPECT_LE(error_on({torch::randn({20, 8, 9, 9})}), 3e-2);
+  EXPECT_LE(error_on({torch::randn({2, 8, 9, 9})}), 3e-2);
+}
+
+TEST_F(PortableBfloat16, ConvertWhatMayBeFloat) {
+  write_portable(random_layer("a", {8, 8, 3, 3}) + random_layer("b", {4, 8, 1, 1}) + Tensors{{"s", torch::randn({7})}},
+                 "  y = torch.conv2d(x, self.a.weight, self.a.bias)\n"
+                 "  y = torch.conv2d(y + self.s, self.b.weight, self.b.bias)\n"
+                 "  return torch.conv2d(torch.cat([y, x[:, :4, :7, :7]], 1), self.b.weight, self.b.bias)\n",
+                 {2, 8, 9, 9});
+  EXPECT_EQ(count("aten::to"), 4U) << written_.get_method("forward").graph()->toString(false);
+  EXPECT_LE(error_on({torch::randn({2, 8, 9, 9})}), 3e-2);
 }
 
 }  // namespace

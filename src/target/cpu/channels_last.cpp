@@ -5,38 +5,12 @@
 #include "ir/memory_layout.h"
 #include "ir/operators.h"
 #include "ir/uses.h"
-#include "target/cpu/layouts.h"
+#include "target/layouts.h"
 
 namespace fusekit::target {
-namespace {
 
-using torch::jit::NamedValue;
 using torch::jit::Node;
-using torch::jit::Use;
 using torch::jit::Value;
-
-constexpr auto kChannelsLast = static_cast<std::int64_t>(at::MemoryFormat::ChannelsLast);
-constexpr auto kContiguous = static_cast<std::int64_t>(at::MemoryFormat::Contiguous);
-
-void collect_places(Node* taker, std::vector<Use>& places) {
-  for (std::size_t i = 0; i < taker->inputs().size(); ++i) {
-    Node* maker = taker->input(i)->node();
-    const auto kind = maker->kind();
-    if (kind == c10::prim::TupleConstruct || kind == c10::prim::ListConstruct || kind == c10::prim::DictConstruct) {
-      collect_places(maker, places);
-    } else {
-      places.emplace_back(taker, i);
-    }
-  }
-}
-
-}  // namespace
-
-std::vector<Use> places_of_outputs(torch::jit::Graph& graph) {
-  std::vector<Use> places;
-  collect_places(graph.return_node(), places);
-  return places;
-}
 
 ChannelsLast::ChannelsLast(torch::jit::Graph& graph, const inputs::ObservedTensors& observed)
     : graph_(graph),
@@ -96,32 +70,15 @@ Value* ChannelsLast::converted_picture(Value* value) {
 }
 
 void ChannelsLast::keep_outputs() {
+  std::vector<torch::jit::Use> places;
   for (const auto& [taker, place] : places_of_outputs(graph_)) {
-    Value* value = taker->input(place);
-    const inputs::ObservedTensor tensor = inputs::seen(observed_, value);
-    if (!tensor.is_contiguous.value_or(false) || tensor.rank.value_or(0) < 3) continue;
-    const torch::jit::WithInsertPoint guard(taker);
-    Value* kept = converted(value, tensor.rank == 4 ? format_of_input() : graph_.insertConstant(kContiguous));
-    kept->node()->copyMetadata(taker);
-    taker->replaceInput(place, kept);
+    const inputs::ObservedTensor tensor = inputs::seen(observed_, taker->input(place));
+    if (tensor.is_contiguous.value_or(false) && tensor.rank.value_or(0) >= 3) places.emplace_back(taker, place);
   }
-}
-
-/// The memory format that the first argument of rank 4 has: contiguous, or else channels_last.
-Value* ChannelsLast::format_of_input() {
-  if (format_of_input_ != nullptr) return format_of_input_;
-  const torch::jit::WithInsertPoint guard(*graph_.nodes().begin());  // for outputs in tuples, which are built earlier
-  for (Value* input : graph_.inputs()) {
-    if (inputs::seen(observed_, input).rank != 4) continue;
-    Value* is_contiguous = graph_.insert(c10::aten::Int, {graph_.insert(c10::Symbol::aten("is_contiguous"), {input})});
-    Value* twice = graph_.insert(c10::aten::mul, {is_contiguous, kChannelsLast});
-    return format_of_input_ = graph_.insert(c10::aten::sub, {kChannelsLast, twice});
-  }
-  return format_of_input_ = graph_.insertConstant(kContiguous);
-}
-
-Value* ChannelsLast::converted(Value* value, Value* format) {
-  return graph_.insert(c10::aten::contiguous, {value}, {NamedValue("memory_format", format)});
+  const auto arguments = graph_.inputs();
+  const auto first = std::find_if(arguments.begin(), arguments.end(),
+                                  [&](const Value* value) { return inputs::seen(observed_, value).rank == 4; });
+  keep_contiguous(graph_, places, first == arguments.end() ? nullptr : *first);
 }
 
 }  // namespace fusekit::target

@@ -28,23 +28,17 @@ class ChannelsLast {
   Value* of(Value* value, Node* before);
 
   /// Lets what the graph gives out lie in memory as it did when it was observed: contiguous, or, where that is 4-D and the
-  /// first 4-D argument is not contiguous, in channels_last.
+  /// first 4-D argument is in channels_last and not contiguous, so too.
   void keep_outputs();
 
  private:
   Value* converted_picture(Value* value);
-  Value* format_of_input();
-  Value* converted(Value* value, Value* format);
 
   torch::jit::Graph& graph_;
   const inputs::ObservedTensors& observed_;
   bool writes_;  ///< does anything in the graph write into memory?
   std::set<const Value*> values_;
   std::map<const Value*, Value*> converted_;
-  Value* format_of_input_ = nullptr;
 };
-
-/// Where the graph gives tensors out, be it in tuples, lists and dicts: the node that takes one, and its place there.
-std::vector<torch::jit::Use> places_of_outputs(torch::jit::Graph& graph);
 
 }  // namespace fusekit::target

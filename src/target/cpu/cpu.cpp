@@ -6,12 +6,13 @@
 #include "ir/cleanup.h"
 #include "ir/functional.h"
 #include "target/bfloat16.h"
+#include "target/channels_last_weights.h"
 #include "target/cpu/attention.h"
 #include "target/cpu/fast_road.h"
 #include "target/cpu/int8/onednn_int8.h"
-#include "target/cpu/layouts.h"
 #include "target/cpu/take_apart.h"
 #include "target/cpu/two_roads.h"
+#include "target/layouts.h"
 #include "target/sample_run.h"
 
 namespace fusekit::target {
@@ -92,6 +93,8 @@ void lower_forward(ir::Program& program, ir::Method& method, const file::Origina
   if (!options.layer_times.empty()) times.emplace(options.layer_times);
   const std::vector<inputs::Sample> samples = samples_of(original, options);
   if (options.dtype == "bfloat16") compute_in_bfloat16(program, method, original, samples.front());
+  const InChannelsLast in_channels_last =
+      wants_channels_last(options) ? put_weights_in_channels_last(program, method) : InChannelsLast{};
   std::vector<Road> roads;
   for (const inputs::Sample& sample : samples) {
     const std::shared_ptr<ir::Graph> fast = method.graph->copy();
@@ -102,6 +105,7 @@ void lower_forward(ir::Program& program, ir::Method& method, const file::Origina
     FastRoad(program, *fast, observed, layers, times ? &*times : nullptr).build();
   }
   if (times) times->save();
+  run_in_channels_last(*method.graph, in_channels_last);  // for other shapes
   ir::make_in_place(*method.graph);
   if (layers.empty() && int8.empty()) return;
   layers.use_in(*method.graph);

@@ -10,11 +10,12 @@
 #include "ir/operators.h"
 #include "ir/scale_and_shift.h"
 #include "ir/uses.h"
-#include "target/cpu/layouts.h"
 #include "target/cpu/native_shuffle.h"
 #include "target/cpu/pools.h"
 #include "target/cpu/post_op.h"
 #include "target/cpu/product.h"
+#include "target/idle_conversions.h"
+#include "target/layouts.h"
 
 namespace fusekit::target {
 namespace {
@@ -48,15 +49,6 @@ std::optional<ir::Geometry> symmetric_geometry(const ir::Layer& layer, const at:
   return geometry && geometry->padding == geometry->padding_end ? geometry : std::nullopt;
 }
 
-/// A tensor that has a dtype already is not given it once more.
-void drop_idle_conversions(ir::Graph& graph, const inputs::ObservedTensors& observed) {
-  for (Node* node : ir::all_nodes(graph)) {
-    const auto conversion = ir::as_conversion(node);
-    if (conversion && inputs::seen(observed, conversion->input).dtype == conversion->dtype)
-      node->output()->replaceAllUsesWith(conversion->input);
-  }
-}
-
 }  // namespace
 
 /// What is done to a layer's result at once: a sum, then an activation; either may be missing.
@@ -70,13 +62,16 @@ struct FastRoad::Tail {
 };
 
 void FastRoad::build() {
+  const auto was_contiguous = [this](const Value* value) {
+    return inputs::seen(observed_, value).is_contiguous.value_or(true);
+  };
   drop_idle_conversions(graph_, observed_);
   shuffle_channels(graph_, observed_);
   ir::reuse_concatenations(graph_, program_);
   for (Node* node : ir::all_nodes(graph_))
     if (gone_.count(node) == 0) visit(node);
   channels_last_.keep_outputs();
-  read_any_layout(graph_, observed_);
+  read_any_layout(graph_, was_contiguous);
   ir::remove_dead_code(graph_);
   lower_pools(graph_, observed_, channels_last_);
   ir::make_in_place(graph_);

@@ -1,0 +1,159 @@
+#include "target/layouts.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "ir/constants.h"
+#include "ir/operators/activation.h"
+#include "ir/operators/dtype_conversion.h"
+#include "ir/program.h"
+#include "ir/uses.h"
+
+namespace fusekit::target {
+namespace {
+
+using torch::jit::NamedValue;
+using torch::jit::Node;
+using torch::jit::Use;
+using torch::jit::Value;
+
+constexpr auto kChannelsLast = static_cast<std::int64_t>(at::MemoryFormat::ChannelsLast);
+constexpr auto kContiguous = static_cast<std::int64_t>(at::MemoryFormat::Contiguous);
+
+/// Operators that raise for some layouts.
+bool needs_a_layout(const Node* node) {
+  static const std::set<std::string> names = {"aten::view",      "aten::_unsafe_view", "aten::view_as",
+                                              "aten::unflatten", "aten::view_as_real", "aten::view_as_complex"};
+  return names.count(node->kind().toQualString()) > 0;
+}
+
+bool is_of_libtorch(const Node* node) {
+  static const std::set<std::string> namespaces = {"aten", "prim", "mkldnn", "mkl", "quantized", "onednn"};
+  return namespaces.count(node->kind().ns().toUnqualString()) > 0;
+}
+
+/// Might it do something else for data that lies otherwise, but raise?
+bool sees_layouts(const Node* node) { return tells_layouts_apart(node) || !is_of_libtorch(node); }
+
+bool is_written(const Value* value) {
+  const auto& uses = value->uses();
+  return std::any_of(uses.begin(), uses.end(), [](const auto& use) { return ir::writes_in_place(use.user); });
+}
+
+bool is_view_to_read(Node* node) {
+  return node->kind() == c10::aten::view && ir::argument(node, "size") != nullptr && !is_written(node->output());
+}
+
+/// view(x, size) as reshape(x, size).
+void reshape_instead(Node* view) {
+  torch::jit::Graph& graph = *view->owningGraph();
+  const torch::jit::WithInsertPoint guard(view);
+  Value* reshaped = graph.insert(c10::aten::reshape, {view->input(0), view->input(1)});
+  reshaped->node()->copyMetadata(view);
+  view->output()->replaceAllUsesWith(reshaped);
+  view->destroy();
+}
+
+void give_contiguous(Node* node, const std::function<bool(const Value*)>& was_contiguous) {
+  torch::jit::Graph& graph = *node->owningGraph();
+  const torch::jit::WithInsertPoint guard(node);
+  for (std::size_t i = 0; i < node->inputs().size(); ++i) {
+    Value* input = node->input(i);
+    const bool is_as_given = input->node()->kind() == c10::prim::Constant || input->node()->kind() == c10::prim::Param;
+    if (!ir::is_tensor(input) || is_as_given || is_written(input) || !was_contiguous(input)) continue;
+    Value* contiguous = graph.insert(c10::aten::contiguous, {input});
+    contiguous->node()->copyMetadata(node);
+    node->replaceInput(i, contiguous);
+  }
+}
+
+void collect_places(Node* taker, std::vector<Use>& places) {
+  for (std::size_t i = 0; i < taker->inputs().size(); ++i) {
+    Node* maker = taker->input(i)->node();
+    const auto kind = maker->kind();
+    if (kind == c10::prim::TupleConstruct || kind == c10::prim::ListConstruct || kind == c10::prim::DictConstruct) {
+      collect_places(maker, places);
+    } else {
+      places.emplace_back(taker, i);
+    }
+  }
+}
+
+/// Is `tensor` in channels_last, and not contiguous as well?
+Value* is_channels_last(torch::jit::Graph& graph, Value* tensor) {
+  const auto is_contiguous = [&](const std::vector<NamedValue>& format) {
+    return graph.insert(c10::Symbol::aten("is_contiguous"), {tensor}, format);
+  };
+  Value* otherwise = graph.insert(c10::aten::__not__, {is_contiguous({})});
+  return graph.insert(c10::aten::__and__, {is_contiguous({{"memory_format", kChannelsLast}}), otherwise});
+}
+
+}  // namespace
+
+bool keeps_layout(const Node* node) {
+  static const std::set<std::string> names = {"aten::max_pool2d",
+                                              "aten::avg_pool2d",
+                                              "aten::adaptive_avg_pool2d",
+                                              "aten::adaptive_max_pool2d",
+                                              "aten::upsample_nearest2d",
+                                              "aten::upsample_bilinear2d",
+                                              "aten::batch_norm",
+                                              "aten::dropout",
+                                              "aten::addcmul",
+                                              "aten::native_channel_shuffle"};
+  return !node->inputs().empty() &&
+         (names.count(node->kind().toQualString()) > 0 || ir::as_activation(const_cast<Node*>(node)).has_value() ||
+          ir::as_conversion(const_cast<Node*>(node)).has_value());
+}
+
+bool tells_layouts_apart(const Node* node) {
+  if (node->isNondeterministic()) return true;
+  static const std::set<std::string> names = {"aten::as_strided",    "aten::as_strided_",    "aten::stride",
+                                              "aten::is_contiguous", "aten::storage_offset", "aten::resize",
+                                              "aten::resize_",       "aten::resize_as_",     "aten::set_"};
+  return names.count(node->kind().toQualString()) > 0;
+}
+
+bool looks_at_memory(torch::jit::Graph& graph) {
+  const auto nodes = ir::all_nodes(graph);
+  return std::any_of(nodes.begin(), nodes.end(), sees_layouts);
+}
+
+void read_any_layout(torch::jit::Graph& graph, const std::function<bool(const Value*)>& was_contiguous) {
+  const std::vector<Node*> nodes = ir::all_nodes(graph);
+  for (Node* node : nodes)
+    if (!is_view_to_read(node) && (needs_a_layout(node) || sees_layouts(node))) give_contiguous(node, was_contiguous);
+  for (Node* node : nodes)  // only now: was_contiguous knows their results
+    if (is_view_to_read(node)) reshape_instead(node);
+}
+
+std::vector<Use> places_of_outputs(torch::jit::Graph& graph) {
+  std::vector<Use> places;
+  collect_places(graph.return_node(), places);
+  return places;
+}
+
+void keep_contiguous(torch::jit::Graph& graph, const std::vector<Use>& places, Value* argument) {
+  if (places.empty()) return;
+  Value* is_given = nullptr;  // for outputs in tuples, which are built earlier, too
+  if (argument != nullptr) {
+    const torch::jit::WithInsertPoint guard(*graph.nodes().begin());
+    is_given = is_channels_last(graph, argument);
+  }
+  for (const auto& [taker, place] : places) {
+    Value* value = taker->input(place);
+    const torch::jit::WithInsertPoint guard(taker);
+    Value* format = graph.insertConstant(kContiguous);
+    if (is_given != nullptr) {
+      Value* is_4d = graph.insert(c10::aten::eq, {graph.insert(c10::aten::dim, {value}), 4});
+      Value* number = graph.insert(c10::aten::Int, {graph.insert(c10::aten::__and__, {is_given, is_4d})});
+      format = graph.insert(c10::aten::mul, {number, kChannelsLast});
+    }
+    Value* kept = graph.insert(c10::aten::contiguous, {value}, {NamedValue("memory_format", format)});
+    kept->node()->copyMetadata(taker);
+    taker->replaceInput(place, kept);
+  }
+}
+
+}  // namespace fusekit::target

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <torch/csrc/jit/ir/ir.h>
+
+#include <functional>
+
+#include "inputs/observed_tensors.h"
+
+namespace fusekit::target {
+
+/// Does the operator give its output in the memory layout of its first input, element by element or channel by channel?
+/// (Those of several tensors, arithmetic and concatenation, are not among them.)
+bool keeps_layout(const torch::jit::Node* node);
+
+/// Does the operator give other numbers for data that lies otherwise in memory? Random ones do: they are drawn in the order of
+/// the memory.
+bool tells_layouts_apart(const torch::jit::Node* node);
+
+/// Can the graph tell how its inputs lie in memory, other than by raising?
+bool looks_at_memory(torch::jit::Graph& graph);
+
+/// Lets operators that only take contiguous memory have it, where data may be in channels_last: a `view` becomes a
+/// `reshape`, which copies where it must; operators of other libraries, and those that tell layouts apart, get contiguous
+/// tensors. `was_contiguous`: was the value so before data was put in channels_last? Others are left as they are: the
+/// network asked for their layout.
+void read_any_layout(torch::jit::Graph& graph, const std::function<bool(const torch::jit::Value*)>& was_contiguous);
+
+/// Where the graph gives tensors out, be it in tuples, lists and dicts: the node that takes one, and its place there.
+std::vector<torch::jit::Use> places_of_outputs(torch::jit::Graph& graph);
+
+/// Lets the tensors at these places be contiguous; those of rank 4 be in channels_last where `argument`, a tensor that the
+/// graph is given, is in that layout and not contiguous. nullptr: there is no such argument.
+void keep_contiguous(torch::jit::Graph& graph, const std::vector<torch::jit::Use>& places, torch::jit::Value* argument);
+
+}  // namespace fusekit::target

@@ -1,0 +1,254 @@
+// Convolutions whose weights are stored in channels_last, and what must not be told apart by it.
+#include "target/channels_last_weights.h"
+
+#include <gtest/gtest.h>
+
+#include "fusekit/error.h"
+#include "fusekit/fuse.h"
+#include "fusekit/write.h"
+#include "support/module.h"
+#include "support/temporary_folder.h"
+#include "support/text.h"
+
+namespace fusekit {
+namespace {
+
+using Tensors = std::map<std::string, at::Tensor>;
+
+const char* const kChain =
+    "  y = torch.relu(torch.conv2d(x, self.a.weight, self.a.bias, [1, 1], [1, 1]))\n"
+    "  y = torch.conv2d(y, self.b.weight, self.b.bias, [1, 1], [1, 1])\n";
+
+class ChannelsLastWeights : public testing::Test {
+ protected:
+  void SetUp() override { torch::manual_seed(3); }
+
+  /// The network of two convolutions and what `body` adds, written for the portable target and loaded again.
+  void write_network(const std::string& body, WriteOptions options = {}, const std::string& methods = "",
+                     const Tensors& more = {}, bool training = false) {
+    Tensors tensors = more;
+    for (const char* layer : {"a", "b"}) {
+      tensors[std::string(layer) + ".weight"] = torch::randn({8, layer[0] == 'a' ? channels_ : 8, 3, 3}) / 6;
+      tensors[std::string(layer) + ".bias"] = torch::randn(8);
+    }
+    for (auto& [name, tensor] : tensors) tensor.requires_grad_(needs_gradients_);
+    torch::jit::Module module =
+        test::make_module("Net", tensors, "def forward(self, x):\n" + std::string(kChain) + body + methods);
+    module.train(training);
+    test::save_module(module, folder_ / "in.pt");
+    write_file("in.pt", std::move(options));
+    original_ = torch::jit::load((folder_ / "in.pt").string());
+  }
+
+  void write_file(const std::string& input, WriteOptions options) {
+    Model model = read(folder_ / input);
+    fuse(model);
+    options.force = true;
+    options.verify.inputs.dims = {{2, channels_, 12, 10}};
+    const WriteReport report = write(std::move(model), folder_ / "out.pt", options);
+    ASSERT_TRUE(report.written) << (report.failure() != nullptr ? report.failure()->failure : "");
+    written_ = torch::jit::load((folder_ / "out.pt").string());
+  }
+
+  [[nodiscard]] std::string code() const { return written_.get_method("forward").graph()->toString(false); }
+
+  [[nodiscard]] std::vector<std::string> operators() const {
+    std::vector<std::string> names;
+    for (const torch::jit::Node* node : written_.get_method("forward").graph()->nodes())
+      names.emplace_back(node->kind().toQualString());
+    return names;
+  }
+
+  /// Is the weight of the second layer, which follows on the first, stored so?
+  [[nodiscard]] bool is_stored_in_channels_last() const {
+    const at::Tensor weight = written_.attr("b").toModule().attr("weight").toTensor();
+    return weight.is_contiguous(at::MemoryFormat::ChannelsLast) && !weight.is_contiguous();
+  }
+
+  /// Both on `x`, in three runs: the same numbers at the same places in memory.
+  void expect_same_memory(const at::Tensor& x) {
+    const torch::NoGradGuard no_grad;
+    for (int run = 0; run < 3; ++run) {
+      torch::manual_seed(run);
+      const c10::IValue a = original_.forward({x});
+      torch::manual_seed(run);
+      expect_same(a, written_.forward({x}));
+    }
+  }
+
+  /// The strides of dimensions that have a second element.
+  static std::vector<std::int64_t> steps_of(const at::Tensor& tensor) {
+    std::vector<std::int64_t> steps;
+    for (std::int64_t dim = 0; dim < tensor.dim(); ++dim)
+      if (tensor.size(dim) > 1) steps.push_back(tensor.stride(dim));
+    return steps;
+  }
+
+  static void expect_same(const c10::IValue& a, const c10::IValue& b) {
+    if (a.isTensor()) {
+      EXPECT_EQ(steps_of(a.toTensor()), steps_of(b.toTensor())) << a.toTensor().sizes();
+      EXPECT_TRUE(torch::allclose(a.toTensor(), b.toTensor(), 1e-4, 1e-5));
+      return;
+    }
+    if (a.isGenericDict()) {
+      for (const auto& entry : a.toGenericDict()) expect_same(entry.value(), b.toGenericDict().at(entry.key()));
+      return;
+    }
+    const auto xs = a.isTuple() ? a.toTupleRef().elements().vec() : a.toListRef().vec();
+    const auto ys = b.isTuple() ? b.toTupleRef().elements().vec() : b.toListRef().vec();
+    ASSERT_EQ(xs.size(), ys.size());
+    for (std::size_t i = 0; i < xs.size(); ++i) expect_same(xs[i], ys[i]);
+  }
+
+  /// On contiguous data of several sizes, on channels_last, on other layouts, and on one without a batch.
+  void expect_same_memory_everywhere() {
+    for (const std::vector<std::int64_t>& shape : std::vector<std::vector<std::int64_t>>{
+             {2, channels_, 12, 10}, {1, channels_, 7, 9}, {1, channels_, 1, 1}, {3, channels_, 12, 10}}) {
+      const at::Tensor x = torch::randn(shape);
+      expect_same_memory(x);
+      expect_same_memory(x.contiguous(at::MemoryFormat::ChannelsLast));
+      expect_same_memory(torch::randn({shape[0], shape[1], shape[3], shape[2]}).transpose(2, 3));
+    }
+    expect_same_memory(torch::randn({channels_, 12, 10}));
+  }
+
+  void expect_left(const std::string& body, const Tensors& more = {}, bool training = false) {
+    write_network(body, {}, "", more, training);
+    EXPECT_FALSE(is_stored_in_channels_last()) << code();
+    expect_same_memory(torch::randn({2, channels_, 12, 10}));
+  }
+
+  std::int64_t channels_ = 3;
+  bool needs_gradients_ = false;
+  test::TemporaryFolder folder_;
+  torch::jit::Module original_;
+  torch::jit::Module written_;
+};
+
+TEST_F(ChannelsLastWeights, WhatIsGivenOutLiesInMemoryAsItDid) {
+  write_network("  return y\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory_everywhere();
+}
+
+TEST_F(ChannelsLastWeights, GrayPicturesAreContiguousAsWellAsInChannelsLast) {
+  channels_ = 1;
+  write_network("  return y\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory_everywhere();
+}
+
+TEST_F(ChannelsLastWeights, TuplesDictsAndListsHoldContiguousTensors) {
+  write_network("  return (y, {\"sum\": y + 1, \"mean\": y.mean([2, 3])}, [torch.relu(y)])\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory(torch::randn({2, 3, 12, 10}));
+  expect_same_memory(torch::randn({1, 3, 5, 5}).contiguous(at::MemoryFormat::ChannelsLast));
+}
+
+TEST_F(ChannelsLastWeights, ViewsReadAnyLayout) {
+  write_network(
+      "  n, c, h, w = y.shape\n"
+      "  y = y.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, c, h, w)\n"
+      "  return y.view(n, -1)\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  EXPECT_NE(code().find("aten::reshape"), std::string::npos);
+  expect_same_memory(torch::randn({2, 3, 12, 10}));
+  expect_same_memory(torch::randn({1, 3, 5, 5}));
+}
+
+TEST_F(ChannelsLastWeights, ViewsOfViewsGetContiguousMemory) {
+  write_network("  y = y.view(y.size(0), -1, 2)\n  return torch.view_as_complex(y).abs()\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory(torch::randn({2, 3, 12, 10}));
+  write_network("  return torch.view_as_complex(torch.unflatten(y, 3, [-1, 2])).abs()\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory(torch::randn({2, 3, 12, 10}));
+}
+
+TEST_F(ChannelsLastWeights, BranchesAndLoopsHandItOn) {
+  write_network(
+      "  if x.size(2) > 8:\n    z = y * 2\n  else:\n    z = y - 1\n"
+      "  for i in range(2):\n    z = torch.sigmoid(z) + y\n  return z\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory_everywhere();
+}
+
+TEST_F(ChannelsLastWeights, StateIsContiguous) {
+  write_network("  y = y + self.seen\n  self.seen = y\n  return y.sum()\n", {}, "", {{"seen", torch::zeros({1})}});
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory(torch::randn({2, 3, 12, 10}));
+  EXPECT_TRUE(written_.attr("seen").toTensor().is_contiguous());
+}
+
+TEST_F(ChannelsLastWeights, AFileThatIsFusedAgainStaysAsItIs) {
+  write_network("  return y\n");
+  const std::vector<std::string> before = operators();
+  std::filesystem::rename(folder_ / "out.pt", folder_ / "once.pt");
+  write_file("once.pt", {});
+  EXPECT_EQ(operators(), before);
+  EXPECT_TRUE(is_stored_in_channels_last());
+}
+
+TEST_F(ChannelsLastWeights, ArePreservedWhereThatIsAskedFor) {
+  WriteOptions options;
+  options.memory_format = "preserve";
+  write_network("  return y\n", options);
+  EXPECT_FALSE(is_stored_in_channels_last());
+  EXPECT_EQ(code().find("aten::contiguous"), std::string::npos);
+  options.memory_format = "spiral";
+  Model model = read(folder_ / "in.pt");
+  EXPECT_THROW(write(std::move(model), folder_ / "other.pt", options), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "other.pt"));
+}
+
+TEST_F(ChannelsLastWeights, ANetworkThatCanTellIsLeft) {
+  expect_left("  return y + y.stride(1)\n");
+  expect_left("  return y.as_strided([4, 4], [4, 1])\n");
+  expect_left("  if y.is_contiguous():\n    y = y + 1\n  return y\n");
+  expect_left("  return y.add(torch.rand_like(y))\n");
+  expect_left("  return torch.dropout(y, 0.5, self.training)\n", {}, /*training=*/true);
+  expect_left("  y.view(-1)[3] = 5.0\n  return y\n");
+}
+
+TEST_F(ChannelsLastWeights, WhatDoesNotPayIsLeft) {
+  expect_left("  y = torch.instance_norm(y, None, None, None, None, True, 0.0, 1e-05, False)\n  return y\n");
+}
+
+TEST_F(ChannelsLastWeights, WeightsThatAreReadOtherwiseAreLeft) {
+  expect_left("  return y + self.b.weight.sum()\n");
+  write_network("  return y\n", {}, "def norm(self):\n  return self.b.weight.norm()\n");
+  EXPECT_FALSE(is_stored_in_channels_last());
+  expect_same_memory(torch::randn({2, 3, 12, 10}));
+}
+
+TEST_F(ChannelsLastWeights, OtherDtypesAreLeft) {
+  Tensors doubles;
+  for (const char* layer : {"c", "d"})
+    doubles[std::string(layer) + ".weight"] = torch::randn({8, 8, 3, 3}, at::kDouble);
+  write_network("  y = torch.conv2d(y.double(), self.c.weight)\n  return torch.conv2d(y, self.d.weight)\n", {}, "",
+                doubles);
+  EXPECT_TRUE(is_stored_in_channels_last());
+  EXPECT_TRUE(written_.attr("d").toModule().attr("weight").toTensor().is_contiguous());
+  expect_same_memory(torch::randn({2, 3, 12, 10}));
+}
+
+TEST_F(ChannelsLastWeights, GradientsFlowAsBefore) {
+  needs_gradients_ = true;
+  write_network("  return y.sum()\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  const at::Tensor x = torch::randn({2, 3, 12, 10});
+  const torch::AutoGradMode with_gradients(true);
+  for (torch::jit::Module* module : {&original_, &written_}) {
+    const at::Tensor sum = module->forward({x}).toTensor();
+    ASSERT_TRUE(sum.requires_grad()) << (module == &original_);
+    sum.backward();
+  }
+  const auto gradient = [](const torch::jit::Module& module) {
+    return module.attr("a").toModule().attr("weight").toTensor().grad();
+  };
+  ASSERT_TRUE(gradient(written_).defined());
+  EXPECT_TRUE(torch::allclose(gradient(original_), gradient(written_), 1e-4, 1e-4));
+}
+
+}  // namespace
+}  // namespace fusekit
