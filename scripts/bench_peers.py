@@ -65,13 +65,26 @@ def first(output):
 
 def fusekit(options, command, flags):
     """Writes a file with the program and loads it plainly."""
+    return torch_file(fusekit_file(options, command, flags))
+
+
+def fusekit_with_graph_fuser(options, flags):
+    """The same in a process that has switched LibTorch's oneDNN Graph fuser on."""
+    import torch
+
+    path = fusekit_file(options, "fuse", flags)
+    torch.jit.enable_onednn_fusion(True)
+    return torch_file(path, torch.jit.freeze)
+
+
+def fusekit_file(options, command, flags):
     path = os.path.join(options.work, f"{options.network}.{options.tool.replace(' ', '_')}.pt")
     words = [options.program, command, original_file(options), "-o", path, "--force",
              "--input_dims", ",".join(map(str, DIMS)), "--threads", str(options.threads), *flags]
     result = subprocess.run(words, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise RuntimeError(result.stderr.strip().splitlines()[-1] if result.stderr.strip() else "failed")
-    return torch_file(path)
+    return path
 
 
 def original_file(options):
@@ -206,6 +219,8 @@ TOOLS = {
     "OpenVINO bf16": lambda o: openvino_model(o, "bf16"),
     "OpenVINO int8": lambda o: openvino_model(o, "f32", quantize=True),
     "fuse": lambda o: fusekit(o, "fuse", []),
+    "fuse + graph fuser": lambda o: fusekit_with_graph_fuser(o, []),
+    "fuse bf16 + graph fuser": lambda o: fusekit_with_graph_fuser(o, ["--dtype", "bf16"]),
     "cpu": lambda o: fusekit(o, "fuse", ["--for", "cpu"]),
     "cpu bf16": lambda o: fusekit(o, "fuse", ["--for", "cpu", "--dtype", "bf16"]),
     "int8": lambda o: fusekit(o, "quantize", ["--calibrate", calibration_file(o)]),

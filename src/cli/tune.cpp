@@ -122,18 +122,20 @@ class TuneCommand : public Command {
     std::string text = fmt::format("faster still is \"{}\", a file of `{}` in a program that has set a switch:\n",
                                    candidate.name, made_by(candidate));
     if (!candidate.environment.empty())
-      return text + fmt::format(
-                        "  in its environment: {}\n  or first thing in main: mallopt(M_MMAP_THRESHOLD, 1 << 30); "
-                        "mallopt(M_TRIM_THRESHOLD, INT_MAX);",
-                        fmt::join(candidate.environment, " "));
+      text += fmt::format(
+          "  in its environment: {}\n  or first thing in main: mallopt(M_MMAP_THRESHOLD, 1 << 30); "
+          "mallopt(M_TRIM_THRESHOLD, INT_MAX);",
+          fmt::join(candidate.environment, " "));
     if (candidate.graph_fuser)
-      return text +
-             "  C++:    torch::jit::RegisterLlgaFuseGraph::setEnabled(true);  "
-             "// <torch/csrc/jit/codegen/onednn/interface.h>\n"
-             "          module.eval(); module = torch::jit::freeze(module);  // then run it some times\n"
-             "  Python: torch.jit.enable_onednn_fusion(True)\n"
-             "          model = torch.jit.freeze(torch.jit.load(\"FILE\").eval())\n"
-             "  It compiles every TorchScript network of the process whose first run comes later.";
+      text += fmt::format(
+          "{}  C++:    torch::jit::RegisterLlgaFuseGraph::setEnabled(true);  "
+          "// <torch/csrc/jit/codegen/onednn/interface.h>\n"
+          "          module.eval(); module = torch::jit::freeze(module);  // then run it some times\n"
+          "  Python: torch.jit.enable_onednn_fusion(True)\n"
+          "          model = torch.jit.freeze(torch.jit.load(\"FILE\").eval())\n"
+          "  It compiles every TorchScript network of the process whose first run comes later.",
+          candidate.environment.empty() ? "" : "\n");
+    if (candidate.engine.empty()) return text;
     std::string name = candidate.engine;
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
     return text + fmt::format(

@@ -136,6 +136,10 @@ class Spread {
   InChannelsLast values_;
 };
 
+bool is_in_channels_last(const at::Tensor& weight) {
+  return !weight.is_contiguous() && weight.is_contiguous(at::MemoryFormat::ChannelsLast);
+}
+
 at::Tensor in_channels_last(const at::Tensor& weight) {
   return weight.detach().contiguous(at::MemoryFormat::ChannelsLast).set_requires_grad(weight.requires_grad());
 }
@@ -154,6 +158,8 @@ InChannelsLast put_weights_in_channels_last(ir::Program& program, const ir::Meth
   const std::vector<ir::Layer> convolutions = convolutions_of(program, method);
   const Spread spread(*method.graph, convolutions);
   if (!spread.pays(convolutions) || spread.is_seen()) return {};
+  for (const ir::Layer& layer : convolutions)  // so is the network, and gives its results so
+    if (is_in_channels_last(*ir::constant_tensor(program, layer.weight))) return {};
   for (const auto& [taker, place] : places_outside(*method.graph))
     if (spread.values().count(taker->input(place)) > 0 && !ir::is_tensor(taker->input(place))) return {};
   std::map<const at::TensorImpl*, at::Tensor> anonymous;  // in channels_last

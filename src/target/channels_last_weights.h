@@ -14,11 +14,13 @@ bool wants_channels_last(const LowerOptions& options);
 using InChannelsLast = std::set<const ir::Value*>;
 
 /// Stores the weights of the method's 2-D convolutions in channels_last: LibTorch's convolutions then work in that layout and
-/// give their results so, where they else copy all data into a layout of oneDNN's and back (1.2 to 1.6 times as fast on a
-/// CPU; Measured in README.md). Weights that anything else reads stay as they are. Empty, and nothing is changed, where
-/// that does not pay (no convolution follows on another, or most are followed by an operator that goes back to contiguous
-/// memory), and where the graph might do something else for it: where it asks how data lies in memory, draws random
-/// numbers or writes into it.
+/// give their results so, where they else copy all data into a layout of oneDNN's and back. Weights that anything else
+/// reads stay as they are. Empty, and nothing is changed, where
+/// - weights are so already: then the network gives its results so,
+/// - it does not pay: no convolution follows on another, or most are followed by an operator that goes back to contiguous
+///   memory,
+/// - the graph might do something else for it: it asks how data lies in memory, draws random numbers in its order, or
+///   writes into it.
 InChannelsLast put_weights_in_channels_last(ir::Program& program, const ir::Method& method);
 
 /// Lets the graph of that method run on such data, and what it gives out, and the state that it keeps, lie in memory as

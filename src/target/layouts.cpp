@@ -19,7 +19,6 @@ using torch::jit::Use;
 using torch::jit::Value;
 
 constexpr auto kChannelsLast = static_cast<std::int64_t>(at::MemoryFormat::ChannelsLast);
-constexpr auto kContiguous = static_cast<std::int64_t>(at::MemoryFormat::Contiguous);
 
 /// Operators that raise for some layouts.
 bool needs_a_layout(const Node* node) {
@@ -89,6 +88,17 @@ Value* is_channels_last(torch::jit::Graph& graph, Value* tensor) {
   return graph.insert(c10::aten::__and__, {is_contiguous({{"memory_format", kChannelsLast}}), otherwise});
 }
 
+/// `value` as it is where `condition` holds, else contiguous.
+Value* contiguous_unless(torch::jit::Graph& graph, Value* condition, Value* value) {
+  Node* branch = graph.insertNode(graph.create(c10::prim::If, {condition}, 1));
+  branch->addBlock()->registerOutput(value);
+  torch::jit::Block* otherwise = branch->addBlock();
+  const torch::jit::WithInsertPoint guard(otherwise);
+  otherwise->registerOutput(graph.insert(c10::aten::contiguous, {value}));
+  branch->output()->setType(value->type());
+  return branch->output();
+}
+
 }  // namespace
 
 bool keeps_layout(const Node* node) {
@@ -142,15 +152,10 @@ void keep_contiguous(torch::jit::Graph& graph, const std::vector<Use>& places, V
     is_given = is_channels_last(graph, argument);
   }
   for (const auto& [taker, place] : places) {
-    Value* value = taker->input(place);
     const torch::jit::WithInsertPoint guard(taker);
-    Value* format = graph.insertConstant(kContiguous);
-    if (is_given != nullptr) {
-      Value* is_4d = graph.insert(c10::aten::eq, {graph.insert(c10::aten::dim, {value}), 4});
-      Value* number = graph.insert(c10::aten::Int, {graph.insert(c10::aten::__and__, {is_given, is_4d})});
-      format = graph.insert(c10::aten::mul, {number, kChannelsLast});
-    }
-    Value* kept = graph.insert(c10::aten::contiguous, {value}, {NamedValue("memory_format", format)});
+    Value* value = taker->input(place);
+    Value* kept =
+        is_given != nullptr ? contiguous_unless(graph, is_given, value) : graph.insert(c10::aten::contiguous, {value});
     kept->node()->copyMetadata(taker);
     taker->replaceInput(place, kept);
   }

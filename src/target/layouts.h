@@ -28,8 +28,8 @@ void read_any_layout(torch::jit::Graph& graph, const std::function<bool(const to
 /// Where the graph gives tensors out, be it in tuples, lists and dicts: the node that takes one, and its place there.
 std::vector<torch::jit::Use> places_of_outputs(torch::jit::Graph& graph);
 
-/// Lets the tensors at these places be contiguous; those of rank 4 be in channels_last where `argument`, a tensor that the
-/// graph is given, is in that layout and not contiguous. nullptr: there is no such argument.
+/// Lets the tensors at these places be contiguous, unless `argument`, a tensor that the graph is given, is in channels_last
+/// (and not contiguous as well): then they are left as they are. nullptr: there is no such argument.
 void keep_contiguous(torch::jit::Graph& graph, const std::vector<torch::jit::Use>& places, torch::jit::Value* argument);
 
 }  // namespace fusekit::target

@@ -124,10 +124,7 @@ void CandidateFiles::add_switches(const Recipe& recipe) {
   } else if (recipe.target == "portable") {
     add_graph_fuser(made, file);
   } else if (!recipe.times_layers) {
-    Candidate candidate = made;
-    candidate.name += ", kept heap";
-    candidate.environment = kept_heap();
-    add(candidate, file);
+    add_kept_heap(made, file);
   }
 }
 
@@ -154,6 +151,13 @@ void CandidateFiles::add_graph_fuser(Candidate candidate, const fs::path& file) 
     candidate.refused = error.message();
   }
   candidate.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  add(candidate, file);
+  if (candidate.refused.empty()) add_kept_heap(candidate, file);
+}
+
+void CandidateFiles::add_kept_heap(Candidate candidate, const fs::path& file) {
+  candidate.name += ", kept heap";
+  candidate.environment = kept_heap();
   add(candidate, file);
 }
 

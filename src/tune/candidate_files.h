@@ -46,6 +46,7 @@ class CandidateFiles {
   void add_switches(const Recipe& recipe);
   void add_engine(Candidate candidate, const std::filesystem::path& file);
   void add_graph_fuser(Candidate candidate, const std::filesystem::path& file);
+  void add_kept_heap(Candidate candidate, const std::filesystem::path& file);
 
   std::filesystem::path input_;
   const TuneOptions& options_;

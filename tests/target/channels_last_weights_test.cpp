@@ -28,7 +28,8 @@ class ChannelsLastWeights : public testing::Test {
                      const Tensors& more = {}, bool training = false) {
     Tensors tensors = more;
     for (const char* layer : {"a", "b"}) {
-      tensors[std::string(layer) + ".weight"] = torch::randn({8, layer[0] == 'a' ? channels_ : 8, 3, 3}) / 6;
+      tensors[std::string(layer) + ".weight"] =
+          (torch::randn({8, layer[0] == 'a' ? channels_ : 8, 3, 3}) / 6).contiguous(format_);
       tensors[std::string(layer) + ".bias"] = torch::randn(8);
     }
     for (auto& [name, tensor] : tensors) tensor.requires_grad_(needs_gradients_);
@@ -120,6 +121,7 @@ class ChannelsLastWeights : public testing::Test {
 
   std::int64_t channels_ = 3;
   bool needs_gradients_ = false;
+  at::MemoryFormat format_ = at::MemoryFormat::Contiguous;  ///< of the original's weights
   test::TemporaryFolder folder_;
   torch::jit::Module original_;
   torch::jit::Module written_;
@@ -139,7 +141,7 @@ TEST_F(ChannelsLastWeights, GrayPicturesAreContiguousAsWellAsInChannelsLast) {
 }
 
 TEST_F(ChannelsLastWeights, TuplesDictsAndListsHoldContiguousTensors) {
-  write_network("  return (y, {\"sum\": y + 1, \"mean\": y.mean([2, 3])}, [torch.relu(y)])\n");
+  write_network("  return (y, {\"sum\": y + 1, \"mean\": y.mean([2, 3])}, [torch.flatten(y, 2), y[0]])\n");
   EXPECT_TRUE(is_stored_in_channels_last());
   expect_same_memory(torch::randn({2, 3, 12, 10}));
   expect_same_memory(torch::randn({1, 3, 5, 5}).contiguous(at::MemoryFormat::ChannelsLast));
@@ -187,6 +189,13 @@ TEST_F(ChannelsLastWeights, AFileThatIsFusedAgainStaysAsItIs) {
   write_file("once.pt", {});
   EXPECT_EQ(operators(), before);
   EXPECT_TRUE(is_stored_in_channels_last());
+}
+
+TEST_F(ChannelsLastWeights, ANetworkInChannelsLastGivesItsResultsSo) {
+  format_ = at::MemoryFormat::ChannelsLast;
+  write_network("  return y\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory_everywhere();
 }
 
 TEST_F(ChannelsLastWeights, ArePreservedWhereThatIsAskedFor) {

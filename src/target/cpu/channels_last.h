@@ -27,8 +27,8 @@ class ChannelsLast {
   /// The value in that layout, for a reader in front of `before`.
   Value* of(Value* value, Node* before);
 
-  /// Lets what the graph gives out lie in memory as it did when it was observed: contiguous, or, where that is 4-D and the
-  /// first 4-D argument is in channels_last and not contiguous, so too.
+  /// Lets what the graph gives out lie in memory as it did when it was observed: contiguous, unless the first 4-D argument is
+  /// in channels_last.
   void keep_outputs();
 
  private:
