@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fusekit/error.h"
@@ -86,8 +88,8 @@ std::vector<Use> places_outside(ir::Graph& graph) {
 /// How channels_last spreads through a graph.
 class Spread {
  public:
-  Spread(ir::Graph& graph, const std::vector<ir::Layer>& convolutions) : nodes_(ir::all_nodes(graph)) {
-    for (const ir::Layer& layer : convolutions) values_.insert(layer.node->output());
+  /// From these values on.
+  Spread(ir::Graph& graph, InChannelsLast values) : nodes_(ir::all_nodes(graph)), values_(std::move(values)) {
     std::size_t before = 0;
     while (before != values_.size()) {  // once more for what a loop or a list hands on
       before = values_.size();
@@ -154,9 +156,20 @@ bool wants_channels_last(const LowerOptions& options) {
   return true;
 }
 
+InChannelsLast made_by_int8_convolutions(ir::Graph& graph) {
+  InChannelsLast outputs;
+  for (const Node* node : ir::all_nodes(graph))
+    if (std::string_view(node->kind().toQualString()).starts_with("quantized::conv") && node->outputs().size() == 1 &&
+        ir::is_tensor(node->output()))
+      outputs.insert(node->output());
+  return Spread(graph, std::move(outputs)).values();
+}
+
 InChannelsLast put_weights_in_channels_last(ir::Program& program, const ir::Method& method) {
   const std::vector<ir::Layer> convolutions = convolutions_of(program, method);
-  const Spread spread(*method.graph, convolutions);
+  InChannelsLast outputs;
+  for (const ir::Layer& layer : convolutions) outputs.insert(layer.node->output());
+  const Spread spread(*method.graph, std::move(outputs));
   if (!spread.pays(convolutions) || spread.is_seen()) return {};
   for (const ir::Layer& layer : convolutions)  // so is the network, and gives its results so
     if (is_in_channels_last(*ir::constant_tensor(program, layer.weight))) return {};
@@ -180,7 +193,10 @@ InChannelsLast put_weights_in_channels_last(ir::Program& program, const ir::Meth
 void run_in_channels_last(ir::Graph& graph, const InChannelsLast& values) {
   if (values.empty()) return;
   std::vector<Use> places = places_outside(graph);
-  std::erase_if(places, [&](const Use& use) { return values.count(use.user->input(use.offset)) == 0; });
+  std::erase_if(places, [&](const Use& use) {
+    const Value* value = use.user->input(use.offset);
+    return values.count(value) == 0 || !ir::is_tensor(value);
+  });
   read_any_layout(graph, [&](const Value* value) { return values.count(value) > 0; });
   const auto arguments = graph.inputs().slice(1);  // without self
   const auto first = std::find_if(arguments.begin(), arguments.end(), ir::is_tensor);

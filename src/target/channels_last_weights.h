@@ -13,6 +13,9 @@ bool wants_channels_last(const LowerOptions& options);
 /// What of a method's graph may lie in memory otherwise than it did, because its convolutions work in channels_last.
 using InChannelsLast = std::set<const ir::Value*>;
 
+/// What int8 convolutions give, and what follows on it: they work in that layout whatever they are given.
+InChannelsLast made_by_int8_convolutions(ir::Graph& graph);
+
 /// Stores the weights of the method's 2-D convolutions in channels_last: LibTorch's convolutions then work in that layout and
 /// give their results so, where they else copy all data into a layout of oneDNN's and back. Weights that anything else
 /// reads stay as they are. Empty, and nothing is changed, where

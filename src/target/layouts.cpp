@@ -99,6 +99,14 @@ Value* contiguous_unless(torch::jit::Graph& graph, Value* condition, Value* valu
   return branch->output();
 }
 
+/// Was it given out by `contiguous_unless` or as a contiguous tensor before?
+bool is_kept(const Value* value) {
+  const Node* node = value->node();
+  if (node->kind() == c10::aten::contiguous) return true;
+  return node->kind() == c10::prim::If && node->outputs().size() == 1 &&
+         node->blocks()[1]->outputs()[0]->node()->kind() == c10::aten::contiguous;
+}
+
 }  // namespace
 
 bool keeps_layout(const Node* node) {
@@ -127,7 +135,11 @@ bool tells_layouts_apart(const Node* node) {
 
 bool looks_at_memory(torch::jit::Graph& graph) {
   const auto nodes = ir::all_nodes(graph);
-  return std::any_of(nodes.begin(), nodes.end(), sees_layouts);
+  return std::any_of(nodes.begin(), nodes.end(), [](const Node* node) {
+    const bool asks_for_argument =
+        node->kind() == c10::Symbol::aten("is_contiguous") && node->input(0)->node()->kind() == c10::prim::Param;
+    return !asks_for_argument && sees_layouts(node);
+  });
 }
 
 void read_any_layout(torch::jit::Graph& graph, const std::function<bool(const Value*)>& was_contiguous) {
@@ -144,7 +156,8 @@ std::vector<Use> places_of_outputs(torch::jit::Graph& graph) {
   return places;
 }
 
-void keep_contiguous(torch::jit::Graph& graph, const std::vector<Use>& places, Value* argument) {
+void keep_contiguous(torch::jit::Graph& graph, std::vector<Use> places, Value* argument) {
+  std::erase_if(places, [](const Use& use) { return is_kept(use.user->input(use.offset)); });
   if (places.empty()) return;
   Value* is_given = nullptr;  // for outputs in tuples, which are built earlier, too
   if (argument != nullptr) {

@@ -16,7 +16,8 @@ bool keeps_layout(const torch::jit::Node* node);
 /// the memory.
 bool tells_layouts_apart(const torch::jit::Node* node);
 
-/// Can the graph tell how its inputs lie in memory, other than by raising?
+/// Can the graph tell how its data lies in memory, other than by raising? To ask whether an argument is contiguous does not
+/// count: arguments stay as they are.
 bool looks_at_memory(torch::jit::Graph& graph);
 
 /// Lets operators that only take contiguous memory have it, where data may be in channels_last: a `view` becomes a
@@ -29,7 +30,7 @@ void read_any_layout(torch::jit::Graph& graph, const std::function<bool(const to
 std::vector<torch::jit::Use> places_of_outputs(torch::jit::Graph& graph);
 
 /// Lets the tensors at these places be contiguous, unless `argument`, a tensor that the graph is given, is in channels_last
-/// (and not contiguous as well): then they are left as they are. nullptr: there is no such argument.
-void keep_contiguous(torch::jit::Graph& graph, const std::vector<torch::jit::Use>& places, torch::jit::Value* argument);
+/// (and not contiguous as well): then they are left as they are. Those that were treated so before stay. nullptr: there is no such argument.
+void keep_contiguous(torch::jit::Graph& graph, std::vector<torch::jit::Use> places, torch::jit::Value* argument);
 
 }  // namespace fusekit::target

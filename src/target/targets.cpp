@@ -1,6 +1,7 @@
 #include "fusekit/error.h"
 #include "fusekit/lower.h"
 #include "ir/model_parts.h"
+#include "target/channels_last_weights.h"
 #include "target/cpu/cpu.h"
 #include "target/mobile/mobile.h"
 #include "target/portable/portable.h"
@@ -40,6 +41,8 @@ void lower(Model& model, const LowerOptions& options) {
   if (!parts.program.target.empty())
     throw Error(ErrorKind::usage, fmt::format("the network was lowered for {} already", parts.program.target),
                 fmt::format("read it again to lower it for {}", target.name));
+  for (const ir::Method& method : parts.program.methods)
+    target::run_in_channels_last(*method.graph, target::made_by_int8_convolutions(*method.graph));
   target.lower(parts.program, *parts.original, options);
   parts.program.target = target.name;
 }

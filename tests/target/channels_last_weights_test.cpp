@@ -5,10 +5,12 @@
 
 #include "fusekit/error.h"
 #include "fusekit/fuse.h"
+#include "fusekit/quantize.h"
 #include "fusekit/write.h"
 #include "support/module.h"
 #include "support/temporary_folder.h"
 #include "support/text.h"
+#include "target/cpu/packed_layer.h"
 
 namespace fusekit {
 namespace {
@@ -239,6 +241,37 @@ TEST_F(ChannelsLastWeights, OtherDtypesAreLeft) {
   EXPECT_TRUE(is_stored_in_channels_last());
   EXPECT_TRUE(written_.attr("d").toModule().attr("weight").toTensor().is_contiguous());
   expect_same_memory(torch::randn({2, 3, 12, 10}));
+}
+
+TEST_F(ChannelsLastWeights, WhatAnInt8NetworkGivesOutIsContiguous) {
+  write_network("  y = torch.conv2d(y, self.c.weight)\n  return (y, torch.relu(y).view(y.size(0), 2, 4, -1))\n", {}, "",
+                {{"c.weight", torch::randn({8, 8, 3, 3}) / 6}});
+  for (const char* target : {"portable", "cpu"}) {
+    if (target == std::string("cpu") && !target::PackedLayers::are_supported()) continue;
+    for (const char* format : {"channels_last", "preserve"}) {
+      SCOPED_TRACE(fmt::format("{} {}", target, format));
+      Model model = read(folder_ / "in.pt");
+      QuantizeOptions quantize;
+      quantize.calibration.random = 4;
+      quantize.calibration.inputs.dims = {{2, 3, 12, 10}};
+      quantize.skip = {"b", "c"};
+      to_int8(model, quantize);
+      WriteOptions options;
+      options.force = true;
+      options.target = target;
+      options.memory_format = format;
+      options.verify.inputs = quantize.calibration.inputs;
+      ASSERT_TRUE(write(std::move(model), folder_ / "int8.pt", options).written);
+      torch::jit::Module int8 = torch::jit::load((folder_ / "int8.pt").string());
+      const std::string text = int8.get_method("forward").graph()->toString(false);
+      EXPECT_EQ(test::count_of("prim::If(", text), target == std::string("cpu") ? 5U : 2U) << text;
+      for (const std::int64_t width : {10, 7}) {
+        const c10::IValue outputs = int8.forward({torch::randn({2, 3, 12, width})});
+        for (const c10::IValue& output : outputs.toTupleRef().elements())
+          EXPECT_TRUE(output.toTensor().is_contiguous()) << width;
+      }
+    }
+  }
 }
 
 TEST_F(ChannelsLastWeights, GradientsFlowAsBefore) {
