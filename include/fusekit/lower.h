@@ -32,7 +32,7 @@ struct LowerOptions {
   std::vector<InputOptions> more_inputs{};
   /// Of the targets "cpu" and "portable": "float" (what the file has is kept), or "bfloat16": layers compute in bfloat16 and
   /// keep their weights so; what forward takes and gives keeps its dtype. A portable file in bfloat16 is for GPUs, and for
-  /// LibTorch's oneDNN Graph fuser: its plain operators are slow on a CPU.
+  /// LibTorch's oneDNN Graph fuser: without that its plain operators are slow on most CPUs.
   std::string dtype = "float";
   /// Of the targets "cpu" (for other shapes than `inputs`) and "portable": "channels_last": weights of convolutions are stored
   /// so where that pays, and LibTorch's convolutions then work in that layout. What forward is given and gives lies in

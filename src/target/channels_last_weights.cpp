@@ -197,7 +197,9 @@ void run_in_channels_last(ir::Graph& graph, const InChannelsLast& values) {
     const Value* value = use.user->input(use.offset);
     return values.count(value) == 0 || !ir::is_tensor(value);
   });
-  read_any_layout(graph, [&](const Value* value) { return values.count(value) > 0; });
+  AnyLayout data;
+  data.may_lie_otherwise = [&](const Value* value) { return values.count(value) > 0; };
+  read_any_layout(graph, data);
   const auto arguments = graph.inputs().slice(1);  // without self
   const auto first = std::find_if(arguments.begin(), arguments.end(), ir::is_tensor);
   keep_contiguous(graph, places, first == arguments.end() ? nullptr : *first);

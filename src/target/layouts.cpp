@@ -54,13 +54,14 @@ void reshape_instead(Node* view) {
   view->destroy();
 }
 
-void give_contiguous(Node* node, const std::function<bool(const Value*)>& was_contiguous) {
+void give_contiguous(Node* node, const AnyLayout& data) {
   torch::jit::Graph& graph = *node->owningGraph();
   const torch::jit::WithInsertPoint guard(node);
   for (std::size_t i = 0; i < node->inputs().size(); ++i) {
     Value* input = node->input(i);
     const bool is_as_given = input->node()->kind() == c10::prim::Constant || input->node()->kind() == c10::prim::Param;
-    if (!ir::is_tensor(input) || is_as_given || is_written(input) || !was_contiguous(input)) continue;
+    if (!ir::is_tensor(input) || is_as_given || is_written(input)) continue;
+    if (!data.may_lie_otherwise(input) || !data.was_contiguous(input)) continue;
     Value* contiguous = graph.insert(c10::aten::contiguous, {input});
     contiguous->node()->copyMetadata(node);
     node->replaceInput(i, contiguous);
@@ -142,12 +143,16 @@ bool looks_at_memory(torch::jit::Graph& graph) {
   });
 }
 
-void read_any_layout(torch::jit::Graph& graph, const std::function<bool(const Value*)>& was_contiguous) {
-  const std::vector<Node*> nodes = ir::all_nodes(graph);
-  for (Node* node : nodes)
-    if (!is_view_to_read(node) && (needs_a_layout(node) || sees_layouts(node))) give_contiguous(node, was_contiguous);
-  for (Node* node : nodes)  // only now: was_contiguous knows their results
-    if (is_view_to_read(node)) reshape_instead(node);
+void read_any_layout(torch::jit::Graph& graph, const AnyLayout& data) {
+  std::vector<Node*> views;
+  for (Node* node : ir::all_nodes(graph)) {
+    if (is_view_to_read(node)) {
+      if (data.may_lie_otherwise(node->input(0))) views.push_back(node);
+    } else if (needs_a_layout(node) || sees_layouts(node)) {
+      give_contiguous(node, data);
+    }
+  }
+  for (Node* view : views) reshape_instead(view);  // only now: `data` knows their results
 }
 
 std::vector<Use> places_of_outputs(torch::jit::Graph& graph) {

@@ -20,11 +20,18 @@ bool tells_layouts_apart(const torch::jit::Node* node);
 /// count: arguments stay as they are.
 bool looks_at_memory(torch::jit::Graph& graph);
 
-/// Lets operators that only take contiguous memory have it, where data may be in channels_last: a `view` becomes a
-/// `reshape`, which copies where it must; operators of other libraries, and those that tell layouts apart, get contiguous
-/// tensors. `was_contiguous`: was the value so before data was put in channels_last? Others are left as they are: the
-/// network asked for their layout.
-void read_any_layout(torch::jit::Graph& graph, const std::function<bool(const torch::jit::Value*)>& was_contiguous);
+/// How the data of a graph lies in memory after a change, value by value.
+struct AnyLayout {
+  using Question = std::function<bool(const torch::jit::Value*)>;
+
+  Question may_lie_otherwise = [](const torch::jit::Value*) { return true; };
+  /// Before the change; what was not is left as it is: the network asked for its layout.
+  Question was_contiguous = [](const torch::jit::Value*) { return true; };
+};
+
+/// Lets operators that only take contiguous memory have it: a `view` becomes a `reshape`, which copies where it must;
+/// operators of other libraries, and those that tell layouts apart, get contiguous tensors.
+void read_any_layout(torch::jit::Graph& graph, const AnyLayout& data);
 
 /// Where the graph gives tensors out, be it in tuples, lists and dicts: the node that takes one, and its place there.
 std::vector<torch::jit::Use> places_of_outputs(torch::jit::Graph& graph);

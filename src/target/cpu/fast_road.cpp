@@ -62,7 +62,8 @@ struct FastRoad::Tail {
 };
 
 void FastRoad::build() {
-  const auto was_contiguous = [this](const Value* value) {
+  AnyLayout data;
+  data.was_contiguous = [this](const Value* value) {
     return inputs::seen(observed_, value).is_contiguous.value_or(true);
   };
   drop_idle_conversions(graph_, observed_);
@@ -71,7 +72,7 @@ void FastRoad::build() {
   for (Node* node : ir::all_nodes(graph_))
     if (gone_.count(node) == 0) visit(node);
   channels_last_.keep_outputs();
-  read_any_layout(graph_, was_contiguous);
+  read_any_layout(graph_, data);
   ir::remove_dead_code(graph_);
   lower_pools(graph_, observed_, channels_last_);
   ir::make_in_place(graph_);
