@@ -297,6 +297,14 @@ TEST_F(FuseCommand, RefusesDtypesThatTheTargetLacks) {
   expect_refusal(fuse({"-o", out_, "--for", "cpu", "--dtype", "int4"}), "--dtype int4: there is no such conversion");
 }
 
+TEST_F(FuseCommand, RefusesUnknownMemoryFormats) {
+  for (const char* target : {"portable", "mobile"}) {
+    const auto refused = fuse({"-o", out_, "--for", target, "--memory-format", "spiral"});
+    expect_refusal(refused, "there is no memory format spiral to write");
+    expect_refusal(refused, "--memory-format is channels_last or preserve");
+  }
+}
+
 TEST_F(FuseCommand, RefusesInputsThatAreNone) {
   const auto of = [&](const std::string& path) { return run_fusekit({"fuse", path, "-o", out_}); };
   expect_refusal(of((folder_ / "none.pt").string()), "none.pt");

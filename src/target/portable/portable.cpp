@@ -18,7 +18,7 @@ void lower_to_portable(ir::Program& program, const file::Original& original, con
     throw Error(ErrorKind::unsupported, fmt::format("the target {} has no dtype {}", options.target, options.dtype),
                 is_portable ? "the dtypes of this version: float, bfloat16" : "the targets cpu and portable have it");
   }
-  if (is_portable && wants_channels_last(options))
+  if (wants_channels_last(options) && is_portable)
     run_in_channels_last(*program.methods.front().graph,
                          put_weights_in_channels_last(program, program.methods.front()));
   for (const ir::Method& method : program.methods) ir::make_in_place(*method.graph);
