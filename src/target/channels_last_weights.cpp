@@ -61,13 +61,14 @@ bool may_hold_tensors(const Value* value) {
   }
 }
 
-/// Does the operator's result lie in memory as it does whatever its inputs do?
-bool has_its_own_layout(Node* node) {
+/// Does the operator's result lie in memory as it does whatever its inputs do? An int8 network converts data to channels_last
+/// itself, for speed; a float one that does so means it.
+bool has_its_own_layout(Node* node, bool is_int8) {
   const auto layer = ir::as_layer(node);
-  if ((layer && layer->is_linear) || node->kind() == c10::aten::contiguous) return true;
-  if (node->kind() != c10::aten::flatten) return false;  // of all that follows the batch: a copy
-  return ir::constant_int(ir::argument(node, "start_dim")) == 1 &&
-         ir::constant_int(ir::argument(node, "end_dim")) == -1;
+  if (layer && layer->is_linear) return true;
+  if (node->kind() != c10::aten::contiguous) return false;
+  const auto format = ir::constant_int(ir::argument(node, "memory_format"));
+  return !is_int8 || format == static_cast<std::int64_t>(at::MemoryFormat::Contiguous);
 }
 
 /// Does the operator go back to contiguous memory, so that the next convolution copies?
@@ -88,8 +89,9 @@ std::vector<Use> places_outside(ir::Graph& graph) {
 /// How channels_last spreads through a graph.
 class Spread {
  public:
-  /// From these values on.
-  Spread(ir::Graph& graph, InChannelsLast values) : nodes_(ir::all_nodes(graph)), values_(std::move(values)) {
+  /// From these values on; `is_int8`: they are of an int8 network.
+  Spread(ir::Graph& graph, InChannelsLast values, bool is_int8)
+      : nodes_(ir::all_nodes(graph)), values_(std::move(values)), is_int8_(is_int8) {
     std::size_t before = 0;
     while (before != values_.size()) {  // once more for what a loop or a list hands on
       before = values_.size();
@@ -122,7 +124,7 @@ class Spread {
 
  private:
   void visit(Node* node) {
-    if (has_its_own_layout(node)) return;
+    if (has_its_own_layout(node, is_int8_)) return;
     const auto add = [this](at::ArrayRef<Value*> values) {
       std::copy_if(values.begin(), values.end(), std::inserter(values_, values_.end()), may_hold_tensors);
     };
@@ -136,6 +138,7 @@ class Spread {
 
   std::vector<Node*> nodes_;
   InChannelsLast values_;
+  bool is_int8_;
 };
 
 bool is_in_channels_last(const at::Tensor& weight) {
@@ -162,14 +165,14 @@ InChannelsLast made_by_int8_convolutions(ir::Graph& graph) {
     if (std::string_view(node->kind().toQualString()).starts_with("quantized::conv") && node->outputs().size() == 1 &&
         ir::is_tensor(node->output()))
       outputs.insert(node->output());
-  return Spread(graph, std::move(outputs)).values();
+  return Spread(graph, std::move(outputs), /*is_int8=*/true).values();
 }
 
 InChannelsLast put_weights_in_channels_last(ir::Program& program, const ir::Method& method) {
   const std::vector<ir::Layer> convolutions = convolutions_of(program, method);
   InChannelsLast outputs;
   for (const ir::Layer& layer : convolutions) outputs.insert(layer.node->output());
-  const Spread spread(*method.graph, std::move(outputs));
+  const Spread spread(*method.graph, std::move(outputs), /*is_int8=*/false);
   if (!spread.pays(convolutions) || spread.is_seen()) return {};
   for (const ir::Layer& layer : convolutions)  // so is the network, and gives its results so
     if (is_in_channels_last(*ir::constant_tensor(program, layer.weight))) return {};

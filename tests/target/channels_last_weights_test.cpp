@@ -142,6 +142,12 @@ TEST_F(ChannelsLastWeights, GrayPicturesAreContiguousAsWellAsInChannelsLast) {
   expect_same_memory_everywhere();
 }
 
+TEST_F(ChannelsLastWeights, FlatDataWithoutABatchIsContiguous) {
+  write_network("  return torch.flatten(y, 1)\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory_everywhere();
+}
+
 TEST_F(ChannelsLastWeights, TuplesDictsAndListsHoldContiguousTensors) {
   write_network("  return (y, {\"sum\": y + 1, \"mean\": y.mean([2, 3])}, [torch.flatten(y, 2), y[0]])\n");
   EXPECT_TRUE(is_stored_in_channels_last());
@@ -272,6 +278,24 @@ TEST_F(ChannelsLastWeights, WhatAnInt8NetworkGivesOutIsContiguous) {
       }
     }
   }
+}
+
+TEST_F(ChannelsLastWeights, WhatAnInt8NetworkPutsInChannelsLastItselfIsNotGivenOutSo) {
+  write_network("  y = torch.max_pool2d(torch.relu(y), [2, 2])\n  return torch.conv2d(y, self.c.weight)\n", {}, "",
+                {{"c.weight", torch::randn({3, 8, 1, 1}) / 6}});
+  Model model = read(folder_ / "in.pt");
+  QuantizeOptions quantize;
+  quantize.calibration.random = 4;
+  quantize.calibration.inputs.dims = {{2, 3, 12, 10}};
+  to_int8(model, quantize);
+  WriteOptions options;
+  options.verify.inputs = quantize.calibration.inputs;
+  ASSERT_TRUE(write(std::move(model), folder_ / "int8.pt", options).written);
+  torch::jit::Module int8 = torch::jit::load((folder_ / "int8.pt").string());
+  const std::string text = int8.get_method("forward").graph()->toString(false);
+  EXPECT_NE(text.find("aten::slice"), std::string::npos) << "convolutions of few channels are not filled up any more\n"
+                                                         << text;
+  EXPECT_TRUE(int8.forward({torch::randn({2, 3, 12, 10})}).toTensor().is_contiguous()) << text;
 }
 
 TEST_F(ChannelsLastWeights, GradientsFlowAsBefore) {
