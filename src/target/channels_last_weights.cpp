@@ -1,10 +1,11 @@
 #include "target/channels_last_weights.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "fusekit/error.h"
 #include "ir/constants.h"
@@ -23,28 +24,96 @@ using torch::jit::Value;
 /// For other dtypes LibTorch has no convolutions that gain by it.
 bool is_fast_type(at::ScalarType dtype) { return dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kHalf; }
 
-/// The convolutions whose weights can be stored in channels_last: 2-D, constant, and read by convolutions of this method alone.
-std::vector<ir::Layer> convolutions_of(const ir::Program& program, const ir::Method& method) {
-  std::vector<ir::Layer> found;
-  std::set<std::string> read_otherwise;
-  for (const ir::Method& each : program.methods) {
-    for (Node* node : ir::all_nodes(*each.graph)) {
-      const auto layer = ir::as_layer(node);
-      const bool is_convolution = layer && !layer->is_linear && each.name == method.name;
-      for (Value* input : node->inputs()) {
-        const auto key = ir::weight_key(input);
-        if (key && !(is_convolution && input == layer->weight)) read_otherwise.insert(*key);
-      }
-      const auto weight = is_convolution ? ir::constant_tensor(program, layer->weight) : std::nullopt;
-      if (weight && weight->dim() == 4 && is_fast_type(weight->scalar_type())) found.push_back(*layer);
+/// A tensor's memory, and how it lies there.
+struct Memory {
+  const void* storage = nullptr;
+  const void* data = nullptr;
+  std::vector<std::int64_t> sizes;
+  std::vector<std::int64_t> strides;
+
+  auto operator<=>(const Memory&) const = default;
+};
+
+Memory memory_of(const at::Tensor& tensor) {
+  return {tensor.storage().unsafeGetStorageImpl(), tensor.data_ptr(), tensor.sizes().vec(), tensor.strides().vec()};
+}
+
+/// The storages of the tensors below `module` whose path is not among `paths`.
+void collect_storages(const torch::jit::Module& module, const std::string& prefix, const std::set<std::string>& paths,
+                      std::set<const void*>& storages) {
+  for (const auto& attribute : module.named_attributes(/*recurse=*/false)) {
+    const std::string path = prefix + attribute.name;
+    if (attribute.value.isModule()) {
+      collect_storages(attribute.value.toModule(), path + ".", paths, storages);
+    } else if (attribute.value.isTensor() && paths.count(path) == 0) {
+      const at::Tensor& tensor = attribute.value.toTensor();
+      if (tensor.defined() && tensor.has_storage()) storages.insert(tensor.storage().unsafeGetStorageImpl());
     }
   }
-  std::erase_if(found, [&](const ir::Layer& layer) {
-    const auto key = ir::weight_key(layer.weight);
-    return key && read_otherwise.count(*key) > 0;
-  });
-  return found;
 }
+
+/// The 2-D convolutions whose weights can be stored otherwise: constant, and read by convolutions alone.
+class Convolutions {
+ public:
+  explicit Convolutions(const ir::Program& program) : program_(program) {
+    std::set<std::string> read_otherwise;
+    for (const ir::Method& method : program.methods)
+      for (Node* node : ir::all_nodes(*method.graph)) visit(node, read_otherwise);
+    std::erase_if(all_, [&](const ir::Layer& layer) {
+      const auto key = ir::weight_key(layer.weight);
+      return key && read_otherwise.count(*key) > 0;
+    });
+    leave_shared_memory();
+  }
+
+  [[nodiscard]] const std::vector<ir::Layer>& all() const { return all_; }
+
+  [[nodiscard]] std::vector<ir::Layer> in(const ir::Graph& graph) const {
+    std::vector<ir::Layer> found;
+    std::copy_if(all_.begin(), all_.end(), std::back_inserter(found),
+                 [&](const ir::Layer& layer) { return layer.node->owningGraph() == &graph; });
+    return found;
+  }
+
+  [[nodiscard]] at::Tensor weight_of(const ir::Layer& layer) const {
+    return *ir::constant_tensor(program_, layer.weight);
+  }
+
+ private:
+  void visit(Node* node, std::set<std::string>& read_otherwise) {
+    const auto layer = ir::as_layer(node);
+    const bool is_convolution = layer && !layer->is_linear;
+    for (const Value* input : node->inputs()) {
+      const auto key = ir::weight_key(input);
+      if (key && !(is_convolution && input == layer->weight)) read_otherwise.insert(*key);
+    }
+    const auto weight = is_convolution ? ir::constant_tensor(program_, layer->weight) : std::nullopt;
+    if (weight && weight->dim() == 4 && is_fast_type(weight->scalar_type())) all_.push_back(*layer);
+  }
+
+  /// Takes out those whose memory something else has, too, or another weight in another form.
+  void leave_shared_memory() {
+    std::set<std::string> keys;
+    std::map<const void*, std::set<Memory>> forms;
+    for (const ir::Layer& layer : all_) {
+      if (const auto key = ir::weight_key(layer.weight)) keys.insert(*key);
+      const Memory memory = memory_of(weight_of(layer));
+      forms[memory.storage].insert(memory);
+    }
+    std::set<const void*> taken;
+    collect_storages(program_.original, "", keys, taken);
+    for (const auto& [key, weight] : program_.weights)
+      if (keys.count(key) == 0 && weight.tensor.defined() && weight.tensor.has_storage())
+        taken.insert(weight.tensor.storage().unsafeGetStorageImpl());
+    std::erase_if(all_, [&](const ir::Layer& layer) {
+      const void* storage = memory_of(weight_of(layer)).storage;
+      return taken.count(storage) > 0 || forms.at(storage).size() > 1;
+    });
+  }
+
+  const ir::Program& program_;
+  std::vector<ir::Layer> all_;
+};
 
 bool may_hold_tensors(const Value* value) {
   switch (value->type()->kind()) {
@@ -74,24 +143,47 @@ bool has_its_own_layout(Node* node, bool is_int8) {
 /// Does the operator go back to contiguous memory, so that the next convolution copies?
 bool goes_back(const Node* node) { return ir::is_operator(node, {"aten::instance_norm"}); }
 
-bool writes_into_a_tensor(const Node* node) {
-  return ir::writes_in_place(node) && !node->inputs().empty() && ir::is_tensor(node->input(0));
+bool is_container(const Node* node) {
+  const auto kind = node->kind();
+  return kind == c10::prim::TupleConstruct || kind == c10::prim::ListConstruct || kind == c10::prim::DictConstruct;
 }
 
-/// Where tensors leave the graph: what it gives out, and what it keeps as its state.
-std::vector<Use> places_outside(ir::Graph& graph) {
-  std::vector<Use> places = places_of_outputs(graph);
-  for (Node* node : ir::all_nodes(graph))
-    if (node->kind() == c10::prim::SetAttr) places.emplace_back(node, 1);
-  return places;
+/// Is a list, tuple or dict given out, or only looked at? Then what is in it is where it was put.
+bool is_only_read(const Value* container, const ir::Graph& graph) {
+  const auto& uses = container->uses();
+  return std::all_of(uses.begin(), uses.end(), [&](const Use& use) {
+    return ir::only_reads_list(use.user) || use.user == graph.return_node() ||
+           (is_container(use.user) && is_only_read(use.user->output(), graph));
+  });
 }
 
-/// How channels_last spreads through a graph.
+/// Does the node put what it is given where the graph can't follow it: an attribute, a list or dict that changes, another graph?
+bool takes_away(const Node* node, const ir::Graph& graph) {
+  const auto kind = node->kind();
+  if (kind == c10::prim::SetAttr || kind == c10::prim::CallMethod || kind == c10::prim::CallFunction) return true;
+  if (node->hasAttribute(c10::attr::Subgraph)) return true;
+  if (kind == c10::prim::ListConstruct || kind == c10::prim::DictConstruct) return !is_only_read(node->output(), graph);
+  return ir::writes_in_place(node) && !node->inputs().empty() && !ir::is_tensor(node->input(0));
+}
+
+/// Does the node ask whether two tensors are the same one?
+bool asks_for_identity(const Node* node) {
+  const bool is_question = node->kind() == c10::aten::__is__ || node->kind() == c10::aten::__isnot__;
+  return is_question && ir::is_tensor(node->input(0)) && ir::is_tensor(node->input(1));
+}
+
+/// How far the values that are followed reach.
+enum class Reach {
+  layout_of_float,  ///< to all that may lie otherwise for them
+  layout_of_int8,   ///< the same in an int8 graph
+  all,              ///< to all that is computed of them
+};
+
+/// What follows on some values of a graph.
 class Spread {
  public:
-  /// From these values on; `is_int8`: they are of an int8 network.
-  Spread(ir::Graph& graph, InChannelsLast values, bool is_int8)
-      : nodes_(ir::all_nodes(graph)), values_(std::move(values)), is_int8_(is_int8) {
+  Spread(ir::Graph& graph, std::set<const Value*> values, Reach reach)
+      : graph_(graph), nodes_(ir::all_nodes(graph)), values_(std::move(values)), reach_(reach) {
     std::size_t before = 0;
     while (before != values_.size()) {  // once more for what a loop or a list hands on
       before = values_.size();
@@ -99,47 +191,87 @@ class Spread {
     }
   }
 
-  [[nodiscard]] const InChannelsLast& values() const { return values_; }
-
+  [[nodiscard]] const std::vector<Node*>& nodes() const { return nodes_; }
+  [[nodiscard]] const std::set<const Value*>& values() const { return values_; }
+  [[nodiscard]] bool has(const Value* value) const { return values_.count(value) > 0; }
   [[nodiscard]] bool reaches(const Node* node) const {
-    return std::any_of(node->inputs().begin(), node->inputs().end(),
-                       [this](const Value* value) { return values_.count(value) > 0; });
+    return std::any_of(node->inputs().begin(), node->inputs().end(), [this](const Value* value) { return has(value); });
   }
 
-  /// Might a node do something else for it, and not only raise?
-  [[nodiscard]] bool is_seen() const {
-    return std::any_of(nodes_.begin(), nodes_.end(), [this](const Node* node) {
-      return reaches(node) && (tells_layouts_apart(node) || writes_into_a_tensor(node));
-    });
-  }
-
-  /// Does it save more copies of data than it costs?
-  [[nodiscard]] bool pays(const std::vector<ir::Layer>& convolutions) const {
-    const auto saved = std::count_if(convolutions.begin(), convolutions.end(),
-                                     [this](const ir::Layer& layer) { return values_.count(layer.input) > 0; });
-    const auto lost = std::count_if(nodes_.begin(), nodes_.end(),
-                                    [this](const Node* node) { return goes_back(node) && reaches(node); });
-    return saved > 2 * lost;
+  /// Where such values are given out, or taken away.
+  [[nodiscard]] std::vector<Use> places() const {
+    std::vector<Use> places = places_of_outputs(graph_);
+    for (Node* node : nodes_)
+      if (takes_away(node, graph_))
+        for (std::size_t i = 0; i < node->inputs().size(); ++i) places.emplace_back(node, i);
+    std::erase_if(places, [this](const Use& use) { return !has(use.user->input(use.offset)); });
+    return places;
   }
 
  private:
   void visit(Node* node) {
-    if (has_its_own_layout(node, is_int8_)) return;
-    const auto add = [this](at::ArrayRef<Value*> values) {
-      std::copy_if(values.begin(), values.end(), std::inserter(values_, values_.end()), may_hold_tensors);
-    };
+    const bool is_whole = reach_ == Reach::all;
+    if (!is_whole && has_its_own_layout(node, reach_ == Reach::layout_of_int8)) return;
     bool is_reached = reaches(node);
     for (const Block* block : node->blocks()) is_reached |= reaches(block->return_node());
-    if (!is_reached) return;
+    if (!is_reached || (!is_whole && takes_away(node, graph_))) return;
     add(node->outputs());
     for (Block* block : node->blocks()) add(block->inputs());
     if (ir::writes_in_place(node)) add(node->inputs().slice(0, 1));  // a list that is appended to
   }
 
+  void add(at::ArrayRef<Value*> values) {
+    std::copy_if(values.begin(), values.end(), std::inserter(values_, values_.end()), may_hold_tensors);
+  }
+
+  ir::Graph& graph_;
   std::vector<Node*> nodes_;
-  InChannelsLast values_;
-  bool is_int8_;
+  std::set<const Value*> values_;
+  Reach reach_;
 };
+
+/// Does the node write into a tensor that `spread` reaches?
+bool writes_into(const Node* node, const Spread& spread) {
+  const c10::FunctionSchema* schema = node->maybeSchema();
+  if (schema == nullptr || !schema->is_mutable()) return false;
+  for (std::size_t i = 0; i < node->inputs().size() && i < schema->arguments().size(); ++i) {
+    const auto* alias = schema->arguments()[i].alias_info();
+    if (alias != nullptr && alias->isWrite() && ir::is_tensor(node->input(i)) && spread.has(node->input(i)))
+      return true;
+  }
+  return false;
+}
+
+bool writes_into_any_tensor(const Node* node) {
+  return ir::writes_in_place(node) && !node->inputs().empty() && ir::is_tensor(node->input(0));
+}
+
+/// Might the graph do something else, and not only raise, where what follows on these values lies otherwise?
+bool can_tell(ir::Graph& graph, const Spread& layout) {
+  const Spread all(graph, layout.values(), Reach::all);
+  bool keeps = false;
+  bool writes = false;
+  for (const Node* node : layout.nodes()) {
+    if (writes_into(node, all)) return true;
+    if (all.reaches(node) && (tells_layouts_apart(node) || asks_for_identity(node))) return true;
+    keeps |= node->kind() == c10::prim::SetAttr && all.reaches(node);
+    writes |= writes_into_any_tensor(node);
+  }
+  if (keeps && writes) return true;  // what is kept may be written to under the attribute's name
+  const std::vector<Use> places = layout.places();
+  return std::any_of(places.begin(), places.end(),
+                     [](const Use& use) { return !ir::is_tensor(use.user->input(use.offset)); });
+}
+
+/// The values of the graph's own block, each once, that nothing of `layout` is.
+std::vector<Value*> sources_among(const std::vector<Value*>& values, const ir::Graph& graph, const Spread& layout) {
+  std::vector<Value*> sources;
+  for (Value* value : values) {
+    const bool is_there = value->node()->owningBlock() == graph.block() && !layout.has(value) && ir::is_tensor(value);
+    if (is_there && std::find(sources.begin(), sources.end(), value) == sources.end()) sources.push_back(value);
+  }
+  return sources;
+}
 
 bool is_in_channels_last(const at::Tensor& weight) {
   return !weight.is_contiguous() && weight.is_contiguous(at::MemoryFormat::ChannelsLast);
@@ -147,6 +279,22 @@ bool is_in_channels_last(const at::Tensor& weight) {
 
 at::Tensor in_channels_last(const at::Tensor& weight) {
   return weight.detach().contiguous(at::MemoryFormat::ChannelsLast).set_requires_grad(weight.requires_grad());
+}
+
+/// Stores the weights so; those that were one tensor stay one.
+void convert(ir::Program& program, const Convolutions& convolutions) {
+  std::map<Memory, at::Tensor> converted;
+  for (const ir::Layer& layer : convolutions.all()) {
+    const auto key = ir::weight_key(layer.weight);
+    const at::Tensor tensor = key ? program.weights.at(*key).tensor : convolutions.weight_of(layer);
+    if (is_in_channels_last(tensor)) continue;  // by an earlier layer with the same weight
+    at::Tensor& result = converted[memory_of(tensor)];
+    if (!result.defined()) result = in_channels_last(tensor);
+    if (key)
+      program.weights.at(*key).tensor = result;
+    else
+      layer.node->replaceInputWith(layer.weight, ir::add_weight(program, layer.node, "", result, nullptr));
+  }
 }
 
 }  // namespace
@@ -159,53 +307,62 @@ bool wants_channels_last(const LowerOptions& options) {
   return true;
 }
 
-InChannelsLast made_by_int8_convolutions(ir::Graph& graph) {
-  InChannelsLast outputs;
-  for (const Node* node : ir::all_nodes(graph))
-    if (std::string_view(node->kind().toQualString()).starts_with("quantized::conv") && node->outputs().size() == 1 &&
-        ir::is_tensor(node->output()))
-      outputs.insert(node->output());
-  return Spread(graph, std::move(outputs), /*is_int8=*/true).values();
-}
-
-InChannelsLast put_weights_in_channels_last(ir::Program& program, const ir::Method& method) {
-  const std::vector<ir::Layer> convolutions = convolutions_of(program, method);
-  InChannelsLast outputs;
-  for (const ir::Layer& layer : convolutions) outputs.insert(layer.node->output());
-  const Spread spread(*method.graph, std::move(outputs), /*is_int8=*/false);
-  if (!spread.pays(convolutions) || spread.is_seen()) return {};
-  for (const ir::Layer& layer : convolutions)  // so is the network, and gives its results so
-    if (is_in_channels_last(*ir::constant_tensor(program, layer.weight))) return {};
-  for (const auto& [taker, place] : places_outside(*method.graph))
-    if (spread.values().count(taker->input(place)) > 0 && !ir::is_tensor(taker->input(place))) return {};
-  std::map<const at::TensorImpl*, at::Tensor> anonymous;  // in channels_last
-  for (const ir::Layer& layer : convolutions) {
-    if (const auto key = ir::weight_key(layer.weight)) {
-      at::Tensor& tensor = program.weights.at(*key).tensor;
-      tensor = in_channels_last(tensor);
-      continue;
+std::vector<InChannelsLast> put_weights_in_channels_last(ir::Program& program) {
+  const std::vector<InChannelsLast> nothing(program.methods.size());
+  const Convolutions convolutions(program);
+  for (const ir::Layer& layer : convolutions.all())  // so is the network, and gives its results so
+    if (is_in_channels_last(convolutions.weight_of(layer))) return nothing;
+  std::vector<InChannelsLast> all;
+  std::ptrdiff_t saved = 0;
+  std::ptrdiff_t lost = 0;
+  for (const ir::Method& method : program.methods) {
+    std::set<const Value*> outputs;
+    std::vector<Value*> inputs;
+    for (const ir::Layer& layer : convolutions.in(*method.graph)) {
+      outputs.insert(layer.node->output());
+      inputs.push_back(layer.input);
     }
-    const at::Tensor tensor = *ir::constant_tensor(program, layer.weight);
-    at::Tensor& converted = anonymous[tensor.unsafeGetTensorImpl()];
-    if (!converted.defined()) converted = in_channels_last(tensor);
-    layer.node->replaceInputWith(layer.weight, ir::add_weight(program, layer.node, "", converted, nullptr));
+    const Spread layout(*method.graph, std::move(outputs), Reach::layout_of_float);
+    if (can_tell(*method.graph, layout)) return nothing;
+    saved += std::count_if(inputs.begin(), inputs.end(), [&](const Value* input) { return layout.has(input); });
+    lost += std::count_if(layout.nodes().begin(), layout.nodes().end(),
+                          [&](const Node* node) { return goes_back(node) && layout.reaches(node); });
+    all.push_back({layout.values(), layout.places(), sources_among(inputs, *method.graph, layout)});
   }
-  return spread.values();
+  if (saved <= 2 * lost) return nothing;
+  convert(program, convolutions);
+  return all;
 }
 
-void run_in_channels_last(ir::Graph& graph, const InChannelsLast& values) {
-  if (values.empty()) return;
-  std::vector<Use> places = places_outside(graph);
-  std::erase_if(places, [&](const Use& use) {
-    const Value* value = use.user->input(use.offset);
-    return values.count(value) == 0 || !ir::is_tensor(value);
-  });
-  AnyLayout data;
-  data.may_lie_otherwise = [&](const Value* value) { return values.count(value) > 0; };
-  read_any_layout(graph, data);
-  const auto arguments = graph.inputs().slice(1);  // without self
-  const auto first = std::find_if(arguments.begin(), arguments.end(), ir::is_tensor);
-  keep_contiguous(graph, places, first == arguments.end() ? nullptr : *first);
+void run_in_channels_last(ir::Graph& graph, const InChannelsLast& data) {
+  if (data.values.empty()) return;
+  AnyLayout layout;
+  layout.may_lie_otherwise = [&](const Value* value) { return data.values.count(value) > 0; };
+  read_any_layout(graph, layout);
+  keep_contiguous(graph, data.places, data.sources);
+}
+
+void keep_layouts_of_int8(ir::Graph& graph) {
+  std::set<const Value*> outputs;
+  std::vector<Value*> inputs;
+  for (Node* node : ir::all_nodes(graph)) {
+    const std::string_view name = node->kind().toQualString();
+    if (name.starts_with("quantized::conv") && node->outputs().size() == 1 && ir::is_tensor(node->output()))
+      outputs.insert(node->output());
+    if (name == "aten::quantize_per_tensor") inputs.push_back(node->input(0));
+  }
+  const Spread layout(graph, std::move(outputs), Reach::layout_of_int8);
+  if (!can_tell(graph, layout)) {
+    run_in_channels_last(graph, {layout.values(), layout.places(), sources_among(inputs, graph, layout)});
+    return;
+  }
+  for (Node* node : layout.nodes()) {
+    if (node->kind() != c10::aten::dequantize || !layout.reaches(node)) continue;
+    const torch::jit::WithInsertPoint guard(node->next());
+    Value* contiguous = graph.insert(c10::aten::contiguous, {node->output()});
+    contiguous->node()->copyMetadata(node);
+    node->output()->replaceAllUsesAfterNodeWith(contiguous->node(), contiguous);
+  }
 }
 
 }  // namespace fusekit::target

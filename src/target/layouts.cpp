@@ -1,8 +1,10 @@
 #include "target/layouts.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "ir/constants.h"
 #include "ir/operators/activation.h"
@@ -89,6 +91,33 @@ Value* is_channels_last(torch::jit::Graph& graph, Value* tensor) {
   return graph.insert(c10::aten::__and__, {is_contiguous({{"memory_format", kChannelsLast}}), otherwise});
 }
 
+bool is_of_kind(const Value* value, c10::Symbol kind) { return value->node()->kind() == kind; }
+
+/// Is it what is_channels_last made, or whether all of several are?
+bool is_such_an_answer(const Value* value) {
+  if (!is_of_kind(value, c10::aten::__and__)) return false;
+  const Value* a = value->node()->input(0);
+  const Value* b = value->node()->input(1);
+  if (is_such_an_answer(a) && is_such_an_answer(b)) return true;
+  const auto question = c10::Symbol::aten("is_contiguous");
+  if (!is_of_kind(a, question) || !is_of_kind(b, c10::aten::__not__)) return false;
+  const Value* denied = b->node()->input(0);
+  return a->node()->inputs().size() == 2 && is_of_kind(denied, question) && denied->node()->inputs().size() == 1 &&
+         a->node()->input(0) == denied->node()->input(0);
+}
+
+/// Is `node` a part of that question and nothing else?
+bool asks_for_outputs(const Node* node) {
+  if (node->kind() != c10::Symbol::aten("is_contiguous")) return false;
+  const auto& uses = node->output()->uses();
+  return std::all_of(uses.begin(), uses.end(), [](const Use& use) {
+    const auto& next = use.user->output()->uses();
+    return is_such_an_answer(use.user->output()) ||
+           (use.user->kind() == c10::aten::__not__ &&
+            std::all_of(next.begin(), next.end(), [](const Use& of) { return is_such_an_answer(of.user->output()); }));
+  });
+}
+
 /// `value` as it is where `condition` holds, else contiguous.
 Value* contiguous_unless(torch::jit::Graph& graph, Value* condition, Value* value) {
   Node* branch = graph.insertNode(graph.create(c10::prim::If, {condition}, 1));
@@ -100,13 +129,44 @@ Value* contiguous_unless(torch::jit::Graph& graph, Value* condition, Value* valu
   return branch->output();
 }
 
-/// Was it given out by `contiguous_unless` or as a contiguous tensor before?
+/// Is it contiguous already, unless such an answer says otherwise?
 bool is_kept(const Value* value) {
   const Node* node = value->node();
-  if (node->kind() == c10::aten::contiguous) return true;
-  return node->kind() == c10::prim::If && node->outputs().size() == 1 &&
-         node->blocks()[1]->outputs()[0]->node()->kind() == c10::aten::contiguous;
+  if (node->kind() == c10::aten::contiguous)
+    return ir::constant_int(ir::argument(node, "memory_format")) ==
+           static_cast<std::int64_t>(at::MemoryFormat::Contiguous);
+  if (node->kind() != c10::prim::If || node->outputs().size() != 1 || !is_such_an_answer(node->input(0))) return false;
+  const Value* otherwise = node->blocks()[1]->outputs()[0];
+  return is_of_kind(otherwise, c10::aten::contiguous) && is_kept(otherwise) &&
+         otherwise->node()->input(0) == node->blocks()[0]->outputs()[0];
 }
+
+/// Answers to is_channels_last, each asked once, as soon as the tensor is there.
+class Sources {
+ public:
+  Sources(torch::jit::Graph& graph, const std::vector<Value*>& tensors) : graph_(graph) {
+    for (Value* tensor : tensors) {
+      Node* maker = tensor->node();
+      const torch::jit::WithInsertPoint guard(maker->kind() == c10::prim::Param ? *graph.nodes().begin()
+                                                                                : maker->next());
+      answers_.push_back(is_channels_last(graph, tensor));
+    }
+  }
+
+  /// Are all in channels_last that are there before `node`? nullptr: there are none.
+  Value* are_channels_last(Node* node) {
+    Value* all = nullptr;
+    const torch::jit::WithInsertPoint guard(node);
+    for (Value* answer : answers_)
+      if (answer->node()->isBefore(node))
+        all = all == nullptr ? answer : graph_.insert(c10::aten::__and__, {all, answer});
+    return all;
+  }
+
+ private:
+  torch::jit::Graph& graph_;
+  std::vector<Value*> answers_;
+};
 
 }  // namespace
 
@@ -128,19 +188,17 @@ bool keeps_layout(const Node* node) {
 
 bool tells_layouts_apart(const Node* node) {
   if (node->isNondeterministic()) return true;
-  static const std::set<std::string> names = {"aten::as_strided",    "aten::as_strided_",    "aten::stride",
-                                              "aten::is_contiguous", "aten::storage_offset", "aten::resize",
-                                              "aten::resize_",       "aten::resize_as_",     "aten::set_"};
-  return names.count(node->kind().toQualString()) > 0;
+  const std::string_view name = node->kind().toQualString();
+  static const std::set<std::string_view> names = {"aten::set_", "aten::resize", "aten::resize_", "aten::resize_as",
+                                                   "aten::resize_as_"};
+  return names.count(name) > 0 || name.find("stride") != name.npos || name.find("is_contiguous") != name.npos ||
+         name.find("storage_offset") != name.npos;
 }
 
 bool looks_at_memory(torch::jit::Graph& graph) {
   const auto nodes = ir::all_nodes(graph);
-  return std::any_of(nodes.begin(), nodes.end(), [](const Node* node) {
-    const bool asks_for_argument =
-        node->kind() == c10::Symbol::aten("is_contiguous") && node->input(0)->node()->kind() == c10::prim::Param;
-    return !asks_for_argument && sees_layouts(node);
-  });
+  return std::any_of(nodes.begin(), nodes.end(),
+                     [](const Node* node) { return sees_layouts(node) && !asks_for_outputs(node); });
 }
 
 void read_any_layout(torch::jit::Graph& graph, const AnyLayout& data) {
@@ -161,21 +219,39 @@ std::vector<Use> places_of_outputs(torch::jit::Graph& graph) {
   return places;
 }
 
-void keep_contiguous(torch::jit::Graph& graph, std::vector<Use> places, Value* argument) {
-  std::erase_if(places, [](const Use& use) { return is_kept(use.user->input(use.offset)); });
-  if (places.empty()) return;
-  Value* is_given = nullptr;  // for outputs in tuples, which are built earlier, too
-  if (argument != nullptr) {
-    const torch::jit::WithInsertPoint guard(*graph.nodes().begin());
-    is_given = is_channels_last(graph, argument);
+void keep_contiguous(torch::jit::Graph& graph, const std::vector<Use>& places, const std::vector<Value*>& sources) {
+  std::map<Value*, std::vector<Use>> takers;  // of each value
+  std::vector<Value*> values;                 // in the order of the places
+  for (const Use& place : places) {
+    Value* value = place.user->input(place.offset);
+    if (is_kept(value)) continue;
+    if (takers.count(value) == 0) values.push_back(value);
+    takers[value].push_back(place);
   }
-  for (const auto& [taker, place] : places) {
-    const torch::jit::WithInsertPoint guard(taker);
-    Value* value = taker->input(place);
-    Value* kept =
-        is_given != nullptr ? contiguous_unless(graph, is_given, value) : graph.insert(c10::aten::contiguous, {value});
-    kept->node()->copyMetadata(taker);
-    taker->replaceInput(place, kept);
+  if (values.empty()) return;
+  Sources asked(graph, sources);
+  const auto kept_before = [&](Node* node, Value* value) {
+    Value* condition = asked.are_channels_last(node);
+    const torch::jit::WithInsertPoint guard(node);
+    Value* kept = condition != nullptr ? contiguous_unless(graph, condition, value)
+                                       : graph.insert(c10::aten::contiguous, {value});
+    kept->node()->copyMetadata(node);
+    return kept;
+  };
+  for (Value* value : values) {
+    const std::vector<Use>& uses = takers.at(value);
+    const bool are_together = std::all_of(uses.begin(), uses.end(), [&](const Use& use) {
+      return use.user->owningBlock() == uses.front().user->owningBlock();
+    });
+    if (!are_together) {
+      for (const Use& use : uses) use.user->replaceInput(use.offset, kept_before(use.user, value));
+      continue;
+    }
+    Node* first = uses.front().user;  // what shared memory goes on sharing it
+    for (const Use& use : uses)
+      if (use.user->isBefore(first)) first = use.user;
+    Value* kept = kept_before(first, value);
+    for (const Use& use : uses) use.user->replaceInput(use.offset, kept);
   }
 }
 

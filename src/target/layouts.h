@@ -3,6 +3,7 @@
 #include <torch/csrc/jit/ir/ir.h>
 
 #include <functional>
+#include <vector>
 
 #include "inputs/observed_tensors.h"
 
@@ -16,8 +17,8 @@ bool keeps_layout(const torch::jit::Node* node);
 /// the memory.
 bool tells_layouts_apart(const torch::jit::Node* node);
 
-/// Can the graph tell how its data lies in memory, other than by raising? To ask whether an argument is contiguous does not
-/// count: arguments stay as they are.
+/// Can the graph tell how its data lies in memory, other than by raising? What keep_contiguous asks does
+/// not count: that is of data that stays as it is.
 bool looks_at_memory(torch::jit::Graph& graph);
 
 /// How the data of a graph lies in memory after a change, value by value.
@@ -36,8 +37,10 @@ void read_any_layout(torch::jit::Graph& graph, const AnyLayout& data);
 /// Where the graph gives tensors out, be it in tuples, lists and dicts: the node that takes one, and its place there.
 std::vector<torch::jit::Use> places_of_outputs(torch::jit::Graph& graph);
 
-/// Lets the tensors at these places be contiguous, unless `argument`, a tensor that the graph is given, is in channels_last
-/// (and not contiguous as well): then they are left as they are. Those that were treated so before stay. nullptr: there is no such argument.
-void keep_contiguous(torch::jit::Graph& graph, std::vector<torch::jit::Use> places, torch::jit::Value* argument);
+/// Lets the tensors at these places be contiguous, unless all of `sources` that are computed before are in channels_last (and
+/// not contiguous as well): then they are left as they are. `sources`: tensors of the graph's own block. What was treated so
+/// before stays.
+void keep_contiguous(torch::jit::Graph& graph, const std::vector<torch::jit::Use>& places,
+                     const std::vector<torch::jit::Value*>& sources);
 
 }  // namespace fusekit::target

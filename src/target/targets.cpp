@@ -41,8 +41,7 @@ void lower(Model& model, const LowerOptions& options) {
   if (!parts.program.target.empty())
     throw Error(ErrorKind::usage, fmt::format("the network was lowered for {} already", parts.program.target),
                 fmt::format("read it again to lower it for {}", target.name));
-  for (const ir::Method& method : parts.program.methods)
-    target::run_in_channels_last(*method.graph, target::made_by_int8_convolutions(*method.graph));
+  for (const ir::Method& method : parts.program.methods) target::keep_layouts_of_int8(*method.graph);
   target.lower(parts.program, *parts.original, options);
   parts.program.target = target.name;
 }

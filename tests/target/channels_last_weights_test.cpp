@@ -27,7 +27,7 @@ class ChannelsLastWeights : public testing::Test {
 
   /// The network of two convolutions and what `body` adds, written for the portable target and loaded again.
   void write_network(const std::string& body, WriteOptions options = {}, const std::string& methods = "",
-                     const Tensors& more = {}, bool training = false) {
+                     const Tensors& more = {}, bool training = false, const std::string& begin = "") {
     Tensors tensors = more;
     for (const char* layer : {"a", "b"}) {
       tensors[std::string(layer) + ".weight"] =
@@ -36,7 +36,7 @@ class ChannelsLastWeights : public testing::Test {
     }
     for (auto& [name, tensor] : tensors) tensor.requires_grad_(needs_gradients_);
     torch::jit::Module module =
-        test::make_module("Net", tensors, "def forward(self, x):\n" + std::string(kChain) + body + methods);
+        test::make_module("Net", tensors, "def forward(self, x):\n" + begin + std::string(kChain) + body + methods);
     module.train(training);
     test::save_module(module, folder_ / "in.pt");
     write_file("in.pt", std::move(options));
@@ -173,6 +173,87 @@ TEST_F(ChannelsLastWeights, ViewsOfViewsGetContiguousMemory) {
   write_network("  return torch.view_as_complex(torch.unflatten(y, 3, [-1, 2])).abs()\n");
   EXPECT_TRUE(is_stored_in_channels_last());
   expect_same_memory(torch::randn({2, 3, 12, 10}));
+}
+
+TEST_F(ChannelsLastWeights, ListsAndDictsThatChangeHoldContiguousTensors) {
+  for (const char* body : {"  l = [x]\n  l.append(y)\n  for i in range(2):\n    l.append(y * i)\n  return l\n",
+                           "  l = [y, y]\n  l[1] = y + 1\n  return (l, y)\n",
+                           "  d = {\"a\": y}\n  for i in range(2):\n    d[str(i)] = y * i\n  return d\n"}) {
+    write_network(body);
+    EXPECT_TRUE(is_stored_in_channels_last()) << body;
+    expect_same_memory(torch::randn({2, 3, 12, 10}));
+    expect_same_memory(torch::randn({1, 3, 6, 4}).contiguous(at::MemoryFormat::ChannelsLast));
+  }
+  write_network("  l = [y]\n  m = [l, l]\n  m[0].append(y + 1)\n  return (l[1].view(-1), l)\n");
+  expect_same_memory(torch::randn({2, 3, 12, 10}));
+}
+
+TEST_F(ChannelsLastWeights, ABranchOfTheNetworksOwnIsNoQuestionOfLayout) {
+  write_network("  if x.size(0) > 0:\n    z = y\n  else:\n    z = y.contiguous()\n  return z\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory_everywhere();
+}
+
+TEST_F(ChannelsLastWeights, WhatTheFirstConvolutionIsGivenDecides) {
+  write_network("  return torch.conv2d(y + 1, self.b.weight, None, [1, 1], [1, 1])\n", {}, "", {}, false,
+                "  x = x.contiguous()\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory_everywhere();
+}
+
+TEST_F(ChannelsLastWeights, TiedWeightsStayOne) {
+  const at::Tensor weight = torch::randn({8, 8, 3, 3}) / 6;
+  write_network(
+      "  y = torch.conv2d(y, self.c.weight, None, [1, 1], [1, 1])\n"
+      "  return torch.conv2d(y, self.d.weight, None, [1, 1], [1, 1])\n",
+      {}, "", {{"c.weight", weight}, {"d.weight", weight}});
+  EXPECT_TRUE(is_stored_in_channels_last());
+  const auto weight_of = [this](const char* layer) {
+    return written_.attr(layer).toModule().attr("weight").toTensor();
+  };
+  EXPECT_TRUE(weight_of("c").is_contiguous(at::MemoryFormat::ChannelsLast));
+  EXPECT_EQ(weight_of("c").data_ptr(), weight_of("d").data_ptr());
+  expect_same_memory_everywhere();
+  write_network("  return torch.conv2d(y, self.c.weight)\n", {}, "", {{"c.weight", weight}, {"held", weight}});
+  EXPECT_TRUE(is_stored_in_channels_last());
+  EXPECT_TRUE(weight_of("c").is_contiguous());
+  EXPECT_EQ(weight_of("c").data_ptr(), written_.attr("held").toTensor().data_ptr());
+}
+
+TEST_F(ChannelsLastWeights, MethodsThatShareLayersAreAllWrittenSo) {
+  write_network("  return y\n", {},
+                "def features(self, x):\n  y = torch.conv2d(x, self.a.weight, self.a.bias)\n"
+                "  return torch.conv2d(y, self.b.weight).view(-1, 8, 4)\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory_everywhere();
+  const at::Tensor x = torch::randn({1, 3, 12, 12});
+  const torch::NoGradGuard no_grad;
+  expect_same(original_.get_method("features")({x}), written_.get_method("features")({x}));
+}
+
+TEST_F(ChannelsLastWeights, WritesUnderOtherNamesAreSeen) {
+  const char* const in_a_branch = "  if x.size(3) > 10:\n    f = y.contiguous()\n    f[:, 0] = 0.0\n  return y * 1\n";
+  for (const char* body :
+       {in_a_branch, "  if x.size(3) > 10:\n    f = y.flatten(1)\n    f.mul_(2.0)\n  return y * 1\n",
+        "  z = y.permute(0, 2, 3, 1).contiguous()\n  if x.size(3) > 10:\n    z[:, 0] = 0.0\n  return (y * 1, z)\n",
+        "  if y.contiguous() is y:\n    y = y + 1\n  return y\n"}) {
+    expect_left(body);
+    expect_same_memory(torch::randn({2, 3, 12, 14}));
+  }
+  expect_left("  self.seen = y\n  self.seen.add_(1.0)\n  return y\n", {{"seen", torch::zeros({1})}});
+
+  write_network(in_a_branch);
+  Model model = read(folder_ / "in.pt");
+  QuantizeOptions quantize;
+  quantize.calibration.random = 4;
+  quantize.calibration.inputs.dims = {{2, 3, 12, 10}};
+  to_int8(model, quantize);
+  WriteOptions options;
+  options.verify.inputs = quantize.calibration.inputs;
+  ASSERT_TRUE(write(std::move(model), folder_ / "int8.pt", options).written);
+  torch::jit::Module int8 = torch::jit::load((folder_ / "int8.pt").string());
+  const at::Tensor output = int8.forward({torch::randn({2, 3, 12, 14})}).toTensor();
+  EXPECT_EQ(output.select(1, 0).abs().max().item<double>(), 0) << "what was written is lost";
 }
 
 TEST_F(ChannelsLastWeights, BranchesAndLoopsHandItOn) {

@@ -78,7 +78,7 @@ void ChannelsLast::keep_outputs() {
   const auto arguments = graph_.inputs();
   const auto first = std::find_if(arguments.begin(), arguments.end(),
                                   [&](const Value* value) { return inputs::seen(observed_, value).rank == 4; });
-  keep_contiguous(graph_, places, first == arguments.end() ? nullptr : *first);
+  keep_contiguous(graph_, places, first == arguments.end() ? std::vector<Value*>{} : std::vector<Value*>{*first});
 }
 
 }  // namespace fusekit::target

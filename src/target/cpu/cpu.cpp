@@ -86,15 +86,12 @@ bool is_onednn(const std::string& dialect) {
 }
 
 void lower_forward(ir::Program& program, ir::Method& method, const file::Original& original,
-                   const LowerOptions& options, PackedLayers& layers) {
+                   const LowerOptions& options, PackedLayers& layers, const std::vector<inputs::Sample>& samples,
+                   const InChannelsLast& in_channels_last) {
   const bool with_onednn_int8 = is_onednn(options.int8_dialect);
   PackedInt8 int8(program);
   std::optional<ProductTimes> times;
   if (!options.layer_times.empty()) times.emplace(options.layer_times);
-  const std::vector<inputs::Sample> samples = samples_of(original, options);
-  if (options.dtype == "bfloat16") compute_in_bfloat16(program, method, original, samples.front());
-  const InChannelsLast in_channels_last =
-      wants_channels_last(options) ? put_weights_in_channels_last(program, method) : InChannelsLast{};
   std::vector<Road> roads;
   for (const inputs::Sample& sample : samples) {
     const std::shared_ptr<ir::Graph> fast = method.graph->copy();
@@ -126,10 +123,20 @@ void lower_to_cpu(ir::Program& program, const file::Original& original, const Lo
                 "LibTorch 2.0 and later built with oneDNN have it; LowerOptions::target = portable runs everywhere");
   make_for_inference(program);
   PackedLayers layers(program);
-  for (ir::Method& method : program.methods) {  // forward is the first
+  const bool has_forward = program.methods.front().name == "forward";
+  const std::vector<inputs::Sample> samples =
+      has_forward ? samples_of(original, options) : std::vector<inputs::Sample>();
+  if (has_forward && options.dtype == "bfloat16")
+    compute_in_bfloat16(program, program.methods.front(), original, samples.front());
+  const std::vector<InChannelsLast> in_channels_last = wants_channels_last(options)
+                                                           ? put_weights_in_channels_last(program)
+                                                           : std::vector<InChannelsLast>(program.methods.size());
+  for (std::size_t i = 0; i < program.methods.size(); ++i) {  // forward is the first
+    ir::Method& method = program.methods[i];
     if (method.name == "forward") {
-      lower_forward(program, method, original, options, layers);
+      lower_forward(program, method, original, options, layers, samples, in_channels_last[i]);
     } else {
+      run_in_channels_last(*method.graph, in_channels_last[i]);
       ir::make_in_place(*method.graph);
       layers.use_in(*method.graph);
     }

@@ -18,9 +18,10 @@ void lower_to_portable(ir::Program& program, const file::Original& original, con
     throw Error(ErrorKind::unsupported, fmt::format("the target {} has no dtype {}", options.target, options.dtype),
                 is_portable ? "the dtypes of this version: float, bfloat16" : "the targets cpu and portable have it");
   }
-  if (wants_channels_last(options) && is_portable)
-    run_in_channels_last(*program.methods.front().graph,
-                         put_weights_in_channels_last(program, program.methods.front()));
+  if (wants_channels_last(options) && is_portable) {
+    const std::vector<InChannelsLast> data = put_weights_in_channels_last(program);
+    for (std::size_t i = 0; i < data.size(); ++i) run_in_channels_last(*program.methods[i].graph, data[i]);
+  }
   for (const ir::Method& method : program.methods) ir::make_in_place(*method.graph);
 }
 
