@@ -130,14 +130,17 @@ bool may_hold_tensors(const Value* value) {
   }
 }
 
+bool is_conversion(Node* node, at::MemoryFormat format) {
+  return node->kind() == c10::aten::contiguous &&
+         ir::constant_int(ir::argument(node, "memory_format")) == static_cast<std::int64_t>(format);
+}
+
 /// Does the operator's result lie in memory as it does whatever its inputs do? An int8 network converts data to channels_last
 /// itself, for speed; a float one that does so means it.
 bool has_its_own_layout(Node* node, bool is_int8) {
   const auto layer = ir::as_layer(node);
   if (layer && layer->is_linear) return true;
-  if (node->kind() != c10::aten::contiguous) return false;
-  const auto format = ir::constant_int(ir::argument(node, "memory_format"));
-  return !is_int8 || format == static_cast<std::int64_t>(at::MemoryFormat::Contiguous);
+  return is_int8 ? is_conversion(node, at::MemoryFormat::Contiguous) : node->kind() == c10::aten::contiguous;
 }
 
 /// Does the operator go back to contiguous memory, so that the next convolution copies?
@@ -347,8 +350,9 @@ void keep_layouts_of_int8(ir::Graph& graph) {
   std::vector<Value*> inputs;
   for (Node* node : ir::all_nodes(graph)) {
     const std::string_view name = node->kind().toQualString();
-    if (name.starts_with("quantized::conv") && node->outputs().size() == 1 && ir::is_tensor(node->output()))
-      outputs.insert(node->output());
+    const bool gives_it = name.starts_with("quantized::conv") || name.starts_with("quantized::batch_norm") ||
+                          is_conversion(node, at::MemoryFormat::ChannelsLast);
+    if (gives_it && node->outputs().size() == 1 && ir::is_tensor(node->output())) outputs.insert(node->output());
     if (name == "aten::quantize_per_tensor") inputs.push_back(node->input(0));
   }
   const Spread layout(graph, std::move(outputs), Reach::layout_of_int8);

@@ -33,7 +33,7 @@ std::vector<InChannelsLast> put_weights_in_channels_last(ir::Program& program);
 /// contiguous, unless the data that its convolutions are given is in channels_last.
 void run_in_channels_last(ir::Graph& graph, const InChannelsLast& data);
 
-/// The same for an int8 graph, whose convolutions work in channels_last whatever they are given. Where the graph might do
+/// The same for an int8 graph, whose convolutions and BatchNorms work in channels_last whatever they are given. Where the graph might do
 /// something else for it, data is contiguous as soon as it is float.
 void keep_layouts_of_int8(ir::Graph& graph);
 
