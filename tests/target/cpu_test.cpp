@@ -161,6 +161,11 @@ TEST_F(CpuTarget, ASumIsWrittenIntoTheOperandThatNobodyReadsLater) {
     EXPECT_EQ(count("mkldnn::_convolution_pointwise_"), 0U) << "behind a third convolution: " << end;
     expect_same_everywhere();
   }
+  for (const char* activation : {"hardswish", "silu", "gelu", "sigmoid", "tanh", "leaky_relu", "relu6"}) {
+    write_network(tensors, body + third + "  return torch." + activation + "(z + y)\n");
+    EXPECT_EQ(count("mkldnn::_convolution_pointwise_"), 1U) << activation << ", which is an operator of its own";
+    expect_same_everywhere();
+  }
   const std::string pixel = "  pixel = torch.relu(torch.conv2d(x[:, :, :3, :3], self.a.weight))\n";
   write_network(tensors, pixel + body + third + "  return z + pixel\n");
   EXPECT_EQ(count("mkldnn::_convolution_pointwise_"), 0U) << "what grows in the sum";

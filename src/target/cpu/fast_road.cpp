@@ -295,6 +295,7 @@ void FastRoad::take_activation(Tail& tail) const {
   if (user == nullptr || user->owningBlock() != tail.last()->owningBlock()) return;
   const auto post_op = post_op_of(user);
   if (!post_op || !nothing_is_written_between(tail.nodes.front(), user)) return;
+  if (tail.other != nullptr && post_op->name != "relu") return;  // behind a sum, LibTorch has no other
   tail.post_op = *post_op;
   tail.activation = user;
   tail.nodes.push_back(user);
