@@ -130,17 +130,10 @@ bool may_hold_tensors(const Value* value) {
   }
 }
 
-bool is_conversion(Node* node, at::MemoryFormat format) {
-  return node->kind() == c10::aten::contiguous &&
-         ir::constant_int(ir::argument(node, "memory_format")) == static_cast<std::int64_t>(format);
-}
-
-/// Does the operator's result lie in memory as it does whatever its inputs do? An int8 network converts data to channels_last
-/// itself, for speed; a float one that does so means it.
-bool has_its_own_layout(Node* node, bool is_int8) {
+/// Does the operator's result lie in memory as it does whatever its inputs do?
+bool has_its_own_layout(Node* node) {
   const auto layer = ir::as_layer(node);
-  if (layer && layer->is_linear) return true;
-  return is_int8 ? is_conversion(node, at::MemoryFormat::Contiguous) : node->kind() == c10::aten::contiguous;
+  return (layer && layer->is_linear) || node->kind() == c10::aten::contiguous;
 }
 
 /// Does the operator go back to contiguous memory, so that the next convolution copies?
@@ -177,9 +170,8 @@ bool asks_for_identity(const Node* node) {
 
 /// How far the values that are followed reach.
 enum class Reach {
-  layout_of_float,  ///< to all that may lie otherwise for them
-  layout_of_int8,   ///< the same in an int8 graph
-  all,              ///< to all that is computed of them
+  layout,  ///< to all that may lie otherwise for them
+  all,     ///< to all that is computed of them
 };
 
 /// What follows on some values of a graph.
@@ -214,7 +206,7 @@ class Spread {
  private:
   void visit(Node* node) {
     const bool is_whole = reach_ == Reach::all;
-    if (!is_whole && has_its_own_layout(node, reach_ == Reach::layout_of_int8)) return;
+    if (!is_whole && has_its_own_layout(node)) return;
     bool is_reached = reaches(node);
     for (const Block* block : node->blocks()) is_reached |= reaches(block->return_node());
     if (!is_reached || (!is_whole && takes_away(node, graph_))) return;
@@ -264,6 +256,15 @@ bool can_tell(ir::Graph& graph, const Spread& layout) {
   const std::vector<Use> places = layout.places();
   return std::any_of(places.begin(), places.end(),
                      [](const Use& use) { return !ir::is_tensor(use.user->input(use.offset)); });
+}
+
+/// Does an operator of an int8 network give channels_last whatever it is given? The network converts data itself, too.
+bool gives_channels_last(Node* node) {
+  if (node->outputs().size() != 1 || !ir::is_tensor(node->output())) return false;
+  const std::string_view name = node->kind().toQualString();
+  if (name.starts_with("quantized::conv") || name.starts_with("quantized::batch_norm")) return true;
+  const auto format = ir::constant_int(ir::argument(node, "memory_format"));
+  return name == "aten::contiguous" && format == static_cast<std::int64_t>(at::MemoryFormat::ChannelsLast);
 }
 
 /// The values of the graph's own block, each once, that nothing of `layout` is.
@@ -325,7 +326,7 @@ std::vector<InChannelsLast> put_weights_in_channels_last(ir::Program& program) {
       outputs.insert(layer.node->output());
       inputs.push_back(layer.input);
     }
-    const Spread layout(*method.graph, std::move(outputs), Reach::layout_of_float);
+    const Spread layout(*method.graph, std::move(outputs), Reach::layout);
     if (can_tell(*method.graph, layout)) return nothing;
     saved += std::count_if(inputs.begin(), inputs.end(), [&](const Value* input) { return layout.has(input); });
     lost += std::count_if(layout.nodes().begin(), layout.nodes().end(),
@@ -349,13 +350,10 @@ void keep_layouts_of_int8(ir::Graph& graph) {
   std::set<const Value*> outputs;
   std::vector<Value*> inputs;
   for (Node* node : ir::all_nodes(graph)) {
-    const std::string_view name = node->kind().toQualString();
-    const bool gives_it = name.starts_with("quantized::conv") || name.starts_with("quantized::batch_norm") ||
-                          is_conversion(node, at::MemoryFormat::ChannelsLast);
-    if (gives_it && node->outputs().size() == 1 && ir::is_tensor(node->output())) outputs.insert(node->output());
-    if (name == "aten::quantize_per_tensor") inputs.push_back(node->input(0));
+    if (gives_channels_last(node)) outputs.insert(node->output());
+    if (ir::is_operator(node, {"aten::quantize_per_tensor"})) inputs.push_back(node->input(0));
   }
-  const Spread layout(graph, std::move(outputs), Reach::layout_of_int8);
+  const Spread layout(graph, std::move(outputs), Reach::layout);
   if (!can_tell(graph, layout)) {
     run_in_channels_last(graph, {layout.values(), layout.places(), sources_among(inputs, graph, layout)});
     return;
