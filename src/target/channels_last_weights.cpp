@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "fusekit/error.h"
@@ -24,19 +25,12 @@ using torch::jit::Value;
 /// For other dtypes LibTorch has no convolutions that gain by it.
 bool is_fast_type(at::ScalarType dtype) { return dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kHalf; }
 
+const void* storage_of(const at::Tensor& tensor) { return tensor.storage().unsafeGetStorageImpl(); }
+
 /// A tensor's memory, and how it lies there.
-struct Memory {
-  const void* storage = nullptr;
-  const void* data = nullptr;
-  std::vector<std::int64_t> sizes;
-  std::vector<std::int64_t> strides;
+using Memory = std::tuple<const void*, std::vector<std::int64_t>, std::vector<std::int64_t>>;
 
-  auto operator<=>(const Memory&) const = default;
-};
-
-Memory memory_of(const at::Tensor& tensor) {
-  return {tensor.storage().unsafeGetStorageImpl(), tensor.data_ptr(), tensor.sizes().vec(), tensor.strides().vec()};
-}
+Memory memory_of(const at::Tensor& tensor) { return {tensor.data_ptr(), tensor.sizes().vec(), tensor.strides().vec()}; }
 
 /// The storages of the tensors below `module` whose path is not among `paths`.
 void collect_storages(const torch::jit::Module& module, const std::string& prefix, const std::set<std::string>& paths,
@@ -47,7 +41,7 @@ void collect_storages(const torch::jit::Module& module, const std::string& prefi
       collect_storages(attribute.value.toModule(), path + ".", paths, storages);
     } else if (attribute.value.isTensor() && paths.count(path) == 0) {
       const at::Tensor& tensor = attribute.value.toTensor();
-      if (tensor.defined() && tensor.has_storage()) storages.insert(tensor.storage().unsafeGetStorageImpl());
+      if (tensor.defined() && tensor.has_storage()) storages.insert(storage_of(tensor));
     }
   }
 }
@@ -97,16 +91,16 @@ class Convolutions {
     std::map<const void*, std::set<Memory>> forms;
     for (const ir::Layer& layer : all_) {
       if (const auto key = ir::weight_key(layer.weight)) keys.insert(*key);
-      const Memory memory = memory_of(weight_of(layer));
-      forms[memory.storage].insert(memory);
+      const at::Tensor weight = weight_of(layer);
+      forms[storage_of(weight)].insert(memory_of(weight));
     }
     std::set<const void*> taken;
     collect_storages(program_.original, "", keys, taken);
     for (const auto& [key, weight] : program_.weights)
       if (keys.count(key) == 0 && weight.tensor.defined() && weight.tensor.has_storage())
-        taken.insert(weight.tensor.storage().unsafeGetStorageImpl());
+        taken.insert(storage_of(weight.tensor));
     std::erase_if(all_, [&](const ir::Layer& layer) {
-      const void* storage = memory_of(weight_of(layer)).storage;
+      const void* storage = storage_of(weight_of(layer));
       return taken.count(storage) > 0 || forms.at(storage).size() > 1;
     });
   }
