@@ -147,11 +147,28 @@ bool is_only_read(const Value* container, const ir::Graph& graph) {
   });
 }
 
+/// Is it a list of tensors that is made here, has no other name, and grows or is only looked at? Then what is put into it is
+/// followed, too.
+bool is_local(const Value* list) {
+  const Node* maker = list->node();
+  const bool is_new = maker->kind() == c10::prim::ListConstruct ||
+                      ir::is_operator(maker, {"aten::list", "aten::chunk", "aten::split", "aten::unbind"});
+  const auto type = list->type()->cast<c10::ListType>();
+  if (!is_new || !type || type->getElementType()->kind() != c10::TypeKind::TensorType) return false;
+  const auto& uses = list->uses();
+  return std::all_of(uses.begin(), uses.end(), [](const Use& use) {
+    const bool appends = use.user->kind() == c10::aten::append && use.offset == 0;
+    return ir::only_reads_list(use.user) || (appends && use.user->output()->uses().empty());
+  });
+}
+
 /// Does the node put what it is given where the graph can't follow it: an attribute, a list or dict that changes, another graph?
 bool takes_away(const Node* node, const ir::Graph& graph) {
   const auto kind = node->kind();
   if (kind == c10::prim::SetAttr || kind == c10::prim::CallMethod || kind == c10::prim::CallFunction) return true;
   if (node->hasAttribute(c10::attr::Subgraph)) return true;
+  if (kind == c10::prim::ListConstruct && is_local(node->output())) return false;
+  if (kind == c10::aten::append && is_local(node->input(0))) return false;
   if (kind == c10::prim::ListConstruct || kind == c10::prim::DictConstruct) return !is_only_read(node->output(), graph);
   return ir::writes_in_place(node) && !node->inputs().empty() && !ir::is_tensor(node->input(0));
 }

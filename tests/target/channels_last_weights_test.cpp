@@ -188,6 +188,16 @@ TEST_F(ChannelsLastWeights, ListsAndDictsThatChangeHoldContiguousTensors) {
   expect_same_memory(torch::randn({2, 3, 12, 10}));
 }
 
+TEST_F(ChannelsLastWeights, ListsThatGrowAreFollowed) {
+  write_network(
+      "  parts = list(torch.chunk(y, 2, 1))\n"
+      "  for i in range(2):\n    parts.append(torch.relu(parts[-1] * (i + 2)))\n"
+      "  return (torch.cat(parts, 1), parts[-1].view(-1))\n");
+  EXPECT_TRUE(is_stored_in_channels_last());
+  expect_same_memory(torch::randn({2, 3, 12, 10}));
+  expect_same_memory(torch::randn({1, 3, 7, 9}));
+}
+
 TEST_F(ChannelsLastWeights, ABranchOfTheNetworksOwnIsNoQuestionOfLayout) {
   write_network("  if x.size(0) > 0:\n    z = y\n  else:\n    z = y.contiguous()\n  return z\n");
   EXPECT_TRUE(is_stored_in_channels_last());
