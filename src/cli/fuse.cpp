@@ -64,9 +64,8 @@ class FuseCommand : public Command {
     files_.options.more_inputs.erase(files_.options.more_inputs.begin());
     if (dtype_ == "bf16" && files_.options.target == "portable")
       console.note(
-          "plain operators in bfloat16 are for GPUs and for LibTorch's graph fuser (fusekit tune); by a plain load on "
-          "a "
-          "CPU many networks are slower than in float, and --for cpu is fast");
+          "plain operators in bfloat16 are for GPUs and for LibTorch's graph fuser (fusekit tune); by a plain load "
+          "on a CPU many networks are slower than in float, and --for cpu is fast");
     return jobs_.size() == 1 ? fuse_one(console) : fuse_all(console);
   }
 

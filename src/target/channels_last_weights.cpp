@@ -364,6 +364,7 @@ void keep_layouts_of_int8(ir::Graph& graph) {
     if (gives_channels_last(node)) outputs.insert(node->output());
     if (ir::is_operator(node, {"aten::quantize_per_tensor"})) inputs.push_back(node->input(0));
   }
+  if (inputs.empty()) return;  // a float graph, which means it where it asks for channels_last
   const Spread layout(graph, std::move(outputs), Reach::layout);
   if (!can_tell(graph, layout)) {
     run_in_channels_last(graph, {layout.values(), layout.places(), sources_among(inputs, graph, layout)});

@@ -112,7 +112,7 @@ class ChannelsLastWeights : public testing::Test {
       expect_same_memory(x.contiguous(at::MemoryFormat::ChannelsLast));
       expect_same_memory(torch::randn({shape[0], shape[1], shape[3], shape[2]}).transpose(2, 3));
     }
-    expect_same_memory(torch::randn({channels_, 12, 10}));
+    if (takes_unbatched_) expect_same_memory(torch::randn({channels_, 12, 10}));
   }
 
   void expect_left(const std::string& body, const Tensors& more = {}, bool training = false) {
@@ -123,6 +123,7 @@ class ChannelsLastWeights : public testing::Test {
 
   std::int64_t channels_ = 3;
   bool needs_gradients_ = false;
+  bool takes_unbatched_ = true;
   at::MemoryFormat format_ = at::MemoryFormat::Contiguous;  ///< of the original's weights
   test::TemporaryFolder folder_;
   torch::jit::Module original_;
@@ -196,6 +197,16 @@ TEST_F(ChannelsLastWeights, ListsThatGrowAreFollowed) {
   EXPECT_TRUE(is_stored_in_channels_last());
   expect_same_memory(torch::randn({2, 3, 12, 10}));
   expect_same_memory(torch::randn({1, 3, 7, 9}));
+}
+
+TEST_F(ChannelsLastWeights, WhatAFloatNetworkPutsInChannelsLastItselfIsGivenOutSo) {
+  takes_unbatched_ = false;
+  for (const char* format : {"channels_last", "preserve"}) {
+    WriteOptions options;
+    options.memory_format = format;
+    write_network("  return y.contiguous(memory_format=2)\n", options);
+    expect_same_memory_everywhere();
+  }
 }
 
 TEST_F(ChannelsLastWeights, ABranchOfTheNetworksOwnIsNoQuestionOfLayout) {
