@@ -133,17 +133,12 @@ bool has_its_own_layout(Node* node) {
 /// Does the operator go back to contiguous memory, so that the next convolution copies?
 bool goes_back(const Node* node) { return ir::is_operator(node, {"aten::instance_norm"}); }
 
-bool is_container(const Node* node) {
-  const auto kind = node->kind();
-  return kind == c10::prim::TupleConstruct || kind == c10::prim::ListConstruct || kind == c10::prim::DictConstruct;
-}
-
 /// Is a list, tuple or dict given out, or only looked at? Then what is in it is where it was put.
 bool is_only_read(const Value* container, const ir::Graph& graph) {
   const auto& uses = container->uses();
   return std::all_of(uses.begin(), uses.end(), [&](const Use& use) {
     return ir::only_reads_list(use.user) || use.user == graph.return_node() ||
-           (is_container(use.user) && is_only_read(use.user->output(), graph));
+           (makes_container(use.user) && is_only_read(use.user->output(), graph));
   });
 }
 
@@ -236,20 +231,16 @@ class Spread {
   Reach reach_;
 };
 
-/// Does the node write into a tensor that `spread` reaches?
-bool writes_into(const Node* node, const Spread& spread) {
+/// The tensors that the node writes into.
+std::vector<const Value*> written_by(const Node* node) {
+  std::vector<const Value*> tensors;
   const c10::FunctionSchema* schema = node->maybeSchema();
-  if (schema == nullptr || !schema->is_mutable()) return false;
+  if (schema == nullptr || !schema->is_mutable()) return tensors;
   for (std::size_t i = 0; i < node->inputs().size() && i < schema->arguments().size(); ++i) {
     const auto* alias = schema->arguments()[i].alias_info();
-    if (alias != nullptr && alias->isWrite() && ir::is_tensor(node->input(i)) && spread.has(node->input(i)))
-      return true;
+    if (alias != nullptr && alias->isWrite() && ir::is_tensor(node->input(i))) tensors.push_back(node->input(i));
   }
-  return false;
-}
-
-bool writes_into_any_tensor(const Node* node) {
-  return ir::writes_in_place(node) && !node->inputs().empty() && ir::is_tensor(node->input(0));
+  return tensors;
 }
 
 /// Might the graph do something else, and not only raise, where what follows on these values lies otherwise?
@@ -258,10 +249,11 @@ bool can_tell(ir::Graph& graph, const Spread& layout) {
   bool keeps = false;
   bool writes = false;
   for (const Node* node : layout.nodes()) {
-    if (writes_into(node, all)) return true;
+    const std::vector<const Value*> written = written_by(node);
+    if (std::any_of(written.begin(), written.end(), [&](const Value* value) { return all.has(value); })) return true;
     if (all.reaches(node) && (tells_layouts_apart(node) || asks_for_identity(node))) return true;
     keeps |= node->kind() == c10::prim::SetAttr && all.reaches(node);
-    writes |= writes_into_any_tensor(node);
+    writes |= !written.empty();
   }
   if (keeps && writes) return true;  // what is kept may be written to under the attribute's name
   const std::vector<Use> places = layout.places();

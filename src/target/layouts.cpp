@@ -73,8 +73,7 @@ void give_contiguous(Node* node, const AnyLayout& data) {
 void collect_places(Node* taker, std::vector<Use>& places) {
   for (std::size_t i = 0; i < taker->inputs().size(); ++i) {
     Node* maker = taker->input(i)->node();
-    const auto kind = maker->kind();
-    if (kind == c10::prim::TupleConstruct || kind == c10::prim::ListConstruct || kind == c10::prim::DictConstruct) {
+    if (makes_container(maker)) {
       collect_places(maker, places);
     } else {
       places.emplace_back(taker, i);
@@ -211,6 +210,11 @@ void read_any_layout(torch::jit::Graph& graph, const AnyLayout& data) {
     }
   }
   for (Node* view : views) reshape_instead(view);  // only now: `data` knows their results
+}
+
+bool makes_container(const Node* node) {
+  const auto kind = node->kind();
+  return kind == c10::prim::TupleConstruct || kind == c10::prim::ListConstruct || kind == c10::prim::DictConstruct;
 }
 
 std::vector<Use> places_of_outputs(torch::jit::Graph& graph) {

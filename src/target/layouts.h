@@ -34,6 +34,9 @@ struct AnyLayout {
 /// operators of other libraries, and those that tell layouts apart, get contiguous tensors.
 void read_any_layout(torch::jit::Graph& graph, const AnyLayout& data);
 
+/// Does the node put its inputs into a tuple, list or dict?
+bool makes_container(const torch::jit::Node* node);
+
 /// Where the graph gives tensors out, be it in tuples, lists and dicts: the node that takes one, and its place there.
 std::vector<torch::jit::Use> places_of_outputs(torch::jit::Graph& graph);
 

@@ -53,6 +53,20 @@ class ChannelsLastWeights : public testing::Test {
     written_ = torch::jit::load((folder_ / "out.pt").string());
   }
 
+  /// The network in int8, but for the modules `skip`, written and loaded again.
+  torch::jit::Module written_in_int8(WriteOptions options = {}, const std::vector<std::string>& skip = {}) {
+    Model model = read(folder_ / "in.pt");
+    QuantizeOptions quantize;
+    quantize.calibration.random = 4;
+    quantize.calibration.inputs.dims = {{2, channels_, 12, 10}};
+    quantize.skip = skip;
+    to_int8(model, quantize);
+    options.force = true;
+    options.verify.inputs = quantize.calibration.inputs;
+    EXPECT_TRUE(write(std::move(model), folder_ / "int8.pt", options).written);
+    return torch::jit::load((folder_ / "int8.pt").string());
+  }
+
   [[nodiscard]] std::string code() const { return written_.get_method("forward").graph()->toString(false); }
 
   [[nodiscard]] std::vector<std::string> operators() const {
@@ -264,15 +278,7 @@ TEST_F(ChannelsLastWeights, WritesUnderOtherNamesAreSeen) {
   expect_left("  self.seen = y\n  self.seen.add_(1.0)\n  return y\n", {{"seen", torch::zeros({1})}});
 
   write_network(in_a_branch);
-  Model model = read(folder_ / "in.pt");
-  QuantizeOptions quantize;
-  quantize.calibration.random = 4;
-  quantize.calibration.inputs.dims = {{2, 3, 12, 10}};
-  to_int8(model, quantize);
-  WriteOptions options;
-  options.verify.inputs = quantize.calibration.inputs;
-  ASSERT_TRUE(write(std::move(model), folder_ / "int8.pt", options).written);
-  torch::jit::Module int8 = torch::jit::load((folder_ / "int8.pt").string());
+  torch::jit::Module int8 = written_in_int8();
   const at::Tensor output = int8.forward({torch::randn({2, 3, 12, 14})}).toTensor();
   EXPECT_EQ(output.select(1, 0).abs().max().item<double>(), 0) << "what was written is lost";
 }
@@ -358,19 +364,10 @@ TEST_F(ChannelsLastWeights, WhatAnInt8NetworkGivesOutIsContiguous) {
     if (target == std::string("cpu") && !target::PackedLayers::are_supported()) continue;
     for (const char* format : {"channels_last", "preserve"}) {
       SCOPED_TRACE(fmt::format("{} {}", target, format));
-      Model model = read(folder_ / "in.pt");
-      QuantizeOptions quantize;
-      quantize.calibration.random = 4;
-      quantize.calibration.inputs.dims = {{2, 3, 12, 10}};
-      quantize.skip = {"b", "c"};
-      to_int8(model, quantize);
       WriteOptions options;
-      options.force = true;
       options.target = target;
       options.memory_format = format;
-      options.verify.inputs = quantize.calibration.inputs;
-      ASSERT_TRUE(write(std::move(model), folder_ / "int8.pt", options).written);
-      torch::jit::Module int8 = torch::jit::load((folder_ / "int8.pt").string());
+      torch::jit::Module int8 = written_in_int8(options, {"b", "c"});
       const std::string text = int8.get_method("forward").graph()->toString(false);
       EXPECT_EQ(test::count_of("prim::If(", text), target == std::string("cpu") ? 5U : 2U) << text;
       for (const std::int64_t width : {10, 7}) {
@@ -393,16 +390,7 @@ TEST_F(ChannelsLastWeights, WhatAnInt8NetworkPutsInChannelsLastItselfIsNotGivenO
                    {"shift", torch::randn({3})},
                    {"mean", torch::randn({3})},
                    {"variance", torch::rand({3}) + 0.5}});
-    Model model = read(folder_ / "in.pt");
-    QuantizeOptions quantize;
-    quantize.calibration.random = 4;
-    quantize.calibration.inputs.dims = {{2, 3, 12, 10}};
-    to_int8(model, quantize);
-    WriteOptions options;
-    options.force = true;
-    options.verify.inputs = quantize.calibration.inputs;
-    ASSERT_TRUE(write(std::move(model), folder_ / "int8.pt", options).written);
-    torch::jit::Module int8 = torch::jit::load((folder_ / "int8.pt").string());
+    torch::jit::Module int8 = written_in_int8();
     const std::string text = int8.get_method("forward").graph()->toString(false);
     EXPECT_GE(test::count_of(op + "(", text), 1U) << text;
     EXPECT_TRUE(int8.forward({torch::randn({2, 3, 12, 10})}).toTensor().is_contiguous()) << text;
